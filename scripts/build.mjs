@@ -1,0 +1,5 @@
+/** `npm run build` */
+import { ensureBuild, ensureDependencies } from './prepare.mjs';
+
+ensureDependencies();
+ensureBuild();

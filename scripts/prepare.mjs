@@ -1,0 +1,171 @@
+/**
+ * Gets a fresh clone ready: dependencies, the build, FFmpeg, and for the tests Chromium. Each step looks first, says
+ * what it does, and does nothing when there is nothing to do. Uses only what Node itself brings.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { platform } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const projectFolder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const inProject = (/** @type {string[]} */ ...parts) => path.join(projectFolder, ...parts);
+
+/** Installs what package-lock.json says, unless that is what is installed. */
+export function ensureDependencies() {
+  if (dependenciesAreInstalled()) return;
+  // The tools of the build belong to it, also under NODE_ENV=production. No package here needs its install script,
+  // and some try to download what this machine may not reach.
+  const npm = process.env.npm_execpath;
+  const arguments_ = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+  say('installing dependencies (npm ci)');
+  if (npm?.endsWith('.js')) run(process.execPath, [npm, ...arguments_]);
+  else run('npm', arguments_);
+}
+
+function dependenciesAreInstalled() {
+  const installed = inProject('node_modules', '.package-lock.json');
+  if (!existsSync(installed)) return false;
+  const wanted = packagesOf(inProject('package-lock.json'));
+  const found = packagesOf(installed);
+  // What is optional may be for another system.
+  return Object.entries(wanted).every(
+    ([name, entry]) => name === '' || entry.optional || found[name]?.version === entry.version,
+  );
+}
+
+/**
+ * @param {string} lockFile
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
+ */
+function packagesOf(lockFile) {
+  return JSON.parse(readFileSync(lockFile, 'utf8')).packages ?? {};
+}
+
+/** Compiles src/ to dist/, unless that was made of just these files. */
+export function ensureBuild() {
+  const stamp = inProject('dist', '.built-from');
+  const fingerprint = fingerprintOf(['src', 'tsconfig.json', 'package-lock.json']);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint) return;
+  say('building (tsc)');
+  rmSync(inProject('dist'), { recursive: true, force: true });
+  run(process.execPath, [
+    inProject('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    inProject('tsconfig.json'),
+  ]);
+  cpSync(inProject('src', 'page'), inProject('dist', 'page'), {
+    recursive: true,
+    filter: (file) => path.extname(file) !== '.json',
+  });
+  writeFileSync(stamp, fingerprint);
+}
+
+/** @param {string[]} names */
+function fingerprintOf(names) {
+  const hash = createHash('sha256');
+  const add = (/** @type {string} */ name) => {
+    const file = inProject(name);
+    if (statSync(file).isDirectory()) {
+      for (const entry of readdirSync(file).sort()) add(path.join(name, entry));
+    } else hash.update(`${name}\0`).update(readFileSync(file));
+  };
+  names.forEach(add);
+  return hash.digest('hex');
+}
+
+/** Finds ffmpeg and ffprobe, installs them where that can be done, or ends with what to type. */
+export function ensureFfmpeg() {
+  const found =
+    (process.env.FFMPEG_PATH || onPath('ffmpeg')) && (process.env.FFPROBE_PATH || onPath('ffprobe'));
+  if (found || installWithApt('ffmpeg', ['ffmpeg'])) return;
+  process.stderr.write(`FFmpeg is missing. Install it with the line for your system, then start again:
+
+  Debian, Ubuntu:  sudo apt-get install ffmpeg
+  Fedora:          sudo dnf install ffmpeg-free
+  Alpine:          sudo apk add ffmpeg
+  macOS:           brew install ffmpeg
+  Windows:         winget install Gyan.FFmpeg
+
+Or set FFMPEG_PATH and FFPROBE_PATH to where they are.
+`);
+  process.exit(1);
+}
+
+/** @returns {string | undefined} the path of a Chromium, installed for the browser tests where that can be done. */
+export function ensureChromium() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const find = () => process.env.CHROMIUM_PATH || names.map(onPath).find(Boolean);
+  return find() ?? (installWithApt('Chromium', ['chromium']) ? find() : undefined);
+}
+
+/**
+ * @param {string} what
+ * @param {string[]} packages
+ * @returns {boolean} whether it could be done
+ */
+function installWithApt(what, packages) {
+  const apt = process.getuid?.() === 0 ? onPath('apt-get') : undefined;
+  if (!apt) return false;
+  say(`installing ${what} (apt-get install ${packages.join(' ')})`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run(apt, ['update', '-q'], env);
+  run(apt, ['install', '-q', '-y', '--no-install-recommends', ...packages], env);
+  return true;
+}
+
+/**
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function onPath(name) {
+  const suffix = platform() === 'win32' ? '.exe' : '';
+  for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
+    const file = path.join(folder, name + suffix);
+    try {
+      accessSync(file, constants.X_OK);
+      if (folder !== '' && statSync(file).isFile()) return file;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+/** @param {string} text */
+function say(text) {
+  process.stderr.write(`> ${text}\n`);
+}
+
+/**
+ * @param {string} file
+ * @param {string[]} arguments_
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function run(file, arguments_, env = process.env) {
+  const windowsShell = platform() === 'win32' && file === 'npm';
+  // Standard output is the server's own: whoever reads its log as JSON reads nothing else there.
+  const result = spawnSync(file, arguments_, {
+    cwd: projectFolder,
+    env,
+    stdio: ['ignore', 2, 2],
+    shell: windowsShell,
+  });
+  if (result.status === 0) return;
+  const how =
+    result.error?.message ??
+    (result.signal ? `was ended by ${result.signal}` : `ended with ${result.status}`);
+  process.stderr.write(`${path.basename(file)} ${arguments_.slice(0, 2).join(' ')}: ${how}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,45 @@
+/** The server, as a list that can be read from top to bottom. */
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Config } from './config.ts';
+import { fileRoutes } from './http/files.ts';
+import { healthRoutes } from './http/health.ts';
+import { watchMethods } from './http/method-not-allowed.ts';
+import { pageRoutes } from './http/page.ts';
+import { registerProblems } from './http/problem.ts';
+import { RequestLog } from './http/request-log.ts';
+import { streamRoutes } from './http/stream.ts';
+import { uploadRoutes } from './http/upload.ts';
+import type { Services } from './services.ts';
+
+/** Longer than any safe file name, percent-encoded. */
+const MAX_PARAM_LENGTH = 1024;
+
+/** Builds the app; it does not listen yet. Closing it closes the services. */
+export async function buildApp(services: Services, config: Config): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: services.log,
+    logController: new RequestLog(),
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    // Connections without a request end at once when the server stops; responses under way are finished.
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+  }) as unknown as FastifyInstance;
+
+  // Uploads that wait for their track are answered once work stops, so that goes on beside the closing.
+  app.addHook('preClose', async () => void services.stopWork());
+  app.addHook('onClose', async () => services.close());
+
+  registerProblems(app);
+  const registerMethodNotAllowed = watchMethods(app);
+
+  await app.register(uploadRoutes, { services, config });
+  await app.register(fileRoutes, { services });
+  await app.register(streamRoutes, { services, config });
+  await app.register(healthRoutes, { services, config });
+  await app.register(pageRoutes);
+
+  registerMethodNotAllowed();
+  return app;
+}

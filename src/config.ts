@@ -1,0 +1,121 @@
+/** The environment: described, validated and explained once, then passed on as a value. */
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import * as z from 'zod';
+import { StartupError } from './errors.ts';
+import { parseLadder } from './media/ladder.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const GIB = 1024 ** 3;
+
+const wholeNumber = (min: number, max: number) => {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, allowed)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, allowed);
+};
+
+const flag = z.enum(['true', 'false'], '"true" or "false"').transform((value) => value === 'true');
+const text = (allowed: string) => z.string().min(1, allowed);
+
+const origins = text('"*" or origins such as https://example.org, separated by commas').transform(
+  (value, context) => {
+    if (value === '*') return '*' as const;
+    const list = value.split(',').map((origin) => origin.trim());
+    for (const origin of list) {
+      if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+        context.addIssue('"*" or origins such as https://example.org, separated by commas');
+        return z.NEVER;
+      }
+    }
+    return list;
+  },
+);
+
+const ladder = z.string().transform((value, context) => {
+  try {
+    return parseLadder(value);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
+const segmentSeconds = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, 'a number of seconds from 1 to 30')
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= 30, 'a number of seconds from 1 to 30');
+
+/** One line per variable; the table in the README says the same. */
+function environment(projectFolder: string) {
+  return z.object({
+    HOST: text('an address or host name to listen on').default('127.0.0.1'),
+    PORT: wholeNumber(0, 65_535).default(8000),
+    DATA_DIR: text('a folder').default(projectFolder),
+    MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(2 * GIB),
+    SEGMENT_SECONDS: segmentSeconds.default(4),
+    AUDIO_LADDER: ladder.prefault('aac@128k'),
+    CONCURRENCY: wholeNumber(1, 1024).default(availableParallelism()),
+    MAX_WAITING: wholeNumber(1, 1_000_000).default(1000),
+    KEEP_ORIGINALS: flag.default(false),
+    CORS_ORIGIN: origins.default('*'),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    FFMPEG_PATH: text('the path of ffmpeg').default('ffmpeg'),
+    FFPROBE_PATH: text('the path of ffprobe').default('ffprobe'),
+  });
+}
+
+export interface Config {
+  host: string;
+  /** 0 lets the system choose a free one. */
+  port: number;
+  /** Absolute; holds uploads/, segments/ and manifests/. */
+  dataDir: string;
+  maxUploadBytes: number;
+  segmentSeconds: number;
+  ladder: ReturnType<typeof parseLadder>;
+  /** ffmpeg processes that encode at the same time. */
+  concurrency: number;
+  /** Tracks that may wait to be processed before uploads are refused. */
+  maxWaiting: number;
+  keepOriginals: boolean;
+  corsOrigin: '*' | string[];
+  logLevel: (typeof LOG_LEVELS)[number];
+  ffmpegPath: string;
+  ffprobePath: string;
+}
+
+/**
+ * @param env the environment; an empty variable counts as one that is not set.
+ * @throws {StartupError} naming every wrong variable, its value, and what is allowed.
+ */
+export function parseConfig(env: Record<string, string | undefined>, projectFolder: string): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment(projectFolder).safeParse(given);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      return `${name}="${given[name] ?? ''}" is not valid: it must be ${issue.message}.`;
+    });
+    throw new StartupError(lines.join('\n'));
+  }
+  const value = parsed.data;
+  return {
+    host: value.HOST,
+    port: value.PORT,
+    dataDir: path.resolve(projectFolder, value.DATA_DIR),
+    maxUploadBytes: value.MAX_UPLOAD_BYTES,
+    segmentSeconds: value.SEGMENT_SECONDS,
+    ladder: value.AUDIO_LADDER,
+    concurrency: value.CONCURRENCY,
+    maxWaiting: value.MAX_WAITING,
+    keepOriginals: value.KEEP_ORIGINALS,
+    corsOrigin: value.CORS_ORIGIN,
+    logLevel: value.LOG_LEVEL,
+    ffmpegPath: value.FFMPEG_PATH,
+    ffprobePath: value.FFPROBE_PATH,
+  };
+}

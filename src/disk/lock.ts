@@ -1,0 +1,80 @@
+/**
+ * One server per data folder. The lock is a Unix socket that the server listens on: the kernel lets go of it when the
+ * process ends, however it ends, so a kill leaves nothing stuck (the name stays, but nobody answers there).
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { realpath, rename, rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { platform, tmpdir } from 'node:os';
+import path from 'node:path';
+import { hasCode, StartupError } from '../errors.ts';
+
+/** The path of a Unix socket has room for 108 bytes on Linux, 104 on macOS. */
+const MAX_SOCKET_PATH_BYTES = 100;
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/**
+ * @throws {StartupError} when another server holds the folder.
+ */
+export async function lockDataDir(dataDir: string): Promise<Lock> {
+  const name = await socketPath(dataDir);
+  const server = (await tryListen(name)) ?? (await takeOver(name, dataDir));
+  server.unref();
+  // Node removes the name as it closes.
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** The name exists: somebody listens there, or it was left behind. */
+async function takeOver(name: string, dataDir: string): Promise<Server> {
+  const inUse = () =>
+    new StartupError(`Another server is using ${dataDir}. Stop it first, or set DATA_DIR to another folder.`);
+  if (await somebodyAnswers(name)) throw inUse();
+  // Moved away first: if a live one took the place since we asked, it gets its name back.
+  const aside = `${name}.${randomUUID().slice(0, 8)}`;
+  await rename(name, aside).catch((error: unknown) => {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  });
+  if (await somebodyAnswers(aside)) {
+    await rename(aside, name);
+    throw inUse();
+  }
+  await rm(aside, { force: true });
+  const server = await tryListen(name);
+  if (!server) throw inUse();
+  return server;
+}
+
+async function socketPath(dataDir: string): Promise<string> {
+  const folder = await realpath(dataDir);
+  const inside = path.join(folder, '.lock');
+  const short = `audio-streaming-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`;
+  if (platform() === 'win32') return path.join('\\\\.\\pipe', short);
+  return Buffer.byteLength(inside) + 9 <= MAX_SOCKET_PATH_BYTES
+    ? inside
+    : path.join(tmpdir(), `${short}.lock`);
+}
+
+function tryListen(name: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen(name, () => resolve(server));
+  });
+}
+
+function somebodyAnswers(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(name);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,33 @@
+/** `GET /`: the page, and dash.js from the installed package; nothing comes from another host. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance } from 'fastify';
+
+const pageFolder = fileURLToPath(new URL('../page/', import.meta.url));
+const require = createRequire(import.meta.url);
+/** `require` gets the build that a plain script tag can load. */
+const dashFolder = path.dirname(require.resolve('dashjs'));
+
+/** What the page is made of, by name: no folder is opened as a whole. */
+const ASSETS: Record<string, string> = {
+  'api.js': pageFolder,
+  'app.js': pageFolder,
+  'dom.js': pageFolder,
+  'player.js': pageFolder,
+  'style.css': pageFolder,
+  'tracks.js': pageFolder,
+  'uploads.js': pageFolder,
+  'dash.all.min.js': dashFolder,
+};
+
+export async function pageRoutes(app: FastifyInstance): Promise<void> {
+  await app.register(fastifyStatic, { root: pageFolder, serve: false, cacheControl: false });
+  const cached = { 'cache-control': 'no-cache' };
+
+  app.get('/', (_request, reply) => reply.headers(cached).sendFile('index.html', pageFolder));
+  for (const [name, folder] of Object.entries(ASSETS)) {
+    app.get(`/assets/${name}`, (_request, reply) => reply.headers(cached).sendFile(name, folder));
+  }
+}

@@ -1,0 +1,46 @@
+/** Errors on the wire: RFC 9457 problem details, whatever went wrong and wherever. */
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError, errors } from '../errors.ts';
+
+/** Sends one error; for errors of 500 and up the client learns nothing internal. */
+export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
+  if (error.retryAfterSeconds !== undefined)
+    void reply.header('retry-after', String(error.retryAfterSeconds));
+  return reply
+    .code(error.status)
+    .header('cache-control', 'no-store')
+    .type('application/problem+json')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send({
+      type: 'about:blank',
+      title: STATUS_CODES[error.status] ?? 'Error',
+      status: error.status,
+      code: error.code,
+      detail: error.message,
+      ...error.extensions,
+    });
+}
+
+/** Makes every error of the app a problem document, those of Fastify and its plugins included. */
+export function registerProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | AppError, request, reply) => {
+    const known = error instanceof AppError ? error : fromFramework(error);
+    if (known.status >= 500) request.log.error({ err: error }, 'request failed');
+    else request.log.debug({ err: error }, 'request refused');
+    return sendProblem(reply, known);
+  });
+  app.setNotFoundHandler((_request: FastifyRequest, reply) => sendProblem(reply, errors.routeNotFound()));
+}
+
+/** Fastify's own errors below 500 carry a sentence that is fit for the client; the rest is ours to hide. */
+function fromFramework(error: FastifyError): AppError {
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) {
+    return new AppError({ code: 'bad_request', status, detail: error.message }, { cause: error });
+  }
+  return new AppError(
+    { code: 'internal', status: 500, detail: 'Something failed inside the server. It has been logged.' },
+    { cause: error },
+  );
+}

@@ -1,0 +1,27 @@
+/** One line per request, with its id: at `info` for the API, at `debug` for what a player or a page asks for by the hundred. */
+import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+
+const QUIET = /^\/(stream|assets|healthz|readyz)\b|^\/$/;
+
+export class RequestLog extends LogController {
+  /** The line is written when the answer is. */
+  override incomingRequest(): void {}
+
+  override requestCompleted(
+    error: Error | null | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    const level = QUIET.test(request.url) ? 'debug' : 'info';
+    request.log[level](
+      {
+        method: request.method,
+        url: request.url,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        ...(error && { err: error }),
+      },
+      'request',
+    );
+  }
+}

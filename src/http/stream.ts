@@ -1,0 +1,68 @@
+/** `/stream`: manifests and segments, for players. */
+import cors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
+import { errors } from '../errors.ts';
+import { renderMpd } from '../media/mpd.ts';
+import { parseSegmentName } from '../media/segment-name.ts';
+import { timelineOf } from '../media/timeline.ts';
+import type { Services } from '../services.ts';
+import type { Track } from '../tracks/track.ts';
+import { etagOf, IMMUTABLE, REVALIDATE, sendRepresentation } from './caching.ts';
+import { type TrackParams, trackOf } from './track-param.ts';
+import { isPlayable } from './track-view.ts';
+
+const MANIFEST_TYPE = 'application/dash+xml';
+/** Mime tables know `.m4s` as video; players want to hear that it is audio. */
+const SEGMENT_TYPE = 'audio/mp4';
+
+export async function streamRoutes(
+  app: FastifyInstance,
+  { services, config }: { services: Services; config: Config },
+): Promise<void> {
+  const { library, storage } = services;
+  await app.register(cors, {
+    origin: config.corsOrigin,
+    methods: ['GET', 'HEAD'],
+    exposedHeaders: ['Content-Length', 'Content-Range', 'ETag', 'Date', 'Retry-After'],
+    maxAge: 86_400,
+  });
+
+  app.get<{ Params: TrackParams }>('/stream/:filename/manifest', async (request, reply) => {
+    const track = await trackOf(request.params, library);
+    if (!isPlayable(track)) throw errors.manifestNotReady(track.filename);
+    const bytes = Buffer.from(renderMpd(track, 'segment/'));
+    return sendRepresentation(request, reply, {
+      bytes,
+      type: MANIFEST_TYPE,
+      cacheControl: REVALIDATE,
+      etag: etagOf(bytes),
+    });
+  });
+
+  app.get<{ Params: TrackParams & { segmentName: string } }>(
+    '/stream/:filename/segment/:segmentName',
+    async (request, reply) => {
+      const { segmentName } = request.params;
+      const track = await trackOf(request.params, library);
+      const bytes = hasSegment(track, segmentName)
+        ? await storage.readSegment(track.filename, segmentName)
+        : undefined;
+      if (!bytes) throw errors.segmentNotFound(track.filename, segmentName);
+      return sendRepresentation(request, reply, {
+        bytes,
+        type: SEGMENT_TYPE,
+        cacheControl: IMMUTABLE,
+        etag: etagOf(bytes),
+      });
+    },
+  );
+}
+
+/** Whether the track's timeline has a segment of that name; only such names get anywhere near the disk. */
+function hasSegment(track: Track, segmentName: string): boolean {
+  const id = parseSegmentName(segmentName);
+  const isOurs = track.renditions.some(({ id: name, key }) => name === id?.renditionId && key === id.key);
+  if (!id || !isOurs) return false;
+  return id.index === 'init' || id.index < timelineOf(track).segmentCount;
+}

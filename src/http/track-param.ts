@@ -1,0 +1,26 @@
+/** Which track a request is about. */
+import { errors } from '../errors.ts';
+import type { Library } from '../library/library.ts';
+import { isSafeFilename } from '../tracks/filename.ts';
+import type { Track } from '../tracks/track.ts';
+
+export interface TrackParams {
+  filename: string;
+}
+
+/**
+ * @returns the name as ours are written: NFC, whatever the client's file system made of it.
+ * @throws {AppError} 404 for anything that could never be a track's name: `..`, absolute paths, NUL, ...
+ */
+export function trackName(params: TrackParams): string {
+  const filename = params.filename.normalize('NFC');
+  if (!isSafeFilename(filename)) throw errors.trackNotFound(params.filename);
+  return filename;
+}
+
+/** @throws {AppError} 404 when there is none. */
+export async function trackOf(params: TrackParams, library: Library): Promise<Track> {
+  const track = await library.get(trackName(params));
+  if (!track) throw errors.trackNotFound(params.filename);
+  return track;
+}

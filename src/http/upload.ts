@@ -1,0 +1,125 @@
+/** `POST /upload`: one file in a multipart form, streamed to storage, answered when it can be played. */
+import multipart, { type MultipartFile } from '@fastify/multipart';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import * as z from 'zod';
+import type { Config } from '../config.ts';
+import { errors } from '../errors.ts';
+import type { Services } from '../services.ts';
+import type { ReceivedUpload } from '../storage/storage.ts';
+import type { Track } from '../tracks/track.ts';
+import { parseQuery } from './query.ts';
+import { fileUrl, viewTrack } from './track-view.ts';
+
+const UploadQuery = z.object({
+  wait: z.enum(['true', 'false'], '"wait" must be true or false').default('true'),
+});
+
+/** A form has room for a few other fields; none of them is used. */
+const MAX_FIELDS = 20;
+const MAX_FIELD_BYTES = 64 * 1024;
+
+export async function uploadRoutes(
+  app: FastifyInstance,
+  { services, config }: { services: Services; config: Config },
+): Promise<void> {
+  const { encoder, ingest, library } = services;
+  await app.register(multipart, {
+    throwFileSizeLimit: false,
+    limits: {
+      fileSize: config.maxUploadBytes,
+      // Two, so that a second file is seen and refused instead of being dropped without a word.
+      files: 2,
+      fields: MAX_FIELDS,
+      fieldSize: MAX_FIELD_BYTES,
+    },
+  });
+
+  app.post('/upload', async (request, reply) => {
+    const { wait } = parseQuery(UploadQuery, request.query);
+    if (!request.isMultipart()) throw errors.notMultipart();
+    ingest.assertRoom();
+    assertDeclaredSize(request, config.maxUploadBytes);
+
+    const { received, originalName } = await receiveOneFile(request);
+    const { track, created } = await ingest.add(received, originalName);
+    const settled = wait === 'true' ? await settle(track) : track;
+
+    if (settled.status === 'failed') {
+      throw errors.processingFailed(settled.filename, settled.error?.message ?? 'for an unknown reason.');
+    }
+    const done = created ? 201 : 200;
+    const isAccepted = created && settled.status === 'processing';
+    return reply
+      .code(isAccepted ? 202 : done)
+      .header('location', fileUrl(settled.filename))
+      .send({ message: message(settled, created), ...viewTrack(settled, encoder.live(settled.filename)) });
+  });
+
+  /** @throws {AppError} 410 when the track is deleted meanwhile. */
+  async function settle(track: Track): Promise<Track> {
+    // Processing that ends without a result was stopped: for a delete, or because the server stops. In that case the
+    // track is there, and goes on at the next start.
+    const settled = (await encoder.whenSettled(track.filename)) ?? (await library.get(track.filename));
+    if (!settled) throw errors.trackDeleted(track.filename);
+    return settled;
+  }
+
+  async function receiveOneFile(
+    request: FastifyRequest,
+  ): Promise<{ received: ReceivedUpload; originalName: string }> {
+    let found: { received: ReceivedUpload; originalName: string } | undefined;
+    try {
+      for await (const part of request.parts()) {
+        if (part.type !== 'file') continue;
+        if (found) throw errors.tooManyFiles();
+        if (part.fieldname !== 'file') {
+          part.file.resume();
+          continue;
+        }
+        const originalName = part.filename ?? '';
+        const received = await ingest.receive(wholeFile(part, config.maxUploadBytes), originalName);
+        found = { received, originalName };
+      }
+    } catch (error) {
+      if (found) await ingest.discard(found.received);
+      throw asUploadError(error);
+    } finally {
+      // Whatever is left of the body is read and dropped, so that the client gets to read the answer.
+      request.raw.unpipe();
+      request.raw.resume();
+    }
+    if (!found) throw errors.noFile();
+    return found;
+  }
+}
+
+/** The bytes of a part; past the limit @fastify/multipart ends it without an error, so that is looked at here. */
+async function* wholeFile(part: MultipartFile, limitBytes: number): AsyncGenerator<Buffer> {
+  yield* part.file as AsyncIterable<Buffer>;
+  if (part.file.truncated) throw errors.uploadTooLarge(limitBytes);
+}
+
+/** What does not fit is refused before a byte of it is read. */
+function assertDeclaredSize(request: FastifyRequest, limitBytes: number): void {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  const formOverhead = MAX_FIELDS * MAX_FIELD_BYTES;
+  if (declared > limitBytes + formOverhead) throw errors.uploadTooLarge(limitBytes);
+}
+
+function asUploadError(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (code === 'FST_FILES_LIMIT') return errors.tooManyFiles();
+  const message = error instanceof Error ? error.message : '';
+  const isMultipartError =
+    typeof code === 'string' && (code.startsWith('FST_MP_') || code.startsWith('FST_'));
+  if (isMultipartError || /multipart|part terminated|boundary|aborted/i.test(message)) {
+    return errors.malformedMultipart(error);
+  }
+  return error;
+}
+
+function message(track: Track, created: boolean): string {
+  if (!created) return `This file is here already, as "${track.filename}".`;
+  if (track.status === 'ready') return `"${track.filename}" is ready to play.`;
+  return `"${track.filename}" is stored and being processed.`;
+}

@@ -1,0 +1,151 @@
+/** One ffmpeg process as one awaitable. The only importer of fluent-ffmpeg. */
+import type { ChildProcess } from 'node:child_process';
+import { PassThrough } from 'node:stream';
+import ffmpeg from 'fluent-ffmpeg';
+import { INPUT_OPTIONS, inputUrl } from './input.ts';
+
+/** How long a process may take to end after a TERM before it is killed. */
+const KILL_AFTER_MS = 2000;
+const STDERR_LINES = 40;
+
+export interface FfmpegJob {
+  /** Path of ffmpeg or of its launcher. */
+  executable: string;
+  /** Absolute path of a file of ours. */
+  input: string;
+  inputOptions?: readonly string[];
+  outputOptions: readonly string[];
+  /** Ends the process: TERM, then KILL. */
+  signal: AbortSignal;
+  /** Wall-clock limit. */
+  timeoutMs: number;
+}
+
+export interface FfmpegProcess {
+  /** Read it, or the process stands still. */
+  stdout: AsyncIterable<Buffer>;
+  /**
+   * Resolves once the process has ended well; rejects with the signal's reason when that ended it, and otherwise
+   * with a {@link FfmpegError}.
+   */
+  done: Promise<void>;
+}
+
+/** ffmpeg failed by itself. The message is for the log: it holds paths of ours. */
+export class FfmpegError extends Error {
+  override readonly name = 'FfmpegError';
+  readonly command: string;
+  /** The last lines that it wrote. */
+  readonly stderr: string;
+
+  constructor(message: string, report: { command: string; stderr: string }) {
+    super(message);
+    this.command = report.command;
+    this.stderr = report.stderr;
+  }
+}
+
+/** The parts of a fluent-ffmpeg command that its types leave out. */
+interface CommandInternals {
+  ffmpegProc?: ChildProcess;
+  _getFfmpegPath(callback: (error: Error | null, path: string) => void): void;
+}
+
+/** Starts ffmpeg with its standard output as the only output. */
+export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
+  const command = ffmpeg({ stdoutLines: STDERR_LINES })
+    .input(inputUrl(job.input))
+    .inputOptions([
+      '-nostdin',
+      '-hide_banner',
+      '-loglevel',
+      'error',
+      ...INPUT_OPTIONS,
+      ...(job.inputOptions ?? []),
+    ])
+    .outputOptions([...job.outputOptions]);
+  // The library keeps the path of ffmpeg for the whole process; here each command has its own.
+  const internals = command as unknown as CommandInternals;
+  internals._getFfmpegPath = (callback) => callback(null, job.executable);
+
+  // With autoDestroy the library would take the stream's `close`, 20 ms before a slow exit, for a failure.
+  const stdout = new PassThrough({ autoDestroy: false });
+  const done = new Promise<void>((resolve, reject) => {
+    const stderr: string[] = [];
+    let commandLine = '';
+    let child: ChildProcess | undefined;
+    let killTimer: NodeJS.Timeout | undefined;
+    let stopReason: unknown;
+    const failure = (message: string) =>
+      new FfmpegError(message, { command: commandLine, stderr: stderr.join('\n') });
+
+    const stop = (reason: unknown) => {
+      stopReason ??= reason ?? new Error('stopped');
+      child?.kill('SIGTERM');
+      killTimer ??= setTimeout(() => child?.kill('SIGKILL'), KILL_AFTER_MS);
+    };
+    const onAbort = () => stop(job.signal.reason);
+    const timeout = setTimeout(
+      () => stop(failure(`ffmpeg took longer than ${job.timeoutMs} ms`)),
+      job.timeoutMs,
+    );
+    const settle = (error?: Error) => {
+      clearTimeout(timeout);
+      clearTimeout(killTimer);
+      job.signal.removeEventListener('abort', onAbort);
+      // What stopped the process is the cause, whatever it said as it ended (on TERM it exits with 255).
+      const cause = stopReason ?? error;
+      if (cause === undefined) return resolve();
+      reject(cause);
+      stdout.destroy(cause instanceof Error ? cause : new Error(String(cause)));
+    };
+
+    job.signal.addEventListener('abort', onAbort, { once: true });
+    if (job.signal.aborted) onAbort();
+    command
+      .on('stderr', (line: string) => {
+        stderr.push(line);
+        if (stderr.length > STDERR_LINES) stderr.shift();
+      })
+      .on('start', (line: string) => {
+        commandLine = line;
+        child = internals.ffmpegProc;
+        // The process itself tells when it has ended: the library's own events may come while it still runs.
+        child?.once('error', (error) => settle(failure(error.message)));
+        child?.once('exit', (code, signal) => {
+          const ended = () => settle(code === 0 ? undefined : failure(`ffmpeg ended with ${signal ?? code}`));
+          if (child?.stderr?.closed === false) child.stderr.once('close', ended);
+          else ended();
+        });
+        // A stop that came before there was a process is carried out now.
+        if (stopReason !== undefined) child?.kill('SIGTERM');
+      })
+      .on('error', (error: Error) => {
+        if (!child) settle(failure(error.message));
+      });
+    command.pipe(stdout, { end: true });
+  });
+  // Whoever reads stdout meets the error there first; `done` must not count as unhandled meanwhile.
+  done.catch(() => {});
+  return { stdout, done };
+}
+
+/**
+ * Looks whether this ffmpeg can do what is asked of it, and spares the first encode the look (fluent-ffmpeg asks once
+ * per process for formats and encoders, 0.2 s in all).
+ *
+ * @returns what is missing, or null.
+ */
+export async function missingCapability(executable: string): Promise<string | null> {
+  const command = ffmpeg();
+  (command as unknown as CommandInternals)._getFfmpegPath = (callback) => callback(null, executable);
+  const formats = await new Promise<Record<string, { canMux: boolean }>>((resolve, reject) =>
+    command.availableFormats((error, found) => (error ? reject(error) : resolve(found))),
+  );
+  const encoders = await new Promise<Record<string, unknown>>((resolve, reject) =>
+    command.availableEncoders((error, found) => (error ? reject(error) : resolve(found))),
+  );
+  if (!formats.mp4?.canMux) return 'the mp4 muxer';
+  if (!encoders.aac) return 'the aac encoder';
+  return null;
+}

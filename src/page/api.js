@@ -1,0 +1,88 @@
+/** The service, as the page uses it. */
+
+/**
+ * @typedef {object} Track
+ * @property {string} filename
+ * @property {string} originalName
+ * @property {'processing' | 'ready' | 'failed'} status
+ * @property {number} progress
+ * @property {string | null} manifestUrl
+ * @property {number} durationSeconds
+ * @property {{ code: string, message: string }} [error]
+ */
+
+/** Absolute addresses become relative ones, so that the page works behind a prefix. */
+export const here = (/** @type {string} */ path) => path.replace(/^\//, '');
+
+/** @param {string} filename */
+const fileUrl = (filename) => `files/${encodeURIComponent(filename)}`;
+
+/**
+ * @param {string} url
+ * @param {RequestInit} [init]
+ */
+async function call(url, init) {
+  const response = await fetch(url, init).catch(() => {
+    throw new Error('The server cannot be reached.');
+  });
+  if (!response.ok) throw new Error(problemText(await response.text(), response.status));
+  return response;
+}
+
+/**
+ * @param {string} body  a problem document, if all is well
+ * @param {number} status
+ */
+export function problemText(body, status) {
+  try {
+    return JSON.parse(body).detail;
+  } catch {
+    return status === 0 ? 'The server cannot be reached.' : `The server answered ${status}.`;
+  }
+}
+
+/**
+ * @param {{ query: string, next?: string | null }} page
+ * @returns {Promise<{ tracks: Track[], next: string | null }>}
+ */
+export async function listTracks({ query, next }) {
+  const response = await call(next ?? `files?${new URLSearchParams({ limit: '50', q: query })}`);
+  const link = /<\/([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '');
+  return { tracks: await response.json(), next: link?.[1] ?? null };
+}
+
+/** @param {string} filename */
+export async function getTrack(filename) {
+  return /** @type {Promise<Track>} */ ((await call(fileUrl(filename))).json());
+}
+
+/** @param {string} filename */
+export const deleteTrack = (filename) => call(fileUrl(filename), { method: 'DELETE' });
+
+/** @param {string} filename */
+export const retryTrack = (filename) => call(`${fileUrl(filename)}/retry`, { method: 'POST' });
+
+/**
+ * By XMLHttpRequest, for fetch tells nothing of how much was sent.
+ *
+ * @param {File} file
+ * @param {(fraction: number) => void} onProgress
+ * @returns {Promise<Track>}
+ */
+export function upload(file, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', 'upload?wait=false');
+    request.upload.addEventListener('progress', (event) =>
+      onProgress(event.loaded / Math.max(1, event.total)),
+    );
+    request.addEventListener('error', () => reject(new Error(problemText('', 0))));
+    request.addEventListener('load', () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      else reject(new Error(problemText(request.responseText, request.status)));
+    });
+    const form = new FormData();
+    form.append('file', file);
+    request.send(form);
+  });
+}

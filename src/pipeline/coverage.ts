@@ -1,0 +1,46 @@
+/** How much of a track is stored, rendition by rendition. In memory, for tracks that are being processed. */
+import { parseSegmentName } from '../media/segment-name.ts';
+import type { StoredSegment } from '../storage/storage.ts';
+import type { Rendition } from '../tracks/track.ts';
+
+export interface Coverage {
+  /** Segment numbers that are stored, counted from 0. */
+  stored: ReadonlySet<number>;
+  hasInit: boolean;
+  /** Bytes of all its segments. */
+  bytes: number;
+  add(index: number | 'init', bytes: number): void;
+  /** Bytes of segment `index`; 0 when it is not stored. */
+  bytesOf(index: number): number;
+}
+
+/** @param segments all that a track has stored; those of other renditions and of older keys are passed over. */
+export function coverageOf(rendition: Rendition, segments: readonly StoredSegment[]): Coverage {
+  const sizes = new Map<number, number>();
+  const stored = new Set<number>();
+  let initBytes = 0;
+  const coverage: Coverage = {
+    stored,
+    get hasInit() {
+      return initBytes > 0;
+    },
+    get bytes() {
+      let sum = initBytes;
+      for (const size of sizes.values()) sum += size;
+      return sum;
+    },
+    add(index, bytes) {
+      if (index === 'init') initBytes = bytes;
+      else {
+        stored.add(index);
+        sizes.set(index, bytes);
+      }
+    },
+    bytesOf: (index) => sizes.get(index) ?? 0,
+  };
+  for (const { name, bytes } of segments) {
+    const id = parseSegmentName(name);
+    if (id?.renditionId === rendition.id && id.key === rendition.key) coverage.add(id.index, bytes);
+  }
+  return coverage;
+}

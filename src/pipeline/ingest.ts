@@ -1,0 +1,134 @@
+/** From bytes on the wire to a track: receive, probe, name, record. */
+import type { Logger } from 'pino';
+import { AppError, errors, hasCode } from '../errors.ts';
+import type { Library } from '../library/library.ts';
+import { type Rung, renditionsFor } from '../media/ladder.ts';
+import type { Tools } from '../media/launcher.ts';
+import { type Probed, probe } from '../media/probe.ts';
+import { framesPerSegment } from '../media/timeline.ts';
+import type { ReceivedUpload, Storage } from '../storage/storage.ts';
+import { safeFilename } from '../tracks/filename.ts';
+import { TRACK_VERSION, type Track } from '../tracks/track.ts';
+import { createTurns } from '../turns.ts';
+import type { Encoder } from './encode.ts';
+import { retryTrack } from './retry.ts';
+
+export interface Ingest {
+  /** Throws an AppError, 503, when no more can be taken on; asked before the body is read. */
+  assertRoom(): void;
+  /**
+   * Streams an upload into storage. Nothing of it is left when it throws: 400 for an empty file, 507 when the disk is
+   * full, or what the stream itself failed with.
+   */
+  receive(stream: AsyncIterable<Buffer>, originalName: string): Promise<ReceivedUpload>;
+  /**
+   * Makes a track of a received upload and starts processing it. The same bytes again give the track that exists,
+   * and a failed one another try.
+   *
+   * @throws {AppError} 415 when it is not audio; nothing is kept then.
+   */
+  add(received: ReceivedUpload, originalName: string): Promise<{ track: Track; created: boolean }>;
+  discard(received: ReceivedUpload): Promise<void>;
+  /** Lets what is under way end. */
+  close(): Promise<void>;
+}
+
+export interface IngestOptions {
+  library: Library;
+  storage: Storage;
+  encoder: Encoder;
+  tools: Tools;
+  log: Logger;
+  ladder: readonly Rung[];
+  segmentSeconds: number;
+  maxWaiting: number;
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { library, storage, encoder, tools, log } = options;
+  const closing = new AbortController();
+  /** Uploads of the same bytes go one after the other: the second finds what the first has made. */
+  const adding = createTurns();
+
+  const existing = async (received: ReceivedUpload): Promise<Track | undefined> => {
+    const track = await library.findBySha256(received.sha256);
+    if (!track) return undefined;
+    await storage.removeUpload(received.upload);
+    return track.status === 'failed' ? await retryTrack(track.filename, { library, encoder }) : track;
+  };
+
+  const create = async (received: ReceivedUpload, originalName: string): Promise<Track> => {
+    const probed = await probe({
+      executables: tools,
+      input: await storage.uploadPath(received.upload),
+      signal: closing.signal,
+    });
+    const track = await library.add(safeFilename(originalName), describe(received, originalName, probed));
+    log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
+    return track;
+  };
+
+  const describe = (received: ReceivedUpload, originalName: string, probed: Probed) => {
+    const { sampleRate, channels, samples, streamIndex } = probed;
+    const { sha256, bytes, upload } = received;
+    const segmentFrames = framesPerSegment(options.segmentSeconds, sampleRate);
+    const shape = { sha256, sampleRate, channels, segmentFrames, ffmpegVersion: tools.version };
+    return {
+      version: TRACK_VERSION,
+      originalName,
+      status: 'processing' as const,
+      error: null,
+      source: { ...probed.source, bytes, sha256 },
+      streamIndex,
+      upload,
+      sampleRate,
+      channels,
+      samples,
+      segmentFrames,
+      renditions: renditionsFor(options.ladder, shape),
+      storedBytes: bytes,
+    } as const;
+  };
+
+  const add = async (received: ReceivedUpload, originalName: string) => {
+    try {
+      const found = await existing(received);
+      if (found) return { track: found, created: false };
+      const track = await create(received, originalName);
+      encoder.start(track);
+      return { track, created: true };
+    } catch (error) {
+      await storage.removeUpload(received.upload);
+      if (closing.signal.aborted) throw errors.shuttingDown();
+      throw explained(error);
+    }
+  };
+
+  return {
+    assertRoom() {
+      if (closing.signal.aborted) throw errors.shuttingDown();
+      if (encoder.waiting >= options.maxWaiting) throw errors.tooBusy(encoder.waiting);
+    },
+    async receive(stream, originalName) {
+      try {
+        const received = await storage.receive(stream);
+        if (received.bytes > 0) return received;
+        await storage.removeUpload(received.upload);
+      } catch (error) {
+        throw explained(error);
+      }
+      throw errors.emptyFile(originalName);
+    },
+    add: (received, originalName) => adding.take(received.sha256, () => add(received, originalName)),
+    discard: (received) => storage.removeUpload(received.upload),
+    async close() {
+      closing.abort(errors.shuttingDown());
+      await adding.idle();
+    },
+  };
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof AppError) && hasCode(error, 'ENOSPC', 'EDQUOT')) return errors.storageFull(error);
+  return error;
+}

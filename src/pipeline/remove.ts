@@ -1,0 +1,25 @@
+/** Takes a track away: its processing, its record, its segments, its original. */
+import { errors } from '../errors.ts';
+import type { Library } from '../library/library.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Encoder } from './encode.ts';
+
+/**
+ * Once it resolves nothing of the track is left on disk.
+ *
+ * @throws {AppError} 404 when there is none.
+ */
+export async function removeTrack(
+  filename: string,
+  { library, storage, encoder }: { library: Library; storage: Storage; encoder: Encoder },
+): Promise<void> {
+  const track = await library.get(filename);
+  if (!track) throw errors.trackNotFound(filename);
+  await encoder.cancel(filename);
+  await library.remove(filename, async () => {
+    // Again: a retry may have come in between. From here on nothing can start it any more.
+    await encoder.cancel(filename);
+    await storage.removeSegments(filename);
+    if (track.upload !== null) await storage.removeUpload(track.upload);
+  });
+}

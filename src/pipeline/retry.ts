@@ -1,0 +1,26 @@
+/** Another try for a track that failed. */
+import { errors } from '../errors.ts';
+import type { Library } from '../library/library.ts';
+import { assertTransition } from '../tracks/status.ts';
+import type { Track } from '../tracks/track.ts';
+import type { Encoder } from './encode.ts';
+
+/**
+ * @returns the track, processing again.
+ * @throws {AppError} 404 when there is none, 409 when it has not failed.
+ */
+export async function retryTrack(
+  filename: string,
+  { library, encoder }: { library: Library; encoder: Encoder },
+): Promise<Track> {
+  // Its record says "failed" a moment before its processing is over.
+  await encoder.whenSettled(filename);
+  const track = await library.update(filename, (current) => {
+    if (current.status !== 'failed') throw errors.notFailed(filename, current.status);
+    assertTransition(current.status, 'processing');
+    return { ...current, status: 'processing', error: null };
+  });
+  if (!track) throw errors.trackNotFound(filename);
+  encoder.start(track);
+  return track;
+}

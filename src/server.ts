@@ -1,0 +1,71 @@
+/** The process: reads the environment, starts, listens, and stops with grace. */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { buildApp } from './app.ts';
+import { parseConfig } from './config.ts';
+import { StartupError } from './errors.ts';
+import { openServices } from './services.ts';
+
+/** Responses that are not finished by then are cut off: the whole stop takes 10 s at the most. */
+const CLOSE_TIMEOUT_MS = 8000;
+/** Ctrl-C under npm arrives twice, a millisecond apart; only a later one means "now". */
+const SECOND_SIGNAL_AFTER_MS = 1000;
+
+const projectFolder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+async function main(): Promise<void> {
+  const config = parseConfig(process.env, projectFolder);
+  const log = await createLogger(config.logLevel);
+  const stopping = new AbortController();
+  let stop: (() => Promise<void>) | undefined;
+  let firstSignalAt = 0;
+
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping.signal.aborted) {
+      if (Date.now() - firstSignalAt > SECOND_SIGNAL_AFTER_MS) process.exit(1);
+      return;
+    }
+    firstSignalAt = Date.now();
+    stopping.abort();
+    log.info({ signal }, 'stopping');
+    void stop?.();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+
+  const services = await openServices(config, log);
+  const app = await buildApp(services, config);
+  stop = async () => {
+    const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+    await app.close();
+    clearTimeout(cutOff);
+    log.info('stopped');
+    process.exit(0);
+  };
+  if (stopping.signal.aborted) return stop();
+  await app.listen({ host: config.host, port: config.port }).catch(async (error: NodeJS.ErrnoException) => {
+    await app.close();
+    if (error.code === 'EADDRINUSE') {
+      throw new StartupError(
+        `Port ${config.port} on ${config.host} is in use. Stop what uses it, or set PORT to another one.`,
+      );
+    }
+    throw new StartupError(`Cannot listen on ${config.host}:${config.port}: ${error.message}.`);
+  });
+  log.info({ ffmpeg: services.tools.version, dataDir: config.dataDir }, 'ready');
+}
+
+/** JSON for machines; at a terminal, lines for people. */
+async function createLogger(level: string) {
+  if (!process.stdout.isTTY) return pino({ level });
+  const { default: pretty } = await import('pino-pretty');
+  return pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }));
+}
+
+main().catch((error: unknown) => {
+  const text =
+    error instanceof StartupError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,75 @@
+/** The composition root: opens everything in order, closes it in reverse. The only file that imports an adapter. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { lockDataDir } from './disk/lock.ts';
+import { StartupError } from './errors.ts';
+import { openDiskLibrary } from './library/disk.ts';
+import type { Library } from './library/library.ts';
+import { missingCapability } from './media/ffmpeg.ts';
+import { prepareTools, type Tools } from './media/launcher.ts';
+import { createEncoder, type Encoder } from './pipeline/encode.ts';
+import { createIngest, type Ingest } from './pipeline/ingest.ts';
+import { recover } from './pipeline/recover.ts';
+import { openDiskStorage } from './storage/disk.ts';
+import type { Storage } from './storage/storage.ts';
+
+export interface Services {
+  log: Logger;
+  tools: Tools;
+  library: Library;
+  storage: Storage;
+  encoder: Encoder;
+  ingest: Ingest;
+  /** Stops probing and encoding; who waits for it is told at once. What is unfinished goes on at the next start. */
+  stopWork(): Promise<void>;
+  /** Stops work and lets go of the folder: another server may use it then. */
+  close(): Promise<void>;
+}
+
+/**
+ * @throws {StartupError} with a message for the operator: ffmpeg missing, the folder in use or not writable.
+ */
+export async function openServices(config: Config, log: Logger): Promise<Services> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    await mkdir(config.dataDir, { recursive: true }).catch((error: Error) => {
+      throw new StartupError(`DATA_DIR ${config.dataDir} cannot be made: ${error.message}.`);
+    });
+    const lock = await lockDataDir(config.dataDir);
+    closers.push(() => lock.release());
+
+    const tools = await prepareTools(path.join(config.dataDir, '.launch'), config);
+    const missing = await missingCapability(tools.ffmpeg);
+    if (missing) {
+      throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
+    }
+    const storage = await openDiskStorage(config.dataDir);
+    const library = await openDiskLibrary(config.dataDir);
+
+    const { concurrency, keepOriginals } = config;
+    const encoder = createEncoder({ library, storage, log, tools, concurrency, keepOriginals });
+    const { ladder, segmentSeconds, maxWaiting } = config;
+    const ingest = createIngest({
+      ...{ library, storage, encoder, tools, log },
+      ...{ ladder, segmentSeconds, maxWaiting },
+    });
+    const stopWork = async () => {
+      await Promise.all([ingest.close(), encoder.close()]);
+    };
+    closers.push(stopWork);
+
+    await recover({ library, storage, encoder, log });
+    return { log, tools, library, storage, encoder, ingest, stopWork, close };
+  } catch (error) {
+    await close();
+    if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'EACCES') {
+      throw new StartupError(`DATA_DIR ${config.dataDir} is not writable: ${error.message}.`);
+    }
+    throw error;
+  }
+}

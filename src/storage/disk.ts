@@ -1,0 +1,141 @@
+/** Storage in folders: `uploads/<random>.upload` and `segments/<filename>/<segment name>`. */
+import { createHash, randomUUID } from 'node:crypto';
+import { access, type FileHandle, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { insideDirectory } from '../disk/inside-directory.ts';
+import { publishFile, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
+import { hasCode } from '../errors.ts';
+import type { Storage, StoredSegment } from './storage.ts';
+
+const UPLOAD_NAME = /^[0-9a-f-]{36}\.upload$/;
+/** An upload is synced as it goes, so that its last sync, for which the client waits, is a short one. */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+
+/** @param dataDir absolute; the folders in it are made when missing. */
+export async function openDiskStorage(dataDir: string): Promise<Storage> {
+  const uploads = path.join(dataDir, 'uploads');
+  const segments = path.join(dataDir, 'segments');
+  for (const folder of [uploads, segments]) {
+    await mkdir(folder, { recursive: true });
+    await sweepTemporaries(folder);
+  }
+
+  const uploadFile = (upload: string) => {
+    if (!UPLOAD_NAME.test(upload)) throw new Error(`"${upload}" is no name of an upload`);
+    return insideDirectory(uploads, upload);
+  };
+  const segmentFile = (filename: string, name: string) => insideDirectory(segments, filename, name);
+  const segmentFolder = (filename: string) => insideDirectory(segments, filename);
+
+  return {
+    async receive(stream) {
+      const upload = `${randomUUID()}.upload`;
+      const file = uploadFile(upload);
+      try {
+        const received = await writeStream(file, stream);
+        await syncFolder(uploads);
+        return { upload, ...received };
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      }
+    },
+    async uploadPath(upload) {
+      const file = uploadFile(upload);
+      await access(file);
+      return file;
+    },
+    removeUpload: (upload) => rm(uploadFile(upload), { force: true }),
+    async listUploads() {
+      return (await readdir(uploads)).filter((name) => UPLOAD_NAME.test(name));
+    },
+
+    async putSegment(filename, name, bytes) {
+      await mkdir(segmentFolder(filename), { recursive: true });
+      await publishFile(segmentFile(filename, name), bytes);
+    },
+    async syncSegments(filename) {
+      await syncFolder(segmentFolder(filename));
+      await syncFolder(segments);
+    },
+    readSegment: (filename, name) => absentAs(undefined, readFile(segmentFile(filename, name))),
+    async listSegments(filename) {
+      const folder = segmentFolder(filename);
+      const names = await absentAs([], readdir(folder));
+      const listed: StoredSegment[] = [];
+      for (const name of names) {
+        if (name.startsWith(TEMPORARY_PREFIX)) continue;
+        listed.push({ name, bytes: (await stat(path.join(folder, name))).size });
+      }
+      return listed;
+    },
+    removeSegment: (filename, name) => rm(segmentFile(filename, name), { force: true }),
+    removeSegments: (filename) => rm(segmentFolder(filename), { recursive: true, force: true }),
+    async listSegmentFolders() {
+      const entries = await readdir(segments, { withFileTypes: true });
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    },
+
+    async assertWritable() {
+      for (const folder of [uploads, segments]) {
+        const file = path.join(folder, `${TEMPORARY_PREFIX}writable`);
+        await publishFile(file, '');
+        await rm(file, { force: true });
+      }
+    },
+  };
+}
+
+async function writeStream(
+  file: string,
+  stream: AsyncIterable<Buffer>,
+): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  return withFile(file, 'wx', async (handle) => {
+    let bytes = 0;
+    let unsynced = 0;
+    let syncing: Promise<void> = Promise.resolve();
+    for await (const chunk of stream) {
+      hash.update(chunk);
+      await writeAll(handle, chunk);
+      bytes += chunk.length;
+      unsynced += chunk.length;
+      if (unsynced < SYNC_EVERY_BYTES) continue;
+      unsynced = 0;
+      // One sync at a time, beside the bytes that still come in.
+      await syncing;
+      syncing = handle.datasync();
+      syncing.catch(() => {});
+    }
+    await syncing;
+    await handle.sync();
+    return { bytes, sha256: hash.digest('hex') };
+  });
+}
+
+/** A write may take less than it was given. */
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) {
+    offset += (await handle.write(bytes, offset)).bytesWritten;
+  }
+}
+
+/** Removes what a crash left half-written, here and one folder down. */
+async function sweepTemporaries(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const name = path.join(folder, entry.name);
+    if (entry.name.startsWith(TEMPORARY_PREFIX)) await rm(name, { recursive: true, force: true });
+    else if (entry.isDirectory()) {
+      for (const inner of await readdir(name)) {
+        if (inner.startsWith(TEMPORARY_PREFIX)) await rm(path.join(name, inner), { force: true });
+      }
+    }
+  }
+}
+
+async function absentAs<T, U>(value: U, reading: Promise<T>): Promise<T | U> {
+  return reading.catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return value;
+    throw error;
+  });
+}

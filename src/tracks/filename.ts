@@ -1,0 +1,69 @@
+/**
+ * A track's `filename` is its one identity: in URLs, in folder names, in lists. Here a name is made safe, and here it
+ * is decided whether a name that came by URL can be one of ours at all.
+ */
+
+/** Most file systems stop at 255 bytes; the rest is room for suffixes such as `-2` and temporary names. */
+const MAX_BYTES = 200;
+const MAX_EXTENSION = /\.[\p{L}\p{N}]{1,16}$/u;
+const SAFE = /^[\p{L}\p{M}\p{N}_][\p{L}\p{M}\p{N}._-]*$/u;
+/** Names that Windows gives to devices, with any extension: a folder of that name cannot be made there. */
+const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/iu;
+
+/**
+ * Makes a file name safe for URLs, folders and every file system: NFC, only letters, marks, digits, `.`, `_` and `-`,
+ * no leading dot or dash, at most 200 bytes, no Windows device name. The extension stays.
+ */
+export function safeFilename(originalName: string): string {
+  const base = originalName.split(/[/\\]/).at(-1) ?? '';
+  const clean = base
+    .toWellFormed()
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-')
+    .replace(/\.+$/u, '');
+  const { stem, extension } = splitExtension(clean);
+  const safe = stem.replace(/^[.-]+/u, '') || 'track';
+  const named = safe.replace(WINDOWS_DEVICE, '$1-');
+  return truncateBytes(named, MAX_BYTES - byteLength(extension)) + extension;
+}
+
+/** The n-th name to try when `filename` is taken: `audio.mp3`, `audio-2.mp3`, `audio-3.mp3`, ... */
+export function numberedFilename(filename: string, n: number): string {
+  if (n < 2) return filename;
+  const { stem, extension } = splitExtension(filename);
+  const suffix = `-${n}${extension}`;
+  return truncateBytes(stem, MAX_BYTES - byteLength(suffix)) + suffix;
+}
+
+/** Whether this can be the name of a track at all; `..`, absolute paths, NUL and the like never are. */
+export function isSafeFilename(name: string): boolean {
+  return SAFE.test(name) && byteLength(name) <= MAX_BYTES && name === name.normalize('NFC');
+}
+
+/** Two names with the same key are the same name, for file systems that ignore case. */
+export function filenameKey(filename: string): string {
+  return filename.normalize('NFC').toLowerCase();
+}
+
+function splitExtension(name: string): { stem: string; extension: string } {
+  const extension = MAX_EXTENSION.exec(name)?.[0] ?? '';
+  return { stem: name.slice(0, name.length - extension.length), extension };
+}
+
+/** Cuts at a code point, never within one. */
+function truncateBytes(text: string, limitBytes: number): string {
+  if (byteLength(text) <= limitBytes) return text;
+  let cut = '';
+  let bytes = 0;
+  for (const character of text) {
+    bytes += byteLength(character);
+    if (bytes > limitBytes) break;
+    cut += character;
+  }
+  return cut;
+}
+
+const encoder = new TextEncoder();
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+const hasChromium = Boolean(process.env.CHROMIUM_PATH);
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Without Chromium `npm test` says so, loudly, and under CI does not get here.
+    exclude: hasChromium ? [] : ['test/browser/**'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Two cores, and ffmpeg is busy on them too.
+    maxWorkers: 3,
+  },
+});
