@@ -14,6 +14,7 @@ import type { Services } from './services.ts';
 
 /** Longer than any safe file name, percent-encoded. */
 const MAX_PARAM_LENGTH = 1024;
+const IDLE_CHECK_MS = 50;
 
 /** Builds the app; it does not listen yet. Closing it closes the services. */
 export async function buildApp(services: Services, config: Config): Promise<FastifyInstance> {
@@ -28,7 +29,10 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
   }) as unknown as FastifyInstance;
 
   // Uploads that wait for their track are answered once work stops, so that goes on beside the closing.
-  app.addHook('preClose', async () => void services.stopWork());
+  app.addHook('preClose', async () => {
+    void services.stopWork();
+    closeConnectionsAsTheyFallIdle(app);
+  });
   app.addHook('onClose', async () => services.close());
 
   registerProblems(app);
@@ -42,4 +46,10 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
 
   registerMethodNotAllowed();
   return app;
+}
+
+/** Node closes connections that are idle as the server closes; those that finish a response later would stay open. */
+function closeConnectionsAsTheyFallIdle(app: FastifyInstance): void {
+  const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
+  app.server.once('close', () => clearInterval(timer));
 }

@@ -15,7 +15,10 @@ export function watchMethods(app: FastifyInstance): () => void {
   return () => {
     for (const [url, known] of [...methods]) {
       const allow = [...known].sort().join(', ');
-      const others = app.supportedMethods.filter((method) => !known.has(method)) as HTTPMethods[];
+      // Preflights of streams are answered by @fastify/cors.
+      const isTaken = (method: string) =>
+        known.has(method) || (method === 'OPTIONS' && url.startsWith('/stream/'));
+      const others = app.supportedMethods.filter((method) => !isTaken(method)) as HTTPMethods[];
       if (others.length === 0 || url === '*') continue;
       app.route({
         method: others,

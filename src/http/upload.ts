@@ -22,7 +22,7 @@ export async function uploadRoutes(
   app: FastifyInstance,
   { services, config }: { services: Services; config: Config },
 ): Promise<void> {
-  const { encoder, ingest, library } = services;
+  const { encoder, ingest } = services;
   await app.register(multipart, {
     throwFileSizeLimit: false,
     limits: {
@@ -57,21 +57,21 @@ export async function uploadRoutes(
 
   /** @throws {AppError} 410 when the track is deleted meanwhile. */
   async function settle(track: Track): Promise<Track> {
-    // Processing that ends without a result was stopped: for a delete, or because the server stops. In that case the
-    // track is there, and goes on at the next start.
-    const settled = (await encoder.whenSettled(track.filename)) ?? (await library.get(track.filename));
-    if (!settled) throw errors.trackDeleted(track.filename);
-    return settled;
+    const settled = await encoder.whenSettled(track.filename);
+    if (settled === 'deleted') throw errors.trackDeleted(track.filename);
+    // The server stops; the track goes on at its next start.
+    return settled === 'stopped' ? track : settled;
   }
 
   async function receiveOneFile(
     request: FastifyRequest,
   ): Promise<{ received: ReceivedUpload; originalName: string }> {
     let found: { received: ReceivedUpload; originalName: string } | undefined;
+    let files = 0;
     try {
       for await (const part of request.parts()) {
         if (part.type !== 'file') continue;
-        if (found) throw errors.tooManyFiles();
+        if (++files > 1) throw errors.tooManyFiles();
         if (part.fieldname !== 'file') {
           part.file.resume();
           continue;

@@ -42,6 +42,7 @@ export async function* cutSegments(
 
   let fragmentNumber = firstFragment;
   let mediaEnd = start;
+  let endedEarly = false;
   const initParts: Buffer[] = [];
   let moof: Box | undefined;
   let pending: Buffer[] = [];
@@ -53,10 +54,13 @@ export async function* cutSegments(
     if (box.type !== 'mdat') continue;
     if (!moof) throw new OffGridError('media data without a movie fragment before it');
 
+    if (endedEarly) throw new OffGridError(`fragment ${fragmentNumber} is short, and is not the last`);
+
     const fragment = readFragment(moof.bytes);
-    const endsEarly = checkFragment(fragment, { timeline, fragmentNumber, start });
+    endedEarly = checkFragment(fragment, { timeline, fragmentNumber, start });
     mediaEnd = start + fragment.decodeTime + fragment.duration;
-    if (endsEarly) break;
+    // Read on to the end: only then is it known that the encoder ended by itself.
+    if (endedEarly) continue;
     placeFragment(moof.bytes, {
       decodeTime: start + fragment.decodeTime,
       sequenceNumber: fragmentNumber + 1,

@@ -3,7 +3,6 @@
  * What is stored is never encoded again, so taking up work after a crash and starting anew are the same thing.
  */
 import type { Logger } from 'pino';
-import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import { EarlyEndError, OffGridError } from '../media/cutter.ts';
 import { FfmpegError } from '../media/ffmpeg.ts';
@@ -28,11 +27,14 @@ export interface LiveState {
   storedBytes: number;
 }
 
+/** Processing came to no end: the track was deleted, or the server stops and goes on with it at its next start. */
+export type Interruption = 'deleted' | 'stopped';
+
 export interface Encoder {
   /** Takes up a track whose status is `processing`. Does nothing when it is taken up already. */
   start(track: Track): void;
-  /** Resolves when the track is processed no more: with its record, or undefined when it was cancelled. */
-  whenSettled(filename: string): Promise<Track | undefined>;
+  /** Resolves when the track is processed no more: with its record, or with why there is no outcome. */
+  whenSettled(filename: string): Promise<Track | Interruption>;
   /** Stops processing a track; once it resolves nothing of it runs and nothing more is written. */
   cancel(filename: string): Promise<void>;
   live(filename: string): LiveState | undefined;
@@ -52,8 +54,9 @@ export interface EncoderOptions {
 }
 
 interface Job {
+  /** Aborted with the interruption as its reason. */
   controller: AbortController;
-  settled: Promise<Track | undefined>;
+  settled: Promise<Track | Interruption>;
   live: LiveState;
 }
 
@@ -75,12 +78,12 @@ export function createEncoder(options: EncoderOptions): Encoder {
   let closed = false;
 
   /** One track from whatever is stored to its end. */
-  const processTrack = async (filename: string, job: Job): Promise<Track | undefined> => {
+  const processTrack = async (filename: string, job: Job): Promise<Track | Interruption> => {
     const { signal } = job.controller;
     try {
       for (;;) {
         const track = await library.get(filename);
-        if (!track) return undefined;
+        if (!track) return 'deleted';
         try {
           const coverages = await fillTrack(track, job);
           return await finish(track, coverages);
@@ -91,7 +94,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
         }
       }
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted) return signal.reason;
       return fail(filename, error);
     }
   };
@@ -157,7 +160,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     });
   };
 
-  const finish = async (track: Track, coverages: Coverage[]): Promise<Track | undefined> => {
+  const finish = async (track: Track, coverages: Coverage[]): Promise<Track | Interruption> => {
     const { filename } = track;
     await storage.syncSegments(filename);
     const timeline = timelineOf(track);
@@ -177,7 +180,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
         })),
       };
     });
-    if (!ready) return undefined;
+    if (!ready) return 'deleted';
     await library.putManifest(filename, renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`));
     // After the record says so: a crash in between leaves an original that nobody owns, and that is swept.
     if (track.upload !== null && !keeps) await storage.removeUpload(track.upload);
@@ -225,13 +228,14 @@ export function createEncoder(options: EncoderOptions): Encoder {
     }
   };
 
-  const fail = async (filename: string, error: unknown): Promise<Track | undefined> => {
+  const fail = async (filename: string, error: unknown): Promise<Track | Interruption> => {
     const details = error instanceof FfmpegError ? { command: error.command, stderr: error.stderr } : {};
     log.error({ filename, err: error, ...details }, 'processing failed');
-    return library.update(filename, (current) => {
+    const failed = await library.update(filename, (current) => {
       assertTransition(current.status, 'failed');
       return { ...current, status: 'failed', error: describeFailure(error) };
     });
+    return failed ?? 'deleted';
   };
 
   return {
@@ -240,24 +244,24 @@ export function createEncoder(options: EncoderOptions): Encoder {
       if (closed || jobs.has(filename)) return;
       const job: Job = {
         controller: new AbortController(),
-        settled: Promise.resolve(undefined),
+        settled: Promise.resolve('stopped'),
         live: { progress: 0, storedBytes: 0 },
       };
       jobs.set(filename, job);
       job.settled = processTrack(filename, job)
         .catch((error: unknown) => {
           log.error({ filename, err: error }, 'the outcome of processing could not be stored');
-          return undefined;
+          return 'stopped' as const;
         })
         .finally(() => jobs.delete(filename));
     },
     async whenSettled(filename) {
       const job = jobs.get(filename);
-      return job ? job.settled : library.get(filename);
+      return job ? job.settled : ((await library.get(filename)) ?? 'deleted');
     },
     async cancel(filename) {
       const job = jobs.get(filename);
-      job?.controller.abort(errors.trackDeleted(filename));
+      job?.controller.abort('deleted' satisfies Interruption);
       await job?.settled;
     },
     live: (filename) => jobs.get(filename)?.live,
@@ -266,7 +270,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     },
     async close() {
       closed = true;
-      for (const job of jobs.values()) job.controller.abort(errors.shuttingDown());
+      for (const job of jobs.values()) job.controller.abort('stopped' satisfies Interruption);
       await Promise.all([...jobs.values()].map((job) => job.settled));
     },
   };

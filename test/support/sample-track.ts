@@ -1,0 +1,50 @@
+/** A track that could have come out of an upload, for tests that need one and do not care which. */
+import { createHash } from 'node:crypto';
+import type { TrackDraft } from '../../src/library/library.ts';
+import type { Track } from '../../src/tracks/track.ts';
+
+/** @param content stands for the bytes of the file: equal contents have equal hashes. */
+export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}): TrackDraft {
+  return {
+    version: 1,
+    originalName: 'audio.mp3',
+    status: 'processing',
+    error: null,
+    source: {
+      container: 'mp3',
+      codec: 'mp3',
+      bitRate: 192_000,
+      sampleRate: 44_100,
+      channels: 2,
+      bytes: 240_000,
+      sha256: createHash('sha256').update(content).digest('hex'),
+    },
+    streamIndex: 0,
+    upload: null,
+    sampleRate: 44_100,
+    channels: 2,
+    samples: 441_000,
+    segmentFrames: 172,
+    renditions: [
+      {
+        id: 'aac-128k',
+        codec: 'aac',
+        codecs: 'mp4a.40.2',
+        bitRate: 128_000,
+        bandwidth: 131_072,
+        key: '3f9a2c1b',
+      },
+    ],
+    storedBytes: 240_000,
+    ...changes,
+  };
+}
+
+export function sampleTrack(changes: Partial<Track> = {}): Track {
+  return {
+    ...sampleDraft('sample'),
+    filename: 'audio.mp3',
+    uploadedAt: '2025-03-14T09:26:53.589Z',
+    ...changes,
+  };
+}

@@ -1,0 +1,47 @@
+/** A real server on a free port of the loopback, with a data folder of its own, in this process. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { afterAll } from 'vitest';
+import { buildApp } from '../../src/app.ts';
+import { type Config, parseConfig } from '../../src/config.ts';
+import { openServices, type Services } from '../../src/services.ts';
+import { temporaryFolder } from './folders.ts';
+
+export interface TestServer {
+  /** Without a slash at its end. */
+  url: string;
+  dataDir: string;
+  config: Config;
+  app: FastifyInstance;
+  services: Services;
+  close(): Promise<void>;
+}
+
+const running = new Set<TestServer>();
+afterAll(async () => {
+  await Promise.all([...running].map((server) => server.close()));
+});
+
+/** @param env settings as the environment gives them. */
+export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {
+  const dataDir = env.DATA_DIR ?? (await temporaryFolder());
+  const config = parseConfig({ LOG_LEVEL: 'silent', ...env, DATA_DIR: dataDir, PORT: '0' }, dataDir);
+  const services = await openServices(config, pino({ level: config.logLevel }));
+  const app = await buildApp(services, config);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const server: TestServer = {
+    url: `http://127.0.0.1:${port}`,
+    ...{ dataDir, config, app, services },
+    async close() {
+      if (!running.delete(server)) return;
+      const closed = app.server.listening ? once(app.server, 'close') : undefined;
+      await app.close();
+      await closed;
+    },
+  };
+  running.add(server);
+  return server;
+}

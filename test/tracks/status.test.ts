@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest';
+import { assertTransition, TrackStatus } from '../../src/tracks/status.ts';
+
+it('knows three states', () => {
+  expect(TrackStatus.options).toEqual(['processing', 'ready', 'failed']);
+});
+
+it.each([
+  ['processing', 'processing'],
+  ['processing', 'ready'],
+  ['processing', 'failed'],
+  ['failed', 'failed'],
+  ['failed', 'processing'],
+  ['ready', 'ready'],
+] as const)('lets a %s track become %s', (from, to) => {
+  expect(() => assertTransition(from, to)).not.toThrow();
+});
+
+it.each([
+  ['ready', 'processing'],
+  ['ready', 'failed'],
+  ['failed', 'ready'],
+] as const)('does not let a %s track become %s', (from, to) => {
+  expect(() => assertTransition(from, to)).toThrow(`a ${from} track cannot become ${to}`);
+});

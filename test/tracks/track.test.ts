@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { durationSeconds, parseTrack, TRACK_VERSION } from '../../src/tracks/track.ts';
+import { sampleTrack } from '../support/sample-track.ts';
+
+const records = new URL('../fixtures/track-json/', import.meta.url);
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, records), 'utf8'));
+const names = readdirSync(records).filter((name) => name.endsWith('.json'));
+
+describe('a record on disk', () => {
+  it('has a sample of the version that is written now', () => {
+    expect(names).toContain(`v${TRACK_VERSION}.json`);
+  });
+
+  it.each(names)('is read as a track: %s', (name) => {
+    const track = parseTrack(read(name));
+    expect(track.filename).toMatch(/\.flac$/);
+    expect(track.status).toBe('ready');
+    expect(durationSeconds(track)).toBe(240);
+    expect(track.renditions.map(({ id, key }) => [id, key])).toEqual([['aac-128k', '3f9a2c1b']]);
+  });
+
+  it('is read without a loss', () => {
+    expect(parseTrack(read(`v${TRACK_VERSION}.json`))).toEqual(read(`v${TRACK_VERSION}.json`));
+  });
+
+  it.each(Object.keys(sampleTrack()))('is refused without its "%s"', (field) => {
+    const { [field]: _left, ...rest } = { ...sampleTrack() } as Record<string, unknown>;
+    expect(() => parseTrack(rest)).toThrow(field);
+  });
+
+  const { source } = sampleTrack();
+  const rendition = sampleTrack().renditions[0];
+  it.each([
+    ['version', 0],
+    ['version', TRACK_VERSION + 1],
+    ['version', String(TRACK_VERSION)],
+    ['filename', ''],
+    ['status', 'lost'],
+    ['uploadedAt', 'yesterday'],
+    ['uploadedAt', '2025-03-14T09:26:53.589+01:00'],
+    ['samples', 0],
+    ['samples', 1.5],
+    ['sampleRate', -1],
+    ['channels', 3],
+    ['segmentFrames', 0],
+    ['storedBytes', -1],
+    ['streamIndex', -1],
+    ['renditions', []],
+    ['renditions', [{ ...rendition, key: '../../..' }]],
+    ['renditions', [{ ...rendition, id: '../aac' }]],
+    ['source', { ...source, sha256: 'abc' }],
+    ['source', { ...source, bytes: 0 }],
+  ])('is refused when its "%s" is %j', (field, value) => {
+    expect(() => parseTrack({ ...sampleTrack(), [field]: value })).toThrow(field);
+  });
+
+  it.each([[null], ['track'], [[]], [{}]])('is refused when it is %j', (json) => {
+    expect(() => parseTrack(json)).toThrow();
+  });
+});
