@@ -1,7 +1,6 @@
 /** Conditional and ranged answers (RFC 9110 sections 13 and 14) for bytes that are in memory. */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import parseRange from 'range-parser';
 
 export interface Representation {
   bytes: Buffer;
@@ -56,8 +55,28 @@ function wantedRange(request: FastifyRequest, size: number, etag: string) {
   // A range is defined for GET only (section 14.2); a stale If-Range asks for the whole (section 13.1.5).
   if (range === undefined || request.method !== 'GET' || (ifRange !== undefined && ifRange !== etag))
     return undefined;
-  const ranges = parseRange(size, range);
-  if (ranges === -1) return 'unsatisfiable';
-  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
-  return ranges[0];
+  return parseRange(range, size);
+}
+
+/**
+ * A single range of bytes (section 14.1.2); both ends are included.
+ *
+ * @returns undefined for what is not one, or is none at all: the whole is the answer then.
+ */
+function parseRange(
+  header: string,
+  size: number,
+): { start: number; end: number } | 'unsatisfiable' | undefined {
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/i.exec(header.replace(/[ \t]/g, '')) ?? [];
+  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
+  if (first === '') {
+    // The last so many bytes: all, where there are not so many.
+    return Number(last) === 0 || size === 0
+      ? 'unsatisfiable'
+      : { start: Math.max(0, size - Number(last)), end: size - 1 };
+  }
+  const start = Number(first);
+  const end = last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  if (last !== '' && Number(last) < start) return undefined;
+  return start < size ? { start, end } : 'unsatisfiable';
 }

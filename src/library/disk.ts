@@ -42,6 +42,15 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     order.add(track);
   };
 
+  /** Copied folders may hold equal bytes under another name: those are found from now on. */
+  const forgetSha256 = ({ filename, source: { sha256 } }: Track) => {
+    if (bySha256.get(sha256) !== filename) return;
+    bySha256.delete(sha256);
+    for (const other of tracks.values()) {
+      if (other.source.sha256 === sha256) bySha256.set(sha256, other.filename);
+    }
+  };
+
   const write = async (track: Track) => {
     const folder = folderOf(track.filename);
     await publishFile(path.join(folder, RECORD), `${JSON.stringify(track, null, 2)}\n`);
@@ -62,6 +71,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     }
   };
 
+  await sweepTemporaries(root);
   const names = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const queue = names.map((entry) => entry.name).values();
   await Promise.all(
@@ -134,7 +144,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         await rm(path.join(folderOf(filename), RECORD), { force: true });
         await syncFolder(folderOf(filename));
         tracks.delete(filename);
-        bySha256.delete(track.source.sha256);
+        forgetSha256(track);
         order.remove(track);
         await beforeNameIsFree();
         await rm(folderOf(filename), { recursive: true, force: true });
@@ -162,6 +172,7 @@ function hasInName(track: Track, wanted: string): boolean {
 
 async function sweepTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(TEMPORARY_PREFIX)) await rm(path.join(folder, name), { force: true });
+    if (name.startsWith(TEMPORARY_PREFIX))
+      await rm(path.join(folder, name), { recursive: true, force: true });
   }
 }

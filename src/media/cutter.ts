@@ -55,6 +55,7 @@ export async function* cutSegments(
     if (!moof) throw new OffGridError('media data without a movie fragment before it');
 
     if (endedEarly) throw new OffGridError(`fragment ${fragmentNumber} is short, and is not the last`);
+    if (fragmentNumber >= timeline.fragmentCount) throw new OffGridError('a fragment beyond the end');
 
     const fragment = readFragment(moof.bytes);
     endedEarly = checkFragment(fragment, { timeline, fragmentNumber, start });
@@ -104,5 +105,9 @@ function checkFragment(
       `fragment ${fragmentNumber} has ${fragment.frames} frames of ${fragment.duration} samples instead of ${frames} of ${duration}`,
     );
   }
-  return fragment.duration < duration;
+  const isShort = fragment.duration < duration;
+  if (!isShort && fragment.frames !== frames) {
+    throw new OffGridError(`fragment ${fragmentNumber} has ${fragment.frames} frames instead of ${frames}`);
+  }
+  return isShort;
 }

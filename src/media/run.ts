@@ -58,8 +58,10 @@ export async function run(request: RunRequest): Promise<void> {
     await done;
     throw new Error(`ffmpeg ended without segment ${until - 1}`);
   } catch (error) {
+    // On TERM ffmpeg ends its output properly, and that looks like a source that ends early.
+    request.signal.throwIfAborted();
     // A broken pipe and a bad exit come together: the exit tells why, unless the stream itself was wrong.
-    if (!request.signal.aborted && isTruncation(error)) await done;
+    if (isTruncation(error)) await done;
     throw error;
   } finally {
     enough.abort(new Error('the run is over'));

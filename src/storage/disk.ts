@@ -1,6 +1,6 @@
 /** Storage in folders: `uploads/<random>.upload` and `segments/<filename>/<segment name>`. */
 import { createHash, randomUUID } from 'node:crypto';
-import { access, type FileHandle, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { insideDirectory } from '../disk/inside-directory.ts';
 import { publishFile, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
@@ -29,14 +29,17 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
 
   return {
     async receive(stream) {
-      const upload = `${randomUUID()}.upload`;
-      const file = uploadFile(upload);
+      const id = randomUUID();
+      const upload = `${id}.upload`;
+      const temporary = path.join(uploads, TEMPORARY_PREFIX + id);
       try {
-        const received = await writeStream(file, stream);
+        const received = await writeStream(temporary, stream);
+        await rename(temporary, uploadFile(upload));
         await syncFolder(uploads);
         return { upload, ...received };
       } catch (error) {
-        await rm(file, { force: true });
+        await rm(temporary, { force: true });
+        await rm(uploadFile(upload), { force: true });
         throw error;
       }
     },

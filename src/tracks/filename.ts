@@ -24,7 +24,8 @@ export function safeFilename(originalName: string): string {
   const { stem, extension } = splitExtension(clean);
   const safe = stem.replace(/^[.-]+/u, '') || 'track';
   const named = safe.replace(WINDOWS_DEVICE, '$1-');
-  return truncateBytes(named, MAX_BYTES - byteLength(extension)) + extension;
+  const short = truncateBytes(named, MAX_BYTES - byteLength(extension));
+  return extension === '' ? short.replace(/\.+$/u, '') : short + extension;
 }
 
 /** The n-th name to try when `filename` is taken: `audio.mp3`, `audio-2.mp3`, `audio-3.mp3`, ... */
@@ -42,7 +43,8 @@ export function isSafeFilename(name: string): boolean {
 
 /** Two names with the same key are the same name, for file systems that ignore case. */
 export function filenameKey(filename: string): string {
-  return filename.normalize('NFC').toLowerCase();
+  // Upper case first: a small sigma is another letter at the end of a word.
+  return filename.toUpperCase().toLowerCase().normalize('NFC');
 }
 
 function splitExtension(name: string): { stem: string; extension: string } {

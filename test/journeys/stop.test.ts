@@ -30,7 +30,7 @@ async function startMidTrack(
   dataDir: string,
 ): Promise<ServerProcess> {
   const server = await startProcess(command, { DATA_DIR: dataDir });
-  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(8) }, '?wait=false');
+  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(5) }, '?wait=false');
   await until(async () => expect((await segmentsOf(dataDir, 'long.mp3')).length).toBeGreaterThan(1));
   return server;
 }
@@ -57,7 +57,7 @@ describe('a stop in the middle of processing, and the next start finishes the jo
   ])('%s', async (_way, command, stop) => {
     const dataDir = await temporaryFolder();
     const server = await startMidTrack(command, dataDir);
-    const waiting = upload(server.url, { name: 'other.mp3', bytes: await longMp3(4) });
+    const waiting = upload(server.url, { name: 'other.mp3', bytes: await longMp3(2) });
     await until(async () => expect((await request<unknown[]>(`${server.url}/files`)).body).toHaveLength(2));
 
     const begin = Date.now();

@@ -18,7 +18,8 @@ export interface Problem {
   type: string;
 }
 
-type Uploaded = TrackView & { message: string } & Problem;
+/** What an upload is answered with: a track object, or a problem. */
+type Uploaded = TrackView & { message: string } & Omit<Problem, 'status'>;
 
 /** @param file a path, or bytes with a name. */
 export async function upload(

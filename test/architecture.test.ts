@@ -1,0 +1,205 @@
+/** The rules of the house, held by reading it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../src/', import.meta.url));
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).map((file) =>
+  file.split(path.sep).join('/'),
+);
+const textOf = (file: string) => readFileSync(path.join(root, file), 'utf8');
+const sources = files.filter((file) => file.endsWith('.ts')).sort();
+
+interface Import {
+  /** Relative to `src/`; a package by its name. */
+  target: string;
+  typeOnly: boolean;
+}
+
+/** Every `import ... from`, `export ... from`, bare import and `import()` of a file. */
+function importsOf(file: string, text = textOf(file)): Import[] {
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|require)\(\s*['"]([^'"]+)['"]/g;
+  return [...text.matchAll(pattern)].map(([, type, from, dynamic]) => {
+    const name = from ?? dynamic ?? '';
+    const target = name.startsWith('.') ? path.posix.join(path.posix.dirname(file), name) : name;
+    return { target, typeOnly: type !== undefined };
+  });
+}
+
+/** Code without comments and plain strings, so that words in them are not taken for code. */
+const codeOf = (text: string) =>
+  text
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/(^|\s)\/\/.*$/gm, '')
+    .replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g, "''");
+
+/** The part of the house that a file belongs to. */
+function partOf(file: string): string {
+  if (file === 'library/library.ts' || file === 'storage/storage.ts') return file;
+  if (/^(library|storage)\//.test(file)) return `${path.posix.dirname(file)} adapter`;
+  return file.includes('/') ? (path.posix.dirname(file).split('/')[0] ?? '') : file;
+}
+
+const interfaces = ['library/library.ts', 'storage/storage.ts'];
+const vocabulary = ['tracks', 'errors.ts'];
+/** What each part may import, beside itself; `type` marks those of which it may see the types only. */
+const mayImport: Record<string, string[]> = {
+  'server.ts': ['app.ts', 'config.ts', 'services.ts', 'errors.ts'],
+  'services.ts': [
+    ...['config.ts', 'disk', 'library adapter', 'storage adapter', ...interfaces],
+    ...['pipeline', 'media', 'turns.ts', ...vocabulary],
+  ],
+  'app.ts': ['type config.ts', 'type services.ts', 'http', ...vocabulary],
+  'config.ts': ['media', ...vocabulary],
+  http: [
+    ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
+    ...['pipeline', 'media', 'turns.ts', ...vocabulary],
+  ],
+  pipeline: [...interfaces.map((name) => `type ${name}`), 'media', 'turns.ts', ...vocabulary],
+  media: vocabulary,
+  'library adapter': ['type library/library.ts', 'disk', 'turns.ts', ...vocabulary],
+  'storage adapter': ['type storage/storage.ts', 'disk', 'turns.ts', ...vocabulary],
+  'library/library.ts': ['type tracks'],
+  'storage/storage.ts': ['type tracks'],
+  disk: ['errors.ts'],
+  tracks: ['errors.ts'],
+  'errors.ts': [],
+  'turns.ts': [],
+};
+
+/** Imports of our own files that the table does not allow, as sentences. */
+function trespasses(file: string, text?: string): string[] {
+  const part = partOf(file);
+  const allowed = [part, ...(mayImport[part] ?? [])];
+  return importsOf(file, text)
+    .filter(({ target }) => target.endsWith('.ts'))
+    .filter(({ target, typeOnly }) => {
+      const other = partOf(target);
+      return !allowed.includes(other) && !(typeOnly && allowed.includes(`type ${other}`));
+    })
+    .map(({ target, typeOnly }) => `${file} imports ${typeOnly ? 'types of ' : ''}${target}`);
+}
+
+describe('the layers', () => {
+  it('are those of files that exist', () => {
+    expect(sources.length).toBeGreaterThan(30);
+    expect(sources.filter((file) => mayImport[partOf(file)] === undefined)).toEqual([]);
+    expect(Object.keys(mayImport).filter((part) => !sources.some((file) => partOf(file) === part))).toEqual(
+      [],
+    );
+  });
+
+  it.each(sources)('let %s import what it does', (file) => {
+    expect(trespasses(file)).toEqual([]);
+  });
+
+  it.each([
+    ['tracks/track.ts', "import { errors } from '../http/problem.ts';"],
+    ['media/mpd.ts', "import type { Library } from '../library/library.ts';"],
+    ['pipeline/ingest.ts', "import { openDiskLibrary } from '../library/disk.ts';"],
+    ['pipeline/ingest.ts', "import type { Services } from '../services.ts';"],
+    ['http/files.ts', "import {\n  openServices,\n} from '../services.ts';"],
+    ['http/files.ts', "import { openDiskStorage } from '../storage/disk.ts';"],
+    ['http/files.ts', "import { Config, type Other } from '../config.ts';"],
+    ['app.ts', "const { openDiskStorage } = await import('./storage/disk.ts');"],
+    ['library/disk.ts', "import type { Storage } from '../storage/storage.ts';"],
+    ['storage/disk.ts', "import { createUploadOrder } from '../library/order.ts';"],
+    ['disk/lock.ts', "export { parseTrack } from '../tracks/track.ts';"],
+    ['errors.ts', "import './tracks/track.ts';"],
+  ])('would not let %s say %s', (file, text) => {
+    expect(trespasses(file, text)).toHaveLength(1);
+  });
+
+  it('have one file that imports adapters', () => {
+    const importers = sources.filter((file) => {
+      const targets = importsOf(file).map(({ target }) => target);
+      return targets.some((target) => target === 'library/disk.ts' || target === 'storage/disk.ts');
+    });
+    expect(importers).toEqual(['services.ts']);
+  });
+});
+
+describe('tools', () => {
+  const fileSystem = /^(node:)?(fs|fs\/promises)$/;
+  const ideas = ['ladder', 'timeline', 'gaps', 'segment-name', 'mpd', 'cutter', 'boxes', 'input'];
+  const pure = [
+    ...sources.filter((file) => file.startsWith('tracks/')),
+    ...ideas.map((name) => `media/${name}.ts`),
+  ];
+
+  it.each(pure)('are unknown to %s', (file) => {
+    const tools = importsOf(file)
+      .map(({ target }) => target)
+      .filter((target) => /^@?fastify/.test(target) || fileSystem.test(target) || target === 'fluent-ffmpeg');
+    expect(tools).toEqual([]);
+  });
+
+  it('such as fluent-ffmpeg have one importer', () => {
+    const importers = sources.filter((file) =>
+      importsOf(file).some(({ target }) => target === 'fluent-ffmpeg'),
+    );
+    expect(importers).toEqual(['media/ffmpeg.ts']);
+  });
+
+  it('are Fastify for the front door only', () => {
+    const importers = sources.filter((file) =>
+      importsOf(file).some(({ target }) => /^@?fastify/.test(target)),
+    );
+    expect(importers.filter((file) => file !== 'app.ts' && !file.startsWith('http/'))).toEqual([]);
+    expect(importers).toContain('app.ts');
+  });
+});
+
+describe('the process', () => {
+  const usesProcess = (text: string) =>
+    /(?<![.\w])process\s*(\?\.|\.|\[)\s*\w|[({[,=:]\s*process\s*[)}\],;]/.test(codeOf(text)) ||
+    /['"](node:)?process['"]/.test(text);
+
+  it('is touched by the server alone', () => {
+    expect(sources.filter((file) => usesProcess(textOf(file)))).toEqual(['server.ts']);
+  });
+
+  it.each([
+    'process.exit(1)',
+    'const { env } = process;',
+    'globalThis.x = f(process)',
+    "import 'node:process'",
+  ])('would be found in %s', (text) => {
+    expect(usesProcess(text)).toBe(true);
+  });
+
+  it.each([
+    'processTrack(job)',
+    'child.process.kill()',
+    '// process.exit',
+    "const text = 'a process. The end'",
+  ])('would not be taken for %s', (text) => {
+    expect(usesProcess(text)).toBe(false);
+  });
+
+  it('hands its environment over, once and as a whole', () => {
+    const uses = sources.flatMap((file) =>
+      [...codeOf(textOf(file)).matchAll(/.*\bprocess\.env\b.*/g)].map(([line]) => `${file}: ${line.trim()}`),
+    );
+    expect(uses).toHaveLength(1);
+    expect(uses[0]).toMatch(/^server\.ts: .*\bparseConfig\(process\.env, \w+\);$/);
+  });
+
+  it('has an environment that nothing but the configuration reads', () => {
+    const names = [...textOf('config.ts').matchAll(/^\s+([A-Z][A-Z_]+): /gm)].map(([, name]) => name);
+    expect(names).toContain('DATA_DIR');
+    const named = new RegExp(`\\b(${names.join('|')})\\b`);
+    const withoutTemplates = (text: string) => codeOf(text).replace(/`(?:\\.|[^`\\])*`/gs, '');
+    expect(sources.filter((file) => named.test(withoutTemplates(textOf(file))))).toEqual(['config.ts']);
+  });
+});
+
+it('no source file is longer than 300 lines', () => {
+  const long = files
+    .filter((file) => /\.(ts|js|css|html)$/.test(file))
+    .map((file) => ({ file, lines: textOf(file).trimEnd().split('\n').length }))
+    .filter(({ lines }) => lines > 300);
+  expect(long).toEqual([]);
+});

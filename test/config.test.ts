@@ -1,0 +1,137 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../src/config.ts';
+import { StartupError } from '../src/errors.ts';
+
+const project = path.resolve('project');
+
+function messageOf(env: Record<string, string>): string {
+  try {
+    parseConfig(env, project);
+  } catch (error) {
+    expect(error).toBeInstanceOf(StartupError);
+    return (error as Error).message;
+  }
+  throw new Error(`${JSON.stringify(env)} was accepted`);
+}
+
+describe('the configuration', () => {
+  const defaults = {
+    host: '127.0.0.1',
+    port: 8000,
+    dataDir: project,
+    maxUploadBytes: 2 * 1024 ** 3,
+    segmentSeconds: 4,
+    ladder: [{ codec: 'aac', bitRate: 128_000 }],
+    concurrency: availableParallelism(),
+    maxWaiting: 1000,
+    keepOriginals: false,
+    corsOrigin: '*',
+    logLevel: 'info',
+    ffmpegPath: 'ffmpeg',
+    ffprobePath: 'ffprobe',
+  };
+
+  it('has a value for everything that is not set', () => {
+    expect(parseConfig({}, project)).toEqual(defaults);
+  });
+
+  it('passes over variables that are not its own', () => {
+    expect(parseConfig({ PATH: '/bin', HOME: undefined, port: '1' }, project)).toEqual(defaults);
+  });
+
+  it.each([
+    ...['HOST', 'PORT', 'DATA_DIR', 'MAX_UPLOAD_BYTES', 'SEGMENT_SECONDS', 'AUDIO_LADDER', 'CONCURRENCY'],
+    ...['MAX_WAITING', 'KEEP_ORIGINALS', 'CORS_ORIGIN', 'LOG_LEVEL', 'FFMPEG_PATH', 'FFPROBE_PATH'],
+  ])('takes an empty %s for one that is not set', (name) => {
+    expect(parseConfig({ [name]: '' }, project)).toEqual(defaults);
+  });
+
+  it.each([
+    ['HOST', '::', { host: '::' }],
+    ['HOST', '0.0.0.0', { host: '0.0.0.0' }],
+    ['PORT', '0', { port: 0 }],
+    ['PORT', '65535', { port: 65_535 }],
+    ['DATA_DIR', 'data', { dataDir: path.join(project, 'data') }],
+    ['DATA_DIR', path.resolve('elsewhere'), { dataDir: path.resolve('elsewhere') }],
+    ['MAX_UPLOAD_BYTES', '1', { maxUploadBytes: 1 }],
+    ['SEGMENT_SECONDS', '1', { segmentSeconds: 1 }],
+    ['SEGMENT_SECONDS', '2.5', { segmentSeconds: 2.5 }],
+    ['SEGMENT_SECONDS', '30', { segmentSeconds: 30 }],
+    ['AUDIO_LADDER', 'aac@64k', { ladder: [{ codec: 'aac', bitRate: 64_000 }] }],
+    ['CONCURRENCY', '1', { concurrency: 1 }],
+    ['MAX_WAITING', '7', { maxWaiting: 7 }],
+    ['KEEP_ORIGINALS', 'true', { keepOriginals: true }],
+    ['KEEP_ORIGINALS', 'false', { keepOriginals: false }],
+    ['CORS_ORIGIN', 'https://a.example', { corsOrigin: ['https://a.example'] }],
+    [
+      'CORS_ORIGIN',
+      'https://a.example, http://b.example:8080',
+      { corsOrigin: ['https://a.example', 'http://b.example:8080'] },
+    ],
+    ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
+    ['FFMPEG_PATH', '/opt/ffmpeg', { ffmpegPath: '/opt/ffmpeg' }],
+    ['FFPROBE_PATH', '/opt/ffprobe', { ffprobePath: '/opt/ffprobe' }],
+  ])('takes %s=%s', (name, value, expected) => {
+    expect(parseConfig({ [name]: value }, project)).toEqual({ ...defaults, ...expected });
+  });
+});
+
+const port = 'a whole number from 0 to 65535';
+const bytes = `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
+const seconds = 'a number of seconds from 1 to 30';
+const origins = 'origins such as https://example.org';
+const flag = '"true" or "false"';
+
+describe('a wrong variable is named, with its value and what is allowed', () => {
+  it.each([
+    ['PORT', '65536', port],
+    ['PORT', '-1', port],
+    ['PORT', '80a', port],
+    ['PORT', '0x50', port],
+    ['PORT', '8000.5', port],
+    ['PORT', ' ', port],
+    ['PORT', '1'.repeat(40), port],
+    ['MAX_UPLOAD_BYTES', '0', bytes],
+    ['MAX_UPLOAD_BYTES', '2GB', bytes],
+    ['MAX_UPLOAD_BYTES', '9007199254740993', bytes],
+    ['SEGMENT_SECONDS', '0', seconds],
+    ['SEGMENT_SECONDS', '0.99', seconds],
+    ['SEGMENT_SECONDS', '30.1', seconds],
+    ['SEGMENT_SECONDS', '4s', seconds],
+    ['SEGMENT_SECONDS', '1e1', seconds],
+    ['SEGMENT_SECONDS', 'Infinity', seconds],
+    ['SEGMENT_SECONDS', '-4', seconds],
+    ['AUDIO_LADDER', 'mp3@128k', 'aac@128k'],
+    ['AUDIO_LADDER', 'aac@1k', 'aac@128k'],
+    ['CONCURRENCY', '0', 'a whole number from 1 to 1024'],
+    ['CONCURRENCY', '1025', 'a whole number from 1 to 1024'],
+    ['CONCURRENCY', 'all', 'a whole number from 1 to 1024'],
+    ['MAX_WAITING', '0', 'a whole number from 1 to 1000000'],
+    ['MAX_WAITING', '-5', 'a whole number from 1 to 1000000'],
+    ['KEEP_ORIGINALS', 'yes', flag],
+    ['KEEP_ORIGINALS', 'TRUE', flag],
+    ['KEEP_ORIGINALS', '1', flag],
+    ['CORS_ORIGIN', 'example.org', origins],
+    ['CORS_ORIGIN', 'https://example.org/', origins],
+    ['CORS_ORIGIN', 'https://example.org/path', origins],
+    ['CORS_ORIGIN', 'https://a.example,,https://b.example', origins],
+    ['CORS_ORIGIN', 'https://a.example,*', origins],
+    ['LOG_LEVEL', 'verbose', 'one of fatal, error, warn, info, debug, trace, silent'],
+    ['LOG_LEVEL', 'INFO', 'one of fatal, error, warn, info, debug, trace, silent'],
+  ])('%s=%s', (name, value, allowed) => {
+    const message = messageOf({ [name]: value });
+    expect(message).toContain(`${name}="${value}"`);
+    expect(message).toContain(allowed);
+    expect(message.split('\n')).toHaveLength(1);
+  });
+
+  it('together with all others that are wrong, a line for each', () => {
+    const lines = messageOf({ PORT: 'x', HOST: 'fine', LOG_LEVEL: 'loud', KEEP_ORIGINALS: 'no' }).split('\n');
+    expect(lines).toHaveLength(3);
+    for (const wrong of ['PORT="x"', 'LOG_LEVEL="loud"', 'KEEP_ORIGINALS="no"']) {
+      expect(lines.filter((line) => line.includes(wrong))).toHaveLength(1);
+    }
+  });
+});

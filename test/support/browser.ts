@@ -1,0 +1,58 @@
+/** One headless Chromium for a test file. */
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, expect } from 'vitest';
+
+let browser: Browser | undefined;
+afterAll(() => browser?.close());
+
+/** A page at `url`. An error that nobody catches on the page fails the test at its end. */
+export async function openPage(url: string): Promise<Page> {
+  browser ??= await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+    args: [
+      ...[
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+      ],
+      ...['--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+    ],
+  });
+  const page = await browser.newPage();
+  const failures: string[] = [];
+  page.on('pageerror', (error) => failures.push(String(error)));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(new URL(url).origin) && !/^(blob|data):/.test(request.url())) {
+      failures.push(`asked another host: ${request.url()}`);
+    }
+  });
+  page.on('close', () => expect(failures).toEqual([]));
+  await page.goto(url);
+  return page;
+}
+
+/** Decodes a whole file by `decodeAudioData`, in the file's own rate; gives the first channel. */
+export async function decodeInBrowser(
+  page: Page,
+  urls: readonly string[],
+  sampleRate: number,
+): Promise<Float32Array> {
+  const base64 = await page.evaluate(
+    async ({ urls, sampleRate }) => {
+      const parts = await Promise.all(urls.map(async (url) => (await fetch(url)).arrayBuffer()));
+      const context = new OfflineAudioContext(1, 1, sampleRate);
+      const decoded = await context.decodeAudioData(await new Blob(parts).arrayBuffer());
+      const bytes = new Uint8Array(decoded.getChannelData(0).buffer);
+      let text = '';
+      for (let at = 0; at < bytes.length; at += 32_768) {
+        text += String.fromCharCode(...bytes.subarray(at, at + 32_768));
+      }
+      return btoa(text);
+    },
+    { urls: [...urls], sampleRate },
+  );
+  const bytes = Buffer.from(base64, 'base64');
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+}
