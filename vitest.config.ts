@@ -9,7 +9,7 @@ export default defineConfig({
     exclude: hasChromium ? [] : ['test/browser/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores, and ffmpeg is busy on them too.
-    maxWorkers: 3,
+    // Much of the time is playing and waiting: more workers than cores.
+    maxWorkers: 4,
   },
 });

@@ -6,7 +6,7 @@ import path from 'node:path';
  *
  * @throws {Error} for anything else. Names are checked long before; this is the second lock on the door.
  */
-export function insideDirectory(folder: string, ...names: [string, ...string[]]): string {
+export function insideDirectory(folder: string, ...names: string[]): string {
   for (const name of names) {
     if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
       throw new Error(`a path outside ${folder} was asked for`);

@@ -7,11 +7,13 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { StartupError } from '../errors.ts';
+import { hasCode, StartupError } from '../errors.ts';
 
 const run = promisify(execFile);
 const CHECK_TIMEOUT_MS = 20_000;
+const TEXT_BUSY_PAUSE_MS = 5;
 
 /** Paths to start instead of ffmpeg and ffprobe. */
 export interface Tools {
@@ -35,10 +37,8 @@ export async function prepareTools(
     toolVersion(paths.ffmpegPath, 'FFMPEG_PATH'),
     toolVersion(paths.ffprobePath, 'FFPROBE_PATH'),
   ]);
-  const [ffmpeg, ffprobe] = await Promise.all([
-    writeLauncher(folder, 'ffmpeg', paths.ffmpegPath),
-    writeLauncher(folder, 'ffprobe', paths.ffprobePath),
-  ]);
+  const ffmpeg = await writeLauncher(folder, 'ffmpeg', paths.ffmpegPath);
+  const ffprobe = await writeLauncher(folder, 'ffprobe', paths.ffprobePath);
   return { ffmpeg, ffprobe, version };
 }
 
@@ -72,10 +72,15 @@ async function writeLauncher(folder: string, name: string, executable: string): 
 }
 
 async function runs(executable: string): Promise<boolean> {
-  return run(executable, ['-hide_banner', '-version'], { timeout: CHECK_TIMEOUT_MS }).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await run(executable, ['-hide_banner', '-version'], { timeout: CHECK_TIMEOUT_MS });
+    return true;
+  } catch (error) {
+    // Another process that was forked while the file was written still holds it open, until it is a program itself.
+    if (!hasCode(error, 'ETXTBSY')) return false;
+    await pause(TEXT_BUSY_PAUSE_MS);
+    return runs(executable);
+  }
 }
 
 function shellQuote(word: string): string {

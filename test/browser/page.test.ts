@@ -18,7 +18,7 @@ it('uploads a chosen file, shows how it gets on, and plays it', async () => {
   await page.getByText('Nothing here yet.').waitFor();
   const folder = await temporaryFolder();
   const long = path.join(folder, 'long.mp3');
-  await writeFile(long, await longMp3(4));
+  await writeFile(long, await longMp3(2));
   await page.setInputFiles('#file', long);
   await page.getByLabel('Processing long.mp3').waitFor();
   const progress = () =>

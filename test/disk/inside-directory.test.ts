@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { insideDirectory } from '../../src/disk/inside-directory.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
-const attacks: [string, ...string[]][] = [
+const attacks: string[][] = [
   ['..'],
   ['.'],
   [''],

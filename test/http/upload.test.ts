@@ -48,7 +48,7 @@ describe('an upload that is audio', () => {
   it('with ?wait=false is answered with 202 once it is stored and probed', async () => {
     const { status, headers, body } = await upload(
       server.url,
-      { name: 'long.mp3', bytes: await longMp3(4) },
+      { name: 'long.mp3', bytes: await longMp3(2) },
       '?wait=false',
     );
     expect(status).toBe(202);
@@ -101,7 +101,7 @@ describe('the same bytes again', () => {
   });
 
   it('are answered with 200 while the track is processed', async () => {
-    const bytes = await longMp3(3);
+    const bytes = await longMp3(1);
     const [first, second] = await Promise.all([
       upload(server.url, { name: 'twice.mp3', bytes }, '?wait=false'),
       upload(server.url, { name: 'twice.mp3', bytes }, '?wait=false'),

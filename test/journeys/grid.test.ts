@@ -2,63 +2,19 @@
  * Whatever the source, its segments lie on the grid: each starts exactly where the manifest says, the times add up to
  * N, and what is heard there is what the source has there.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readBoxes, readFragment } from '../../src/media/boxes.ts';
-import { audioFile, decode, ffmpeg, lagAt, noise, type Sound, wav } from '../support/audio.ts';
-import { download, downloadTrack, getManifest, type Manifest, upload } from '../support/client.ts';
+import { audioFile, ffmpeg, noise, wav } from '../support/audio.ts';
+import { getManifest, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { expectInPlace, expectOnGrid, referenceOf } from '../support/grid.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer();
 });
-
-async function* once(bytes: Buffer) {
-  yield bytes;
-}
-
-/** Each segment's `tfdt` and length against the manifest; media time is 1,024 samples ahead of presentation time. */
-async function expectOnGrid(manifest: Manifest, samples: number): Promise<void> {
-  let mediaEnd = 0;
-  for (const segment of manifest.segments) {
-    let start: number | undefined;
-    for await (const { type, bytes } of readBoxes(once(await download(segment.url)))) {
-      if (type !== 'moof') continue;
-      const fragment = readFragment(bytes);
-      start ??= fragment.decodeTime;
-      expect(fragment.decodeTime).toBe(mediaEnd);
-      mediaEnd += fragment.duration;
-    }
-    expect(start).toBe(segment.start === 0 ? 0 : segment.start + 1024);
-    expect(mediaEnd).toBe(segment.start + segment.duration + 1024);
-  }
-  expect(mediaEnd).toBe(samples + 1024);
-  expect(manifest.durationSeconds).toBeCloseTo(samples / manifest.timescale, 8);
-}
-
-async function decodeTrack(manifest: Manifest): Promise<Int16Array> {
-  const file = path.join(await temporaryFolder(), 'track.mp4');
-  await writeFile(file, await downloadTrack(manifest));
-  // ffmpeg gives the priming samples out as well, for it takes the edit list of a fragmented file as a mere offset.
-  return (await decode(file, ['-ac', '1'])).subarray(1024);
-}
-
-/** The container's own time line: what is lost is silence of its length. */
-function referenceOf(file: string, sampleRate: number): Promise<Int16Array> {
-  return decode(file, ['-af', `aresample=${sampleRate}:async=1:min_hard_comp=0.005:first_pts=0`, '-ac', '1']);
-}
-
-async function expectInPlace(manifest: Manifest, reference: Int16Array): Promise<void> {
-  const actual = await decodeTrack(manifest);
-  for (const { start } of manifest.segments) {
-    // Not at the very start: WMA begins with some 2,048 samples of silence, in which nothing can be told apart.
-    const at = Math.max(0, Math.min(Math.max(start, 3000), reference.length - 1600));
-    expect(lagAt(actual, reference, at), `at sample ${at}`).toBe(0);
-  }
-}
 
 describe('sources of any rate', () => {
   it.each([
@@ -137,59 +93,5 @@ describe('sources of any format', () => {
     const file = await audioFile('six.flac', noise({ samples: 30_000, channels: 6, seed: 6 }));
     const { body } = await upload(server.url, file);
     expect([body.status, body.channels, body.source.channels]).toEqual(['ready', 2, 6]);
-  });
-});
-
-describe('damaged sources stay on the grid', () => {
-  const sound = noise({ samples: 14 * 44_100, seed: 12 });
-  const cases: Record<string, (mp3: Buffer) => Buffer> = {
-    'a corrupt spot': (mp3) => {
-      const bytes = Buffer.from(mp3);
-      for (let at = 90_000; at < 93_000; at++) bytes[at] = (at * 7919) & 0xff;
-      return bytes;
-    },
-    'a hole': (mp3) => Buffer.concat([mp3.subarray(0, 80_000), mp3.subarray(88_123)]),
-    truncated: (mp3) => mp3.subarray(0, 123_457),
-    'two joined': (mp3) => Buffer.concat([mp3, mp3.subarray(0, 100_000)]),
-  };
-  for (const extension of ['mp3', 'aac', 'ogg']) {
-    it.each(Object.entries(cases))(`${extension}: %s`, async (name, damage) => {
-      const whole = await readFile(await audioFile(`whole.${extension}`, sound, ['-b:a', '128k']));
-      const folder = await temporaryFolder();
-      const file = path.join(folder, `${name.replaceAll(' ', '-')}.${extension}`);
-      await writeFile(file, damage(whole));
-      const { status, body } = await upload(server.url, file);
-      expect(status, body.detail).toBe(201);
-      const manifest = await getManifest(server.url, body);
-      await expectOnGrid(manifest, body.samples);
-      expect((await decodeTrack(manifest)).length).toBeGreaterThanOrEqual(body.samples);
-    });
-  }
-
-  it('a file whose last packet is cut off ends where it ends', async () => {
-    const whole = await readFile(await audioFile('whole.flac', sound));
-    const cut = { name: 'cut.flac', bytes: whole.subarray(0, Math.round(whole.length * 0.6)) };
-    const { status, body } = await upload(server.url, cut);
-    expect(status).toBe(201);
-    expect(body.samples).toBeLessThan(sound.pcm.length * 0.65);
-    const manifest = await getManifest(server.url, body);
-    await expectOnGrid(manifest, body.samples);
-    await expectInPlace(manifest, sound.pcm.subarray(0, body.samples));
-  });
-});
-
-describe('lengths', () => {
-  const segment = 172 * 1024;
-  const quarter = 11_025;
-  const lengths = [1, 500, 1024, 3000].concat(
-    [-1, 0, 1, quarter - 1, quarter, quarter + 1].map((more) => segment - 1024 + more),
-    [-1, 0, 1, quarter - 1, quarter].map((more) => 2 * segment - 1024 + more),
-  );
-  it.each(lengths)('%i samples', async (samples) => {
-    const sound: Sound = noise({ samples, seed: samples });
-    const { status, body } = await upload(server.url, { name: `n${samples}.wav`, bytes: wav(sound) });
-    expect(status).toBe(201);
-    expect(body.samples).toBe(samples);
-    await expectOnGrid(await getManifest(server.url, body), samples);
   });
 });
