@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ensureDependencies, ensureFfmpeg, projectFolder } from './prepare.mjs';
 
-ensureDependencies();
 ensureFfmpeg();
+ensureDependencies();
 const tsx = path.join(projectFolder, 'node_modules', 'tsx', 'dist', 'cli.mjs');
 const child = spawn(process.execPath, [tsx, 'watch', '--clear-screen=false', 'src/server.ts'], {
   cwd: projectFolder,

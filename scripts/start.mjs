@@ -1,7 +1,7 @@
 /** `npm start`: prepares what is missing, then becomes the server: one process, so that every signal reaches it. */
 import { ensureBuild, ensureDependencies, ensureFfmpeg } from './prepare.mjs';
 
-ensureDependencies();
 ensureFfmpeg();
+ensureDependencies();
 ensureBuild();
 await import(new URL('../dist/server.js', import.meta.url).href);

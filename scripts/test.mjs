@@ -9,8 +9,8 @@ import {
   run,
 } from './prepare.mjs';
 
-ensureDependencies();
 ensureFfmpeg();
+ensureDependencies();
 const chromium = ensureChromium();
 if (!chromium) {
   const text = 'NO CHROMIUM: THE BROWSER TESTS ARE NOT RUN. Install chromium or set CHROMIUM_PATH.';

@@ -115,9 +115,10 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
           await syncFolder(root);
         });
       } catch (error) {
-        takenNames.delete(filenameKey(filename));
-        order.remove(track);
+        // The name is free only when nothing is left under it.
         await rm(folderOf(filename), { recursive: true, force: true });
+        order.remove(track);
+        takenNames.delete(filenameKey(filename));
         throw error;
       }
       tracks.set(filename, track);
