@@ -1,7 +1,9 @@
 /** The server, as a list that can be read from top to bottom. */
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
+import { eventRoutes } from './http/events.ts';
 import { fileRoutes } from './http/files.ts';
 import { healthRoutes } from './http/health.ts';
 import { watchMethods } from './http/method-not-allowed.ts';
@@ -28,10 +30,11 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
     return503OnClosing: true,
   }) as unknown as FastifyInstance;
 
+  const connections = watchConnections(app);
   // Uploads that wait for their track are answered once work stops, so that goes on beside the closing.
   app.addHook('preClose', async () => {
     void services.stopWork();
-    closeConnectionsAsTheyFallIdle(app);
+    connections.closeAsTheyFallIdle();
   });
   app.addHook('onClose', async () => services.close());
 
@@ -40,6 +43,7 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
 
   await app.register(uploadRoutes, { services, config });
   await app.register(fileRoutes, { services });
+  await app.register(eventRoutes, { services });
   await app.register(streamRoutes, { services, config });
   await app.register(healthRoutes, { services, config });
   await app.register(pageRoutes);
@@ -48,8 +52,24 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
   return app;
 }
 
-/** Node closes connections that are idle as the server closes; those that finish a response later would stay open. */
-function closeConnectionsAsTheyFallIdle(app: FastifyInstance): void {
-  const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
-  app.server.once('close', () => clearInterval(timer));
+/**
+ * Closes connections as the server closes. Node closes those that are idle at that moment; those that finish a response
+ * later, and those that browsers open for a request to come, would keep it open.
+ */
+function watchConnections(app: FastifyInstance): { closeAsTheyFallIdle(): void } {
+  const open = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  const closeIdle = () => {
+    app.server.closeIdleConnections();
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  };
+  return {
+    closeAsTheyFallIdle() {
+      const timer = setInterval(closeIdle, IDLE_CHECK_MS);
+      app.server.once('close', () => clearInterval(timer));
+    },
+  };
 }

@@ -57,6 +57,7 @@ function environment(projectFolder: string) {
     DATA_DIR: text('a folder').default(projectFolder),
     MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(2 * GIB),
     SEGMENT_SECONDS: segmentSeconds.default(4),
+    SEGMENT_WAIT_SECONDS: wholeNumber(1, 3600).default(9),
     AUDIO_LADDER: ladder.prefault('aac@128k'),
     CONCURRENCY: wholeNumber(1, 1024).default(availableParallelism()),
     MAX_WAITING: wholeNumber(1, 1_000_000).default(1000),
@@ -76,6 +77,8 @@ export interface Config {
   dataDir: string;
   maxUploadBytes: number;
   segmentSeconds: number;
+  /** How long a request for a segment that is not encoded yet is held. */
+  segmentWaitSeconds: number;
   ladder: ReturnType<typeof parseLadder>;
   /** ffmpeg processes that encode at the same time. */
   concurrency: number;
@@ -109,6 +112,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     dataDir: path.resolve(projectFolder, value.DATA_DIR),
     maxUploadBytes: value.MAX_UPLOAD_BYTES,
     segmentSeconds: value.SEGMENT_SECONDS,
+    segmentWaitSeconds: value.SEGMENT_WAIT_SECONDS,
     ladder: value.AUDIO_LADDER,
     concurrency: value.CONCURRENCY,
     maxWaiting: value.MAX_WAITING,

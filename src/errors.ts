@@ -98,6 +98,9 @@ export const errors = {
       status: 410,
       detail: `"${filename}" was deleted while it was being processed.`,
     }),
+  /** Nobody is there to read it; for the log only. */
+  clientClosed: () =>
+    new AppError({ code: 'client_closed', status: 499, detail: 'The client closed the connection.' }),
   uploadTooLarge: (limitBytes: number) =>
     new AppError({
       code: 'upload_too_large',
@@ -128,6 +131,13 @@ export const errors = {
       status: 503,
       detail: 'The server is stopping. Try again in a moment.',
       retryAfterSeconds: 5,
+    }),
+  segmentNotYet: (segmentName: string) =>
+    new AppError({
+      code: 'segment_not_yet',
+      status: 503,
+      detail: `"${segmentName}" is not encoded yet. Ask again.`,
+      retryAfterSeconds: 1,
     }),
   storageFull: (cause: unknown) =>
     new AppError(

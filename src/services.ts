@@ -10,6 +10,7 @@ import type { Library } from './library/library.ts';
 import { missingCapability } from './media/ffmpeg.ts';
 import { prepareTools, type Tools } from './media/launcher.ts';
 import { createEncoder, type Encoder } from './pipeline/encode.ts';
+import { createFeed, type Feed } from './pipeline/feed.ts';
 import { createIngest, type Ingest } from './pipeline/ingest.ts';
 import { recover } from './pipeline/recover.ts';
 import { openDiskStorage } from './storage/disk.ts';
@@ -21,6 +22,7 @@ export interface Services {
   library: Library;
   storage: Storage;
   encoder: Encoder;
+  feed: Feed;
   ingest: Ingest;
   /** Stops probing and encoding; who waits for it is told at once. What is unfinished goes on at the next start. */
   stopWork(): Promise<void>;
@@ -52,10 +54,11 @@ export async function openServices(config: Config, log: Logger): Promise<Service
     const library = await openDiskLibrary(config.dataDir);
 
     const { concurrency, keepOriginals } = config;
-    const encoder = createEncoder({ library, storage, log, tools, concurrency, keepOriginals });
+    const feed = createFeed();
+    const encoder = createEncoder({ library, storage, feed, log, tools, concurrency, keepOriginals });
     const { ladder, segmentSeconds, maxWaiting } = config;
     const ingest = createIngest({
-      ...{ library, storage, encoder, tools, log },
+      ...{ library, storage, encoder, feed, tools, log },
       ...{ ladder, segmentSeconds, maxWaiting },
     });
     const stopWork = async () => {
@@ -64,7 +67,7 @@ export async function openServices(config: Config, log: Logger): Promise<Service
     closers.push(stopWork);
 
     await recover({ library, storage, encoder, log });
-    return { log, tools, library, storage, encoder, ingest, stopWork, close };
+    return { log, tools, library, storage, encoder, feed, ingest, stopWork, close };
   } catch (error) {
     await close();
     if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'EACCES') {

@@ -23,6 +23,7 @@ describe('the configuration', () => {
     dataDir: project,
     maxUploadBytes: 2 * 1024 ** 3,
     segmentSeconds: 4,
+    segmentWaitSeconds: 9,
     ladder: [{ codec: 'aac', bitRate: 128_000 }],
     concurrency: availableParallelism(),
     maxWaiting: 1000,
@@ -43,6 +44,7 @@ describe('the configuration', () => {
 
   it.each([
     ...['HOST', 'PORT', 'DATA_DIR', 'MAX_UPLOAD_BYTES', 'SEGMENT_SECONDS', 'AUDIO_LADDER', 'CONCURRENCY'],
+    'SEGMENT_WAIT_SECONDS',
     ...['MAX_WAITING', 'KEEP_ORIGINALS', 'CORS_ORIGIN', 'LOG_LEVEL', 'FFMPEG_PATH', 'FFPROBE_PATH'],
   ])('takes an empty %s for one that is not set', (name) => {
     expect(parseConfig({ [name]: '' }, project)).toEqual(defaults);
@@ -59,6 +61,7 @@ describe('the configuration', () => {
     ['SEGMENT_SECONDS', '1', { segmentSeconds: 1 }],
     ['SEGMENT_SECONDS', '2.5', { segmentSeconds: 2.5 }],
     ['SEGMENT_SECONDS', '30', { segmentSeconds: 30 }],
+    ['SEGMENT_WAIT_SECONDS', '20', { segmentWaitSeconds: 20 }],
     ['AUDIO_LADDER', 'aac@64k', { ladder: [{ codec: 'aac', bitRate: 64_000 }] }],
     ['CONCURRENCY', '1', { concurrency: 1 }],
     ['MAX_WAITING', '7', { maxWaiting: 7 }],
@@ -103,6 +106,7 @@ describe('a wrong variable is named, with its value and what is allowed', () => 
     ['SEGMENT_SECONDS', '1e1', seconds],
     ['SEGMENT_SECONDS', 'Infinity', seconds],
     ['SEGMENT_SECONDS', '-4', seconds],
+    ['SEGMENT_WAIT_SECONDS', '0', 'a whole number from 1 to 3600'],
     ['AUDIO_LADDER', 'mp3@128k', 'aac@128k'],
     ['AUDIO_LADDER', 'aac@1k', 'aac@128k'],
     ['CONCURRENCY', '0', 'a whole number from 1 to 1024'],

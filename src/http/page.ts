@@ -15,6 +15,7 @@ const ASSETS: Record<string, string> = {
   'api.js': pageFolder,
   'app.js': pageFolder,
   'dom.js': pageFolder,
+  'encoded-bar.js': pageFolder,
   'player.js': pageFolder,
   'style.css': pageFolder,
   'tracks.js': pageFolder,

@@ -1,10 +1,10 @@
 /** `/stream`: manifests and segments, for players. */
 import cors from '@fastify/cors';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 import { renderMpd } from '../media/mpd.ts';
-import { parseSegmentName } from '../media/segment-name.ts';
+import { parseSegmentName, type SegmentId } from '../media/segment-name.ts';
 import { timelineOf } from '../media/timeline.ts';
 import type { Services } from '../services.ts';
 import type { Track } from '../tracks/track.ts';
@@ -20,7 +20,7 @@ export async function streamRoutes(
   app: FastifyInstance,
   { services, config }: { services: Services; config: Config },
 ): Promise<void> {
-  const { library, storage } = services;
+  const { library, storage, encoder } = services;
   await app.register(cors, {
     origin: config.corsOrigin,
     methods: ['GET', 'HEAD'],
@@ -30,7 +30,7 @@ export async function streamRoutes(
 
   app.get<{ Params: TrackParams }>('/stream/:filename/manifest', async (request, reply) => {
     const track = await trackOf(request.params, library);
-    if (!isPlayable(track)) throw errors.manifestNotReady(track.filename);
+    if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
     const bytes = Buffer.from(renderMpd(track, 'segment/'));
     return sendRepresentation(request, reply, {
       bytes,
@@ -45,9 +45,9 @@ export async function streamRoutes(
     async (request, reply) => {
       const { segmentName } = request.params;
       const track = await trackOf(request.params, library);
-      const bytes = hasSegment(track, segmentName)
-        ? await storage.readSegment(track.filename, segmentName)
-        : undefined;
+      const segment = segmentOf(track, segmentName);
+      if (segment && track.status === 'processing') await hold(track, segmentName, segment, reply);
+      const bytes = segment ? await storage.readSegment(track.filename, segmentName) : undefined;
       if (!bytes) throw errors.segmentNotFound(track.filename, segmentName);
       return sendRepresentation(request, reply, {
         bytes,
@@ -57,12 +57,39 @@ export async function streamRoutes(
       });
     },
   );
+
+  /**
+   * Holds a request for a segment that is not encoded yet, as long as the client is there.
+   *
+   * @throws {AppError} 404 when it will never be, 503 when it takes too long: for some players that is the end.
+   */
+  async function hold(
+    track: Track,
+    segmentName: string,
+    segment: SegmentId,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const stopWaiting = new AbortController();
+    const onClose = () => stopWaiting.abort(errors.clientClosed());
+    const timeout = setTimeout(
+      () => stopWaiting.abort(errors.segmentNotYet(segmentName)),
+      config.segmentWaitSeconds * 1000,
+    );
+    reply.raw.once('close', onClose);
+    try {
+      const outcome = await encoder.whenStored(track.filename, segment, stopWaiting.signal);
+      if (outcome === 'gone') throw errors.segmentNotFound(track.filename, segmentName);
+    } finally {
+      clearTimeout(timeout);
+      reply.raw.off('close', onClose);
+    }
+  }
 }
 
-/** Whether the track's timeline has a segment of that name; only such names get anywhere near the disk. */
-function hasSegment(track: Track, segmentName: string): boolean {
+/** What a name stands for in the track's timeline; only such names get anywhere near the disk. */
+function segmentOf(track: Track, segmentName: string): SegmentId | undefined {
   const id = parseSegmentName(segmentName);
   const isOurs = track.renditions.some(({ id: name, key }) => name === id?.renditionId && key === id.key);
-  if (!id || !isOurs) return false;
-  return id.index === 'init' || id.index < timelineOf(track).segmentCount;
+  if (!id || !isOurs) return undefined;
+  return id.index === 'init' || id.index < timelineOf(track).segmentCount ? id : undefined;
 }

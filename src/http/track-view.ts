@@ -12,7 +12,9 @@ export function viewTrack(track: Track, live: LiveState | undefined) {
     originalName: track.originalName,
     status: track.status,
     progress: track.status === 'ready' ? 1 : (live?.progress ?? 0),
-    manifestUrl: isPlayable(track) ? manifestUrl(track.filename) : null,
+    /** Spans of time in seconds that are encoded: what a player can have at once. */
+    encoded: track.status === 'ready' ? [[0, durationSeconds(track)]] : (live?.encoded ?? []),
+    manifestUrl: isPlayable(track, live) ? manifestUrl(track.filename) : null,
     durationSeconds: durationSeconds(track),
     samples: track.samples,
     sampleRate: track.sampleRate,
@@ -26,12 +28,14 @@ export function viewTrack(track: Track, live: LiveState | undefined) {
     source: track.source,
     storedBytes: track.status === 'ready' ? track.storedBytes : track.source.bytes + (live?.storedBytes ?? 0),
     uploadedAt: track.uploadedAt,
+    ...(track.truncated && { truncated: track.truncated }),
     ...(track.error && { error: track.error }),
   };
 }
 
-export function isPlayable(track: Track): boolean {
-  return track.status === 'ready';
+/** From the moment that the first segment of every rung is stored; the manifest is final from then on. */
+export function isPlayable(track: Track, live: LiveState | undefined): boolean {
+  return track.status === 'ready' || (track.status === 'processing' && live?.isPlayable === true);
 }
 
 export function manifestUrl(filename: string): string {

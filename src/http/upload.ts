@@ -8,10 +8,11 @@ import type { Services } from '../services.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import { parseQuery } from './query.ts';
-import { fileUrl, viewTrack } from './track-view.ts';
+import { fileUrl, isPlayable, viewTrack } from './track-view.ts';
 
 const UploadQuery = z.object({
-  wait: z.enum(['true', 'false'], '"wait" must be true or false').default('true'),
+  /** Until it is playable (`true`), until it is encoded whole (`ready`), or not at all. */
+  wait: z.enum(['true', 'ready', 'false'], '"wait" must be true, ready or false').default('true'),
 });
 
 /** A form has room for a few other fields; none of them is used. */
@@ -42,23 +43,28 @@ export async function uploadRoutes(
 
     const { received, originalName } = await receiveOneFile(request);
     const { track, created } = await ingest.add(received, originalName);
-    const settled = wait === 'true' ? await settle(track) : track;
+    const settled = wait === 'false' ? track : await awaited(track, wait);
 
     if (settled.status === 'failed') {
       throw errors.processingFailed(settled.filename, settled.error?.message ?? 'for an unknown reason.');
     }
     const done = created ? 201 : 200;
-    const isAccepted = created && settled.status === 'processing';
+    const live = encoder.live(settled.filename);
+    const isAccepted = created && !isPlayable(settled, live);
     return reply
       .code(isAccepted ? 202 : done)
       .header('location', fileUrl(settled.filename))
-      .send({ message: message(settled, created), ...viewTrack(settled, encoder.live(settled.filename)) });
+      .send({
+        message: message(settled, { created, playable: isPlayable(settled, live) }),
+        ...viewTrack(settled, live),
+      });
   });
 
   /** @throws {AppError} 410 when the track is deleted meanwhile. */
-  async function settle(track: Track): Promise<Track> {
-    const settled = await encoder.whenSettled(track.filename);
-    if (settled === 'deleted') throw errors.trackDeleted(track.filename);
+  async function awaited(track: Track, wait: 'true' | 'ready'): Promise<Track> {
+    const { filename } = track;
+    const settled = await (wait === 'ready' ? encoder.whenSettled(filename) : encoder.whenPlayable(filename));
+    if (settled === 'deleted') throw errors.trackDeleted(filename);
     // The server stops; the track goes on at its next start.
     return settled === 'stopped' ? track : settled;
   }
@@ -118,8 +124,7 @@ function asUploadError(error: unknown): unknown {
   return error;
 }
 
-function message(track: Track, created: boolean): string {
+function message(track: Track, { created, playable }: { created: boolean; playable: boolean }): string {
   if (!created) return `This file is here already, as "${track.filename}".`;
-  if (track.status === 'ready') return `"${track.filename}" is ready to play.`;
-  return `"${track.filename}" is stored and being processed.`;
+  return `"${track.filename}" is ${playable ? 'ready to play' : 'stored and being processed'}.`;
 }

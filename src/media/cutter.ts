@@ -3,7 +3,7 @@
  * against the grid: what does not lie exactly where the timeline says is a failed run, never a published segment.
  */
 import { type Box, type Fragment, placeFragment, readBoxes, readFragment } from './boxes.ts';
-import type { Timeline } from './timeline.ts';
+import { PADDING_SAMPLES, PRIMING_SAMPLES, type Timeline } from './timeline.ts';
 
 export type Cut = { kind: 'init'; bytes: Buffer } | { kind: 'media'; index: number; bytes: Buffer };
 
@@ -15,12 +15,16 @@ export class OffGridError extends Error {
 /** The source ended well before N: where it really ended is known only now. */
 export class EarlyEndError extends Error {
   override readonly name = 'EarlyEndError';
-  /** Samples of presentation time that came out, the padding of silence included. */
+  /** Samples of presentation time that came out, the filter's padding of silence included. */
   readonly samples: number;
+  /** Whether anything of the source came out of this run. Where nothing did, it began beyond the end: wherever that is. */
+  readonly isKnown: boolean;
 
-  constructor(samples: number) {
+  constructor(span: { mediaStart: number; mediaEnd: number }) {
+    const samples = Math.max(0, span.mediaEnd - PRIMING_SAMPLES);
     super(`the source ended after ${samples} samples`);
     this.samples = samples;
+    this.isKnown = samples - PADDING_SAMPLES > span.mediaStart;
   }
 }
 
@@ -79,7 +83,7 @@ export async function* cutSegments(
     fragmentNumber++;
   }
   if (mediaEnd < timeline.mediaSamples) {
-    throw new EarlyEndError(Math.max(0, mediaEnd - (timeline.mediaSamples - timeline.samples)));
+    throw new EarlyEndError({ mediaStart: start, mediaEnd });
   }
 }
 

@@ -15,6 +15,8 @@ export interface FfmpegJob {
   input: string;
   inputOptions?: readonly string[];
   outputOptions: readonly string[];
+  /** A file to write, for formats that need to go back in it. Without it standard output is the only output. */
+  outputFile?: string;
   /** Ends the process: TERM, then KILL. */
   signal: AbortSignal;
   /** Wall-clock limit. */
@@ -51,7 +53,7 @@ interface CommandInternals {
   _getFfmpegPath(callback: (error: Error | null, path: string) => void): void;
 }
 
-/** Starts ffmpeg with its standard output as the only output. */
+/** Starts ffmpeg. */
 export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
   const command = ffmpeg({ stdoutLines: STDERR_LINES })
     .input(inputUrl(job.input))
@@ -123,7 +125,8 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
       .on('error', (error: Error) => {
         if (!child) settle(failure(error.message));
       });
-    command.pipe(stdout, { end: true });
+    if (job.outputFile === undefined) command.pipe(stdout, { end: true });
+    else command.save(`file:${job.outputFile}`);
   });
   // Whoever reads stdout meets the error there first; `done` must not count as unhandled meanwhile.
   done.catch(() => {});

@@ -17,8 +17,8 @@ export interface RunRequest {
   input: string;
   /** First segment wanted, counted from 0. */
   from: number;
-  /** The segment after the last one wanted. */
-  until: number;
+  /** The segment after the last one wanted; asked again after each segment, for a run may be cut short under way. */
+  until(): number;
   signal: AbortSignal;
   /** Awaited before the next piece is read: a slow disk slows the encoder. A throw ends the run. */
   onInit(bytes: Buffer): Promise<void>;
@@ -34,7 +34,7 @@ export interface RunRequest {
  * @throws the signal's reason when it was aborted.
  */
 export async function run(request: RunRequest): Promise<void> {
-  const { track, rendition, from, until } = request;
+  const { track, rendition, from } = request;
   const timeline = timelineOf(track);
   const enough = new AbortController();
   const { stdout, done } = startFfmpeg({
@@ -49,14 +49,14 @@ export async function run(request: RunRequest): Promise<void> {
   try {
     for await (const cut of cutSegments(stdout, { timeline, from })) {
       if (cut.kind === 'init') await request.onInit(cut.bytes);
-      else await request.onSegment(cut.index, cut.bytes);
-      finished = cut.kind === 'media' && cut.index === until - 1;
+      else if (cut.index < request.until()) await request.onSegment(cut.index, cut.bytes);
+      finished = cut.kind === 'media' && cut.index + 1 >= request.until();
       // Ended by a signal, not by `-t`: the encoder's flush would shorten the last segment.
       if (finished) break;
     }
     if (finished) return;
     await done;
-    throw new Error(`ffmpeg ended without segment ${until - 1}`);
+    throw new Error(`ffmpeg ended without segment ${request.until() - 1}`);
   } catch (error) {
     // On TERM ffmpeg ends its output properly, and that looks like a source that ends early.
     request.signal.throwIfAborted();
@@ -93,7 +93,8 @@ function encodeOptions(track: Track, rendition: Rendition, from: number): string
   // microseconds can never add or drop one.
   const fragmentMicroseconds = Math.round(((segmentFrames - 0.5) * FRAME_SAMPLES * 1e6) / sampleRate);
   return [
-    ...takeStream(track.streamIndex),
+    // The copy holds the one stream that was taken.
+    ...takeStream(track.hasSeekableCopy ? 0 : track.streamIndex),
     ...[
       '-filter:a',
       `${trueTimeline(sampleRate)},apad=pad_len=${PADDING_SAMPLES},atrim=end_sample=${samples}`,

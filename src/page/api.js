@@ -6,7 +6,9 @@
  * @property {string} originalName
  * @property {'processing' | 'ready' | 'failed'} status
  * @property {number} progress
+ * @property {[number, number][]} encoded  spans of seconds that can be had at once
  * @property {string | null} manifestUrl
+ * @property {string} uploadedAt
  * @property {number} durationSeconds
  * @property {{ code: string, message: string }} [error]
  */
@@ -51,9 +53,15 @@ export async function listTracks({ query, next }) {
   return { tracks: await response.json(), next: link?.[1] ?? null };
 }
 
-/** @param {string} filename */
-export async function getTrack(filename) {
-  return /** @type {Promise<Track>} */ ((await call(fileUrl(filename))).json());
+/**
+ * One stream of events for the whole page: a browser has six connections to a server, and each stream takes one for good.
+ *
+ * @param {{ onTrack: (track: Track) => void, onRemoved: (filename: string) => void }} listeners
+ */
+export function followTracks({ onTrack, onRemoved }) {
+  const events = new EventSource('events');
+  events.addEventListener('track', ({ data }) => onTrack(JSON.parse(data)));
+  events.addEventListener('removed', ({ data }) => onRemoved(JSON.parse(data).filename));
 }
 
 /** @param {string} filename */

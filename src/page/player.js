@@ -1,6 +1,7 @@
 /** Plays one track at a time with dash.js. */
 import { here } from './api.js';
 import { byId, showError } from './dom.js';
+import { showEncoded } from './encoded-bar.js';
 
 /** @typedef {import('./api.js').Track} Track */
 
@@ -8,6 +9,7 @@ export function createPlayer() {
   const section = byId('player', HTMLElement);
   const title = byId('playing', HTMLElement);
   const audio = byId('audio', HTMLAudioElement);
+  const bar = byId('encoded', HTMLElement);
   const errorPlace = byId('player-error', HTMLElement);
   /** @type {import('dashjs').MediaPlayerClass | undefined} */
   let dash;
@@ -20,7 +22,15 @@ export function createPlayer() {
     section.hidden = true;
   };
 
+  /** @param {Track} track  as it is now */
+  const update = (track) => {
+    if (track.filename !== playing) return;
+    bar.hidden = track.status !== 'processing';
+    showEncoded(bar, track);
+  };
+
   return {
+    update,
     /** @param {Track} track */
     play(track) {
       if (track.manifestUrl === null) return;
@@ -29,6 +39,7 @@ export function createPlayer() {
       playing = track.filename;
       title.textContent = track.originalName || track.filename;
       section.hidden = false;
+      update(track);
       // dash.js is a script of its own and makes a global.
       const { MediaPlayer } = /** @type {typeof import('dashjs')} */ (window.dashjs);
       dash = MediaPlayer().create();

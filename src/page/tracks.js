@@ -1,13 +1,12 @@
-/** The list of tracks. While one of them is processed, the list is read again. */
-import { deleteTrack, getTrack, listTracks, retryTrack } from './api.js';
+/** The list of tracks; its rows change as the tracks do. */
+import { deleteTrack, listTracks, retryTrack } from './api.js';
 import { button, byId, element, showError } from './dom.js';
+import { showEncoded } from './encoded-bar.js';
 
 /** @typedef {import('./api.js').Track} Track */
 
-const POLL_MS = 700;
-
-/** @param {{ onPlay: (track: Track) => void, onGone: (filename: string) => void }} listeners */
-export function showTracks({ onPlay, onGone }) {
+/** @param {{ onPlay: (track: Track) => void }} listeners */
+export function showTracks({ onPlay }) {
   const list = byId('tracks', HTMLUListElement);
   const empty = byId('empty', HTMLElement);
   const more = byId('more', HTMLButtonElement);
@@ -16,6 +15,8 @@ export function showTracks({ onPlay, onGone }) {
   /** @type {string | null} */
   let next = null;
   let latest = 0;
+  /** Time of the newest track that was shown: what is newer goes on top. */
+  let newest = '';
 
   /** @param {() => Promise<unknown>} step */
   const attempt = async (step) => {
@@ -38,6 +39,7 @@ export function showTracks({ onPlay, onGone }) {
     next = page.next;
     more.hidden = next === null;
     list.append(...page.tracks.map(row));
+    for (const { uploadedAt } of page.tracks) if (uploadedAt > newest) newest = uploadedAt;
     empty.hidden = list.childElementCount > 0;
   };
 
@@ -52,13 +54,10 @@ export function showTracks({ onPlay, onGone }) {
       actions.append(button('Play', () => onPlay(track), { className: 'primary', ...label('Play') }));
     }
     if (track.status === 'failed') {
-      actions.append(
-        button('Retry', () => attempt(() => retryTrack(track.filename).then(refresh)), label('Retry')),
-      );
+      actions.append(button('Retry', () => attempt(() => retryTrack(track.filename)), label('Retry')));
     }
     actions.append(button('Delete', () => remove(track), label('Delete')));
     item.append(element('span', { className: 'name', text: track.filename }), note(track), actions);
-    if (track.status === 'processing') void follow(track, item);
     return item;
   };
 
@@ -67,30 +66,41 @@ export function showTracks({ onPlay, onGone }) {
     if (!confirm(`Delete "${track.filename}"?`)) return;
     return attempt(async () => {
       await deleteTrack(track.filename);
-      onGone(track.filename);
-      await refresh();
+      drop(track.filename);
     });
   };
 
   /**
-   * Looks again until the track is processed, for as long as its row is shown.
+   * A track has changed: its row is shown anew, or a new one on top.
    *
    * @param {Track} track
-   * @param {HTMLElement} item
    */
-  const follow = async (track, item) => {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    if (!item.isConnected) return;
-    const now = await getTrack(track.filename).catch(() => undefined);
-    if (item.isConnected) {
-      if (now) item.replaceWith(row(now));
-      else await refresh();
-    }
+  const update = (track) => {
+    const old = rowOf(track.filename);
+    if (old) {
+      const focused = document.activeElement?.getAttribute('aria-label');
+      const changed = row(track);
+      old.replaceWith(changed);
+      const again = focused && changed.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
+      if (again instanceof HTMLElement) again.focus();
+    } else if (search.value === '' && !(track.uploadedAt < newest)) list.prepend(row(track));
+    if (track.uploadedAt > newest) newest = track.uploadedAt;
+    empty.hidden = list.childElementCount > 0;
   };
+
+  /** @param {string} filename */
+  const drop = (filename) => {
+    rowOf(filename)?.remove();
+    empty.hidden = list.childElementCount > 0;
+  };
+
+  /** @param {string} filename */
+  const rowOf = (filename) =>
+    [...list.children].find((item) => item instanceof HTMLElement && item.dataset.filename === filename);
 
   more.addEventListener('click', () => void attempt(async () => show(await listTracks({ query: '', next }))));
   search.addEventListener('input', () => void refresh());
-  return { refresh };
+  return { refresh, update, drop };
 }
 
 /** @param {Track} track */
@@ -100,10 +110,9 @@ function note(track) {
   }
   if (track.status === 'ready')
     return element('span', { className: 'note', text: clock(track.durationSeconds) });
-  const progress = document.createElement('progress');
-  progress.value = track.progress;
-  progress.setAttribute('aria-label', `Processing ${track.filename}`);
-  return progress;
+  const bar = element('div', { className: 'encoded' });
+  showEncoded(bar, track);
+  return bar;
 }
 
 /** @param {number} seconds */

@@ -4,8 +4,7 @@ import { button, byId, element } from './dom.js';
 
 const AT_A_TIME = 2;
 
-/** @param {{ onStored: () => unknown }} listeners */
-export function watchUploads({ onStored }) {
+export function watchUploads() {
   const input = byId('file', HTMLInputElement);
   const drop = byId('drop', HTMLLabelElement);
   const list = byId('uploads', HTMLUListElement);
@@ -38,7 +37,6 @@ export function watchUploads({ onStored }) {
           progress.value = fraction;
         });
         item.remove();
-        await onStored();
       } catch (error) {
         const { message } = /** @type {Error} */ (error);
         const dismiss = button('Dismiss', () => item.remove(), { label: `Dismiss ${file.name}` });

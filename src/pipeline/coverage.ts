@@ -10,8 +10,6 @@ export interface Coverage {
   /** Bytes of all its segments. */
   bytes: number;
   add(index: number | 'init', bytes: number): void;
-  /** Bytes of segment `index`; 0 when it is not stored. */
-  bytesOf(index: number): number;
 }
 
 /** @param segments all that a track has stored; those of other renditions and of older keys are passed over. */
@@ -36,7 +34,6 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
         sizes.set(index, bytes);
       }
     },
-    bytesOf: (index) => sizes.get(index) ?? 0,
   };
   for (const { name, bytes } of segments) {
     const id = parseSegmentName(name);

@@ -1,40 +1,51 @@
 /**
- * Fills the gaps: whatever a track's renditions lack is encoded, on at most `concurrency` workers, oldest track first.
- * What is stored is never encoded again, so taking up work after a crash and starting anew are the same thing.
+ * Fills the gaps. The encode of a rendition is the set of its missing segments; runs of ffmpeg fill it in the order that
+ * the planner gives. What is stored is never encoded again, so taking up work after a crash and starting anew are the
+ * same thing.
  */
 import type { Logger } from 'pino';
 import type { Library } from '../library/library.ts';
-import { EarlyEndError, OffGridError } from '../media/cutter.ts';
-import { FfmpegError } from '../media/ffmpeg.ts';
-import { gapsIn } from '../media/gaps.ts';
-import { renditionKey } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
-import { renderMpd } from '../media/mpd.ts';
-import { run } from '../media/run.ts';
-import { initSegmentName, mediaSegmentName, parseSegmentName } from '../media/segment-name.ts';
-import { PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
+import { nextStep, type PlannerState, type Step } from '../media/planner.ts';
 import type { Storage } from '../storage/storage.ts';
-import { assertTransition } from '../tracks/status.ts';
-import type { Rendition, Track } from '../tracks/track.ts';
-import { type Coverage, coverageOf } from './coverage.ts';
-import { peakBandwidth } from './peak-bandwidth.ts';
-import { createWorkers } from './workers.ts';
+import type { Track } from '../tracks/track.ts';
+import type { Feed } from './feed.ts';
+import type { HoldOutcome } from './holds.ts';
+import {
+  createJob,
+  type Interruption,
+  isComplete,
+  isPlayable,
+  type Job,
+  type LiveRun,
+  type LiveState,
+  liveState,
+  loadJob,
+  type Rung,
+} from './job.ts';
+import { createOutcomes } from './outcomes.ts';
+import { createRunner } from './runner.ts';
 
-/** What is known of a track beyond its record while it is processed. */
-export interface LiveState {
-  /** 0 to 1 */
-  progress: number;
-  storedBytes: number;
-}
-
-/** Processing came to no end: the track was deleted, or the server stops and goes on with it at its next start. */
-export type Interruption = 'deleted' | 'stopped';
+export type { Interruption, LiveState };
 
 export interface Encoder {
   /** Takes up a track whose status is `processing`. Does nothing when it is taken up already. */
   start(track: Track): void;
+  /** Resolves when the track can be played, or will not come to it: with its record, or with why there is none. */
+  whenPlayable(filename: string): Promise<Track | Interruption>;
   /** Resolves when the track is processed no more: with its record, or with why there is no outcome. */
   whenSettled(filename: string): Promise<Track | Interruption>;
+  /**
+   * Resolves when a segment is stored, or will never be; at once for a track that is not processed. Rejects with the
+   * signal's reason.
+   *
+   * @param segment counted from 0.
+   */
+  whenStored(
+    filename: string,
+    segment: { renditionId: string; index: number | 'init' },
+    signal: AbortSignal,
+  ): Promise<HoldOutcome>;
   /** Stops processing a track; once it resolves nothing of it runs and nothing more is written. */
   cancel(filename: string): Promise<void>;
   live(filename: string): LiveState | undefined;
@@ -47,241 +58,238 @@ export interface Encoder {
 export interface EncoderOptions {
   library: Library;
   storage: Storage;
+  feed: Feed;
   log: Logger;
   tools: Tools;
   concurrency: number;
   keepOriginals: boolean;
 }
 
-interface Job {
-  /** Aborted with the interruption as its reason. */
-  controller: AbortController;
-  settled: Promise<Track | Interruption>;
-  live: LiveState;
-}
-
-/** This ffmpeg makes another init segment than the stored one: its segments do not go with those that are there. */
-class InitChangedError extends Error {
-  override readonly name = 'InitChangedError';
-  readonly rendition: Rendition;
-
-  constructor(rendition: Rendition) {
-    super(`the init segment of ${rendition.id} would change`);
-    this.rendition = rendition;
-  }
-}
+/** Starting a run costs about 0.15 s, in which another encodes some ten seconds of audio: 5 % of these. */
+const MIN_STRETCH_SECONDS = 240;
+/** Audio that a run makes in a second where nothing is measured yet: half of what one free core does. */
+const USUAL_SPEED = 40;
+const RETRIES = 1;
 
 export function createEncoder(options: EncoderOptions): Encoder {
-  const { library, storage, log } = options;
+  const { storage, library, log, feed } = options;
   const jobs = new Map<string, Job>();
-  const workers = createWorkers(options.concurrency);
+  const outcomes = createOutcomes(options);
   let closed = false;
 
-  /** One track from whatever is stored to its end. */
-  const processTrack = async (filename: string, job: Job): Promise<Track | Interruption> => {
-    const { signal } = job.controller;
-    try {
-      for (;;) {
-        const track = await library.get(filename);
-        if (!track) return 'deleted';
-        try {
-          const coverages = await fillTrack(track, job);
-          return await finish(track, coverages);
-        } catch (error) {
-          if (error instanceof EarlyEndError) await shorten(track, error);
-          else if (error instanceof InitChangedError) await startAnew(track, error);
-          else throw error;
-        }
-      }
-    } catch (error) {
-      if (signal.aborted) return signal.reason;
-      return fail(filename, error);
+  /** Applies the planner's steps until it has none. */
+  const schedule = () => {
+    if (closed) return;
+    for (;;) {
+      const active = [...jobs.values()].filter((job) => !job.isPaused);
+      const step = nextStep(plannerState(active, options.concurrency));
+      if (!step) return;
+      apply(step, active);
     }
   };
 
-  const fillTrack = async (track: Track, job: Job): Promise<Coverage[]> => {
-    const segments = await storage.listSegments(track.filename);
-    const coverages = track.renditions.map((rendition) => coverageOf(rendition, segments));
-    const { segmentCount } = timelineOf(track);
-    const onStored = () => {
-      const stored = coverages.reduce((sum, coverage) => sum + coverage.stored.size, 0);
-      job.live.progress = stored / (coverages.length * segmentCount);
-      job.live.storedBytes = coverages.reduce((sum, coverage) => sum + coverage.bytes, 0);
-    };
-    onStored();
-    // The first that fails ends the others, and no word is said of it before they have ended.
-    const failed = new AbortController();
-    const signal = AbortSignal.any([job.controller.signal, failed.signal]);
-    const filling = track.renditions.map((rendition, at) =>
-      fillRendition({ track, rendition, coverage: coverages[at] as Coverage, signal, onStored }),
+  const apply = (step: Step, active: Job[]) => {
+    const job = active[step.track] as Job;
+    const rung = job.rungs[step.rung] as Rung;
+    if (step.stop !== undefined) stopRun(active, step.stop);
+    for (const run of rung.runs) if (run.next < step.from && run.until > step.from) run.until = step.from;
+    startRun(job, rung, step);
+  };
+
+  const stopRun = (active: Job[], id: number) => {
+    for (const rung of active.flatMap((job) => job.rungs)) {
+      for (const run of rung.runs) {
+        if (run.id !== id) continue;
+        // Off the list at once: its worker is free, though the process needs a moment to end.
+        rung.runs.delete(run);
+        run.controller.abort('stopped');
+      }
+    }
+  };
+
+  const runner = createRunner({
+    ...options,
+    onStored(job, rung, index) {
+      rung.holds.release(index);
+      if (isPlayable(job)) job.playable.resolve();
+      // What people see first is told at once, the rest now and then.
+      if (index === 0 && isPlayable(job)) feed.changed(job.track.filename);
+      else feed.progressed(job.track.filename);
+      schedule();
+    },
+  });
+
+  const startRun = (job: Job, rung: Rung, { from, until }: Step) => {
+    const run: LiveRun = runner.start(job, rung, { from, until });
+    rung.runs.add(run);
+    run.done.then(
+      () => void ended(job, rung, run),
+      (error: unknown) => void ended(job, rung, run, error),
     );
-    await Promise.all(filling).catch((error: unknown) => failed.abort(error));
-    await Promise.allSettled(filling);
-    signal.throwIfAborted();
-    return coverages;
   };
 
-  const fillRendition = async (work: {
-    track: Track;
-    rendition: Rendition;
-    coverage: Coverage;
-    signal: AbortSignal;
-    onStored: () => void;
-  }) => {
-    const { track, rendition, coverage, signal, onStored } = work;
-    const { filename } = track;
-    const [gap] = gapsIn(coverage.stored, timelineOf(track).segmentCount);
-    if (!gap) return;
-    await workers.use(signal, async () => {
-      await run({
-        track,
-        rendition,
-        executable: options.tools.ffmpeg,
-        input: await storage.uploadPath(track.upload ?? ''),
-        // One run from 0: nothing but time is lost where part of it is stored already.
-        from: 0,
-        until: timelineOf(track).segmentCount,
-        signal,
-        async onInit(bytes) {
-          const name = initSegmentName(rendition);
-          const stored = await storage.readSegment(filename, name);
-          if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);
-          if (!stored) await storage.putSegment(filename, name, bytes);
-          coverage.add('init', bytes.length);
-        },
-        async onSegment(index, bytes) {
-          // A published segment never changes.
-          if (coverage.stored.has(index)) return;
-          await storage.putSegment(filename, mediaSegmentName(rendition, index), bytes);
-          coverage.add(index, bytes.length);
-          onStored();
-        },
-      });
-    });
-  };
-
-  const finish = async (track: Track, coverages: Coverage[]): Promise<Track | Interruption> => {
-    const { filename } = track;
-    await storage.syncSegments(filename);
-    const timeline = timelineOf(track);
-    const segmentBytes = coverages.reduce((sum, coverage) => sum + coverage.bytes, 0);
-    const keeps = options.keepOriginals && track.upload !== null;
-    const ready = await library.update(filename, (current) => {
-      assertTransition(current.status, 'ready');
-      return {
-        ...current,
-        status: 'ready',
-        error: null,
-        upload: keeps ? current.upload : null,
-        storedBytes: segmentBytes + (keeps ? current.source.bytes : 0),
-        renditions: current.renditions.map((rendition, at) => ({
-          ...rendition,
-          bandwidth: peakBandwidth(timeline, coverages[at] as Coverage),
-        })),
-      };
-    });
-    if (!ready) return 'deleted';
-    await library.putManifest(filename, renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`));
-    // After the record says so: a crash in between leaves an original that nobody owns, and that is swept.
-    if (track.upload !== null && !keeps) await storage.removeUpload(track.upload);
-    log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track is ready');
-    return ready;
-  };
-
-  /**
-   * The source ended before the N that its packets declared: N is corrected, and the end encoded anew. What is stored
-   * beyond it holds padding, and goes.
-   */
-  const shorten = async (track: Track, end: EarlyEndError) => {
-    const samples = Math.max(1, end.samples - PADDING_SAMPLES);
-    if (samples >= track.samples) throw end;
-    log.warn({ filename: track.filename, declared: track.samples, samples }, 'the source ends early');
-    const shorter = { ...track, samples };
-    const { segmentCount } = timelineOf(shorter);
-    for (const rendition of track.renditions) {
-      for (let index = segmentCount - 1; index < timelineOf(track).segmentCount; index++) {
-        await storage.removeSegment(track.filename, mediaSegmentName(rendition, index));
-      }
+  const ended = async (job: Job, rung: Rung, run: LiveRun, error?: unknown) => {
+    const wasStopped = !rung.runs.delete(run);
+    if (job.controller.signal.aborted || job.isPaused) return schedule();
+    try {
+      if (isComplete(job)) await settle(job, () => outcomes.finish(job));
+      else if (error !== undefined && !wasStopped) await mend(job, rung, run, error);
+    } catch (failure) {
+      await settle(job, () => outcomes.fail(job, failure));
     }
-    await library.update(track.filename, (current) => ({ ...current, samples }));
+    schedule();
   };
 
-  /** Another ffmpeg than the one that began: the rung gets a new key, and with it new names for all its segments. */
-  const startAnew = async (track: Track, change: InitChangedError) => {
-    const { filename } = track;
-    const key = renditionKey(change.rendition, {
-      ...track,
-      sha256: track.source.sha256,
-      ffmpegVersion: options.tools.version,
-    });
-    if (key === change.rendition.key) throw change;
-    log.warn({ filename, rendition: change.rendition.id }, 'ffmpeg has changed: the rendition starts anew');
-    await library.update(filename, (current) => ({
-      ...current,
-      renditions: current.renditions.map((rendition) =>
-        rendition.id === change.rendition.id ? { ...rendition, key } : rendition,
-      ),
-    }));
-    for (const { name } of await storage.listSegments(filename)) {
-      const id = parseSegmentName(name);
-      if (id?.key === change.rendition.key) await storage.removeSegment(filename, name);
+  /** @throws what the track fails with. */
+  const mend = async (job: Job, rung: Rung, run: LiveRun, error: unknown) => {
+    const change = outcomes.correction(job, rung, error);
+    if (change) return reload(job, change);
+    const failures = (rung.failures.get(run.next) ?? 0) + 1;
+    rung.failures.set(run.next, failures);
+    if (failures > RETRIES) throw error;
+    log.warn(
+      { filename: job.track.filename, segment: run.next, err: error },
+      'a run failed and is tried again',
+    );
+  };
+
+  /** Stops all runs of a job, sets right what is stored, and goes on. */
+  const reload = async (job: Job, change: () => Promise<void>) => {
+    job.isPaused = true;
+    await endRuns(job, 'changed');
+    await change();
+    await load(job);
+  };
+
+  const load = async (job: Job) => {
+    const { filename } = job.track;
+    const [track, segments] = await Promise.all([library.get(filename), storage.listSegments(filename)]);
+    if (!track || job.controller.signal.aborted) return settle(job, async () => 'deleted');
+    loadJob(job, track, segments, schedule);
+    for (const rung of job.rungs) {
+      rung.holds.giveUp((index) => index !== 'init' && index >= job.timeline.segmentCount);
+      for (const index of rung.coverage.stored) rung.holds.release(index);
+      if (rung.coverage.hasInit) rung.holds.release('init');
     }
+    job.loaded.resolve();
+    if (isPlayable(job)) job.playable.resolve();
+    if (isComplete(job)) return settle(job, () => outcomes.finish(job));
+    job.isPaused = false;
   };
 
-  const fail = async (filename: string, error: unknown): Promise<Track | Interruption> => {
-    const details = error instanceof FfmpegError ? { command: error.command, stderr: error.stderr } : {};
-    log.error({ filename, err: error, ...details }, 'processing failed');
-    const failed = await library.update(filename, (current) => {
-      assertTransition(current.status, 'failed');
-      return { ...current, status: 'failed', error: describeFailure(error) };
+  const endRuns = async (job: Job, reason: string) => {
+    const runs = job.rungs.flatMap((rung) => [...rung.runs]);
+    for (const run of runs) run.controller.abort(reason);
+    await Promise.allSettled(runs.map((run) => run.done));
+    for (const rung of job.rungs) rung.runs.clear();
+  };
+
+  /** The end of a job, whatever it is; who waits is told. */
+  const settle = async (job: Job, outcome: () => Promise<Track | Interruption>) => {
+    if (jobs.get(job.track.filename) !== job) return;
+    job.isPaused = true;
+    await endRuns(job, 'settled');
+    const result = await outcome().catch((error: unknown) => {
+      log.error(
+        { filename: job.track.filename, err: error },
+        'the outcome of processing could not be stored',
+      );
+      return 'stopped' as const;
     });
-    return failed ?? 'deleted';
+    jobs.delete(job.track.filename);
+    job.settled.resolve(
+      job.controller.signal.aborted ? (job.controller.signal.reason as Interruption) : result,
+    );
+    job.loaded.resolve();
+    job.playable.resolve();
+    for (const rung of job.rungs) rung.holds.giveUp();
+    feed.changed(job.track.filename);
+    schedule();
+  };
+
+  const interrupt = async (job: Job, reason: Interruption) => {
+    job.controller.abort(reason);
+    // Where an outcome is being stored just now, that is waited for.
+    if (!job.isPaused) await settle(job, async () => reason);
+    await job.settled.promise;
   };
 
   return {
     start(track) {
-      const { filename } = track;
-      if (closed || jobs.has(filename)) return;
-      const job: Job = {
-        controller: new AbortController(),
-        settled: Promise.resolve('stopped'),
-        live: { progress: 0, storedBytes: 0 },
-      };
-      jobs.set(filename, job);
-      job.settled = processTrack(filename, job)
-        .catch((error: unknown) => {
-          log.error({ filename, err: error }, 'the outcome of processing could not be stored');
-          return 'stopped' as const;
-        })
-        .finally(() => jobs.delete(filename));
+      if (closed || jobs.has(track.filename)) return;
+      const job = createJob(track);
+      jobs.set(track.filename, job);
+      load(job)
+        .catch((error: unknown) => settle(job, () => outcomes.fail(job, error)))
+        .then(schedule)
+        .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
+    },
+    async whenPlayable(filename) {
+      const job = jobs.get(filename);
+      if (!job) return (await library.get(filename)) ?? 'deleted';
+      await job.playable.promise;
+      return isPlayable(job) && jobs.get(filename) === job ? job.track : job.settled.promise;
     },
     async whenSettled(filename) {
       const job = jobs.get(filename);
-      return job ? job.settled : ((await library.get(filename)) ?? 'deleted');
+      return job ? job.settled.promise : ((await library.get(filename)) ?? 'deleted');
+    },
+    async whenStored(filename, { renditionId, index }, signal) {
+      const job = jobs.get(filename);
+      if (!job) return 'stored';
+      await job.loaded.promise;
+      const rung = job.rungs.find(({ rendition }) => rendition.id === renditionId);
+      if (!rung || (index !== 'init' && index >= job.timeline.segmentCount)) return 'gone';
+      const isStored = index === 'init' ? rung.coverage.hasInit : rung.coverage.stored.has(index);
+      if (isStored || jobs.get(filename) !== job) return 'stored';
+      return rung.holds.wait(index, signal);
     },
     async cancel(filename) {
       const job = jobs.get(filename);
-      job?.controller.abort('deleted' satisfies Interruption);
-      await job?.settled;
+      if (job) await interrupt(job, 'deleted');
     },
-    live: (filename) => jobs.get(filename)?.live,
+    live(filename) {
+      const job = jobs.get(filename);
+      return job && liveState(job);
+    },
     get waiting() {
       return jobs.size;
     },
     async close() {
       closed = true;
-      for (const job of jobs.values()) job.controller.abort('stopped' satisfies Interruption);
-      await Promise.all([...jobs.values()].map((job) => job.settled));
+      await Promise.all([...jobs.values()].map((job) => interrupt(job, 'stopped')));
     },
   };
 }
 
-/** What the client is told; paths and command lines are for the log. */
-function describeFailure(error: unknown): { code: string; message: string } {
-  if (error instanceof OffGridError || error instanceof InitChangedError) {
-    return { code: 'off_grid', message: 'The encoder did not cut where it should have.' };
-  }
-  if (error instanceof FfmpegError)
-    return { code: 'encoder_failed', message: 'The encoder failed on this file.' };
-  return { code: 'internal', message: 'Something failed inside the server.' };
+function plannerState(jobs: Job[], concurrency: number): PlannerState {
+  return {
+    concurrency,
+    minStretch: segmentsIn(jobs[0], MIN_STRETCH_SECONDS),
+    tracks: jobs.map((job) => ({
+      rungs: job.rungs.map((rung) => ({
+        segmentCount: job.timeline.segmentCount,
+        stored: rung.coverage.stored,
+        wanted: rung.holds.wanted(),
+        isSequential: rung.isSequential,
+        // One that has made all that it was to make is about to end by itself.
+        runs: [...rung.runs]
+          .filter((run) => run.next < run.until)
+          .map((run) => ({ ...run, reach: reachOf(run, job) })),
+      })),
+    })),
+  };
+}
+
+/** Segments that a run makes in about a second, as measured, or as usual. */
+function reachOf(run: LiveRun, job: Job): number {
+  if (run.published < 2) return segmentsIn(job, USUAL_SPEED);
+  const seconds = (performance.now() - run.firstPublishedAt) / 1000;
+  return Math.max(1, Math.floor((run.published - 1) / Math.max(0.01, seconds)));
+}
+
+function segmentsIn(job: Job | undefined, seconds: number): number {
+  if (!job) return 1;
+  const { sampleRate, segmentSamples } = job.timeline;
+  return Math.max(1, Math.ceil((seconds * sampleRate) / segmentSamples));
 }

@@ -11,6 +11,7 @@ import { safeFilename } from '../tracks/filename.ts';
 import { TRACK_VERSION, type Track } from '../tracks/track.ts';
 import { createTurns } from '../turns.ts';
 import type { Encoder } from './encode.ts';
+import type { Feed } from './feed.ts';
 import { retryTrack } from './retry.ts';
 
 export interface Ingest {
@@ -37,6 +38,7 @@ export interface IngestOptions {
   library: Library;
   storage: Storage;
   encoder: Encoder;
+  feed: Feed;
   tools: Tools;
   log: Logger;
   ladder: readonly Rung[];
@@ -45,7 +47,7 @@ export interface IngestOptions {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { library, storage, encoder, tools, log } = options;
+  const { library, storage, encoder, feed, tools, log } = options;
   const closing = new AbortController();
   /** Uploads of the same bytes go one after the other: the second finds what the first has made. */
   const adding = createTurns();
@@ -54,7 +56,7 @@ export function createIngest(options: IngestOptions): Ingest {
     const track = await library.findBySha256(received.sha256);
     if (!track) return undefined;
     await storage.removeUpload(received.upload);
-    return track.status === 'failed' ? await retryTrack(track.filename, { library, encoder }) : track;
+    return track.status === 'failed' ? await retryTrack(track.filename, { library, encoder, feed }) : track;
   };
 
   const create = async (received: ReceivedUpload, originalName: string): Promise<Track> => {
@@ -62,8 +64,10 @@ export function createIngest(options: IngestOptions): Ingest {
       executables: tools,
       input: await storage.uploadPath(received.upload),
       signal: closing.signal,
+      makeSeekableCopy: (write) => storage.makeSeekableCopy(received.upload, write),
     });
     const track = await library.add(safeFilename(originalName), describe(received, originalName, probed));
+    feed.changed(track.filename);
     log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
     return track;
   };
@@ -85,6 +89,8 @@ export function createIngest(options: IngestOptions): Ingest {
       channels,
       samples,
       segmentFrames,
+      truncated: null,
+      hasSeekableCopy: probed.hasSeekableCopy,
       renditions: renditionsFor(options.ladder, shape),
       storedBytes: bytes,
     } as const;

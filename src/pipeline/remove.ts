@@ -3,6 +3,7 @@ import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Encoder } from './encode.ts';
+import type { Feed } from './feed.ts';
 
 /**
  * Once it resolves nothing of the track is left on disk.
@@ -11,7 +12,7 @@ import type { Encoder } from './encode.ts';
  */
 export async function removeTrack(
   filename: string,
-  { library, storage, encoder }: { library: Library; storage: Storage; encoder: Encoder },
+  { library, storage, encoder, feed }: { library: Library; storage: Storage; encoder: Encoder; feed: Feed },
 ): Promise<void> {
   const track = await library.get(filename);
   if (!track) throw errors.trackNotFound(filename);
@@ -22,4 +23,5 @@ export async function removeTrack(
     await storage.removeSegments(filename);
     if (track.upload !== null) await storage.removeUpload(track.upload);
   });
+  feed.removed(filename);
 }

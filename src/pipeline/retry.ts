@@ -4,6 +4,7 @@ import type { Library } from '../library/library.ts';
 import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Encoder } from './encode.ts';
+import type { Feed } from './feed.ts';
 
 /**
  * @returns the track, processing again.
@@ -11,7 +12,7 @@ import type { Encoder } from './encode.ts';
  */
 export async function retryTrack(
   filename: string,
-  { library, encoder }: { library: Library; encoder: Encoder },
+  { library, encoder, feed }: { library: Library; encoder: Encoder; feed: Feed },
 ): Promise<Track> {
   // Its record says "failed" a moment before its processing is over.
   await encoder.whenSettled(filename);
@@ -22,5 +23,6 @@ export async function retryTrack(
   });
   if (!track) throw errors.trackNotFound(filename);
   encoder.start(track);
+  feed.changed(filename);
   return track;
 }

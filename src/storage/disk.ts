@@ -1,4 +1,4 @@
-/** Storage in folders: `uploads/<random>.upload` and `segments/<filename>/<segment name>`. */
+/** Storage in folders: `uploads/<random>.upload`, a copy of it as `.upload.flac` where one is needed, and `segments/<filename>/<segment name>`. */
 import { createHash, randomUUID } from 'node:crypto';
 import { access, type FileHandle, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -24,6 +24,7 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
     if (!UPLOAD_NAME.test(upload)) throw new Error(`"${upload}" is no name of an upload`);
     return insideDirectory(uploads, upload);
   };
+  const copyFile = (upload: string) => `${uploadFile(upload)}.flac`;
   const segmentFile = (filename: string, name: string) => insideDirectory(segments, filename, name);
   const segmentFolder = (filename: string) => insideDirectory(segments, filename);
 
@@ -48,9 +49,32 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
       await access(file);
       return file;
     },
-    removeUpload: (upload) => rm(uploadFile(upload), { force: true }),
+    async sourcePath({ upload, hasSeekableCopy }) {
+      const file = hasSeekableCopy ? copyFile(upload ?? '') : uploadFile(upload ?? '');
+      await access(file);
+      return file;
+    },
+    async makeSeekableCopy(upload, write) {
+      const temporary = path.join(uploads, TEMPORARY_PREFIX + randomUUID());
+      try {
+        const result = await write(temporary);
+        await withFile(temporary, 'r', (handle) => handle.sync());
+        await rename(temporary, copyFile(upload));
+        await syncFolder(uploads);
+        return result;
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    },
+    removeSeekableCopy: (upload) => rm(copyFile(upload), { force: true }),
+    async removeUpload(upload) {
+      await rm(copyFile(upload), { force: true });
+      await rm(uploadFile(upload), { force: true });
+    },
     async listUploads() {
-      return (await readdir(uploads)).filter((name) => UPLOAD_NAME.test(name));
+      const names = (await readdir(uploads)).map((name) => name.replace(/\.flac$/, ''));
+      return [...new Set(names)].filter((name) => UPLOAD_NAME.test(name));
     },
 
     async putSegment(filename, name, bytes) {

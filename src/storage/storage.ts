@@ -23,7 +23,15 @@ export interface Storage {
   receive(stream: AsyncIterable<Buffer>): Promise<ReceivedUpload>;
   /** A path that ffmpeg can open. Throws when the original is not there. */
   uploadPath(upload: string): Promise<string>;
-  /** Removes an original; one that is not there is removed already. */
+  /** What ffmpeg is to encode a track from: the original, or the copy of it that can be sought in. Throws as above. */
+  sourcePath(track: { upload: string | null; hasSeekableCopy: boolean }): Promise<string>;
+  /**
+   * Makes a copy beside an original, by a tool that writes to the path it is given. When it rejects, nothing is left of
+   * the copy.
+   */
+  makeSeekableCopy<T>(upload: string, write: (path: string) => Promise<T>): Promise<T>;
+  removeSeekableCopy(upload: string): Promise<void>;
+  /** Removes an original and its copy; what is not there is removed already. */
   removeUpload(upload: string): Promise<void>;
   listUploads(): Promise<string[]>;
 

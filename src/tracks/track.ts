@@ -29,7 +29,7 @@ export const Rendition = z.object({
   codecs: z.string(),
   /** Bits per second asked of the encoder. */
   bitRate: z.int().positive(),
-  /** Bits per second that the segments need at the most (23009-1 `@bandwidth`); the bit rate until measured. */
+  /** Bits per second that the segments need at the most (23009-1 `@bandwidth`). */
   bandwidth: z.int().positive(),
   /** Short hash of the content and of what shaped the encode; part of every segment's name. */
   key: z.string().regex(/^[0-9a-f]{8}$/),
@@ -61,6 +61,10 @@ export const Track = z.object({
   /** F: AAC frames in a segment. */
   segmentFrames: z.int().positive(),
   renditions: z.array(Rendition).min(1),
+  /** Where the source ended before the length that it declares: both, in seconds. */
+  truncated: z.object({ declaredSeconds: z.number(), seconds: z.number() }).nullable().default(null),
+  /** Whether a copy is beside the original that can be sought in to the sample, for one that cannot. */
+  hasSeekableCopy: z.boolean().default(false),
   /** Bytes on disk: segments, and the original where it is kept. Exact when ready. */
   storedBytes: z.int().nonnegative(),
 });

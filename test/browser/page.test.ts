@@ -13,17 +13,16 @@ beforeAll(async () => {
   server = await startServer();
 });
 
-it('uploads a chosen file, shows how it gets on, and plays it', async () => {
+it('uploads a chosen file, shows how it gets on, plays it meanwhile, and seeks to its end', async () => {
   const page = await openPage(server.url);
   await page.getByText('Nothing here yet.').waitFor();
   const folder = await temporaryFolder();
   const long = path.join(folder, 'long.mp3');
-  await writeFile(long, await longMp3(2));
+  await writeFile(long, await longMp3(20));
   await page.setInputFiles('#file', long);
-  await page.getByLabel('Processing long.mp3').waitFor();
-  const progress = () =>
-    page.getByLabel('Processing long.mp3').evaluate((bar) => (bar as HTMLProgressElement).value);
-  await until(async () => expect(await progress()).toBeGreaterThan(0));
+  // Playable long before it is encoded: the bar still moves as it plays.
+  const bar = page.locator('[data-filename="long.mp3"] [role=progressbar]');
+  await bar.waitFor();
   await page.getByRole('button', { name: 'Play long.mp3' }).click();
   await page.locator('#audio').evaluate(async (element) => {
     const audio = element as HTMLAudioElement;
@@ -31,6 +30,20 @@ it('uploads a chosen file, shows how it gets on, and plays it', async () => {
       await new Promise((resolve) => audio.addEventListener('timeupdate', resolve, { once: true }));
   });
   expect(await page.locator('#playing').textContent()).toBe('long.mp3');
+  expect(await page.locator('[data-filename="long.mp3"]').getAttribute('data-status')).toBe('processing');
+  const encoded = Number(await bar.getAttribute('aria-valuenow'));
+  await until(async () => expect(Number(await bar.getAttribute('aria-valuenow'))).toBeGreaterThan(encoded));
+  expect(await page.locator('#encoded span').count()).toBeGreaterThan(0);
+
+  // To its end, which is not encoded yet.
+  await page.locator('#audio').evaluate(async (element) => {
+    const audio = element as HTMLAudioElement;
+    audio.currentTime = audio.duration - 3;
+    await new Promise((resolve) => audio.addEventListener('seeked', resolve, { once: true }));
+  });
+  expect(await page.locator('[data-filename="long.mp3"]').getAttribute('data-status')).toBe('processing');
+  await page.locator('[data-filename="long.mp3"][data-status=ready]').waitFor();
+  expect(await bar.count()).toBe(0);
   await page.close();
 });
 

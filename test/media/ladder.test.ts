@@ -80,7 +80,7 @@ describe('a rendition', () => {
         codec: 'aac',
         codecs: 'mp4a.40.2',
         bitRate: 128_000,
-        bandwidth: 128_000,
+        bandwidth: 140_800,
         key: renditionKey(rung, shape),
       },
     ]);

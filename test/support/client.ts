@@ -21,11 +21,11 @@ export interface Problem {
 /** What an upload is answered with: a track object, or a problem. */
 type Uploaded = TrackView & { message: string } & Omit<Problem, 'status'>;
 
-/** @param file a path, or bytes with a name. */
+/** @param file a path, or bytes with a name. Waits until the track is encoded whole, unless `query` says otherwise. */
 export async function upload(
   url: string,
   file: string | { name: string; bytes: Buffer },
-  query = '',
+  query = '?wait=ready',
 ): Promise<Answer<Uploaded>> {
   const { name, bytes } =
     typeof file === 'string' ? { name: path.basename(file), bytes: await readFile(file) } : file;

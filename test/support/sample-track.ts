@@ -35,6 +35,8 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
         key: '3f9a2c1b',
       },
     ],
+    truncated: null,
+    hasSeekableCopy: false,
     storedBytes: 240_000,
     ...changes,
   };

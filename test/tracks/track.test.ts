@@ -24,10 +24,15 @@ describe('a record on disk', () => {
     expect(parseTrack(read(`v${TRACK_VERSION}.json`))).toEqual(read(`v${TRACK_VERSION}.json`));
   });
 
-  it.each(Object.keys(sampleTrack()))('is refused without its "%s"', (field) => {
-    const { [field]: _left, ...rest } = { ...sampleTrack() } as Record<string, unknown>;
-    expect(() => parseTrack(rest)).toThrow(field);
-  });
+  /** Fields that came later have a value for records without them. */
+  const added = ['truncated', 'hasSeekableCopy'];
+  it.each(Object.keys(sampleTrack()).filter((field) => !added.includes(field)))(
+    'is refused without its "%s"',
+    (field) => {
+      const { [field]: _left, ...rest } = { ...sampleTrack() } as Record<string, unknown>;
+      expect(() => parseTrack(rest)).toThrow(field);
+    },
+  );
 
   const { source } = sampleTrack();
   const rendition = sampleTrack().renditions[0];

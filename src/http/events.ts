@@ -1,0 +1,84 @@
+/** `/events`: what happens to tracks, as Server-Sent Events (HTML Living Standard section 9.2). */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Services } from '../services.ts';
+import type { Track } from '../tracks/track.ts';
+import { type EventStream, openEventStream } from './event-stream.ts';
+import { type TrackParams, trackOf } from './track-param.ts';
+import { viewTrack } from './track-view.ts';
+
+/** What one client follows. */
+interface Following {
+  isMeant(filename: string): boolean;
+  /** Tracks whose state is told at the beginning. */
+  current(): Promise<Track[]>;
+  /** Whether nothing more will ever be told. */
+  isOver(): Promise<boolean>;
+}
+
+export async function eventRoutes(app: FastifyInstance, { services }: { services: Services }): Promise<void> {
+  const { library, encoder, feed } = services;
+  const open = new Set<EventStream>();
+  // An open stream would keep the server from closing.
+  app.addHook('preClose', async () => {
+    for (const stream of open) stream.end();
+  });
+
+  const tell = async (stream: EventStream, filename: string) => {
+    const track = await library.get(filename);
+    if (track) await stream.send('track', viewTrack(track, encoder.live(filename)));
+    else await stream.send('removed', { filename });
+  };
+
+  /** Tells each state as it is when there is room to send it: what a slow client missed is told once. */
+  const follow = async (reply: FastifyReply, following: Following) => {
+    const stream = openEventStream(reply);
+    const changed = new Set<string>();
+    let wake = () => {};
+    open.add(stream);
+    // Listening comes first: what changes while the current states are sent is told after them.
+    const stopListening = feed.listen((filename) => {
+      if (!following.isMeant(filename)) return;
+      changed.add(filename);
+      wake();
+    });
+    try {
+      for (const { filename } of await following.current()) await tell(stream, filename);
+      while (!stream.isClosed()) {
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        for (const filename of changed) {
+          changed.delete(filename);
+          await tell(stream, filename);
+        }
+        if (await following.isOver()) break;
+        if (changed.size === 0) await Promise.race([stream.closed, woken]);
+      }
+    } finally {
+      stopListening();
+      open.delete(stream);
+      stream.end();
+    }
+    return reply;
+  };
+
+  // HEAD would be a stream that nobody can read.
+  const exposeHeadRoute = false;
+  app.get('/events', { exposeHeadRoute }, (_request, reply) =>
+    follow(reply, {
+      isMeant: () => true,
+      current: async () => (await library.page({})).tracks.reverse(),
+      isOver: async () => false,
+    }),
+  );
+
+  app.get<{ Params: TrackParams }>('/files/:filename/events', { exposeHeadRoute }, async (request, reply) => {
+    const track = await trackOf(request.params, library);
+    const { filename } = track;
+    return follow(reply, {
+      isMeant: (name) => name === filename,
+      current: async () => [track],
+      isOver: async () => (await library.get(filename))?.status !== 'processing',
+    });
+  });
+}

@@ -1,0 +1,171 @@
+/**
+ * Decides which run of ffmpeg starts next, where it ends, and which one is stopped for it. Pure: what is stored, what
+ * runs and what is waited for go in; one step comes out.
+ *
+ * In order: a segment that somebody waits for; the first segment of every rung of every track; whatever keeps all
+ * workers busy.
+ */
+
+/** A run under way. */
+export interface PlannedRun {
+  id: number;
+  /** The segment that it hands out next, counted from 0. */
+  next: number;
+  /** The segment after the last one that it is to make. */
+  until: number;
+  /** Segments that it has handed out. One has to be there before it may be stopped: else start-ups eat everything. */
+  published: number;
+  /** Segments that it makes in about a second; what lies within is reached soon enough. */
+  reach: number;
+}
+
+/** One rendition of one track. */
+export interface PlannedRung {
+  segmentCount: number;
+  stored: ReadonlySet<number>;
+  runs: readonly PlannedRun[];
+  /** Segments that somebody waits for, the longest wait first. */
+  wanted: readonly number[];
+  /** Its source cannot be sought in: one run after the other, from the first gap on. */
+  isSequential: boolean;
+}
+
+export interface PlannedTrack {
+  rungs: readonly PlannedRung[];
+}
+
+export interface PlannerState {
+  /** Oldest first. */
+  tracks: readonly PlannedTrack[];
+  /** Runs at the same time. */
+  concurrency: number;
+  /** A shorter stretch is not worth the start of a run: with this many segments it costs under 5 %. */
+  minStretch: number;
+}
+
+export interface Step {
+  /** Index of the track and of its rung. */
+  track: number;
+  rung: number;
+  /** The stretch to encode: `from` included, `until` excluded. A run whose stretch holds `from` ends there from now on. */
+  from: number;
+  until: number;
+  /** The run that makes room for it. */
+  stop?: number;
+}
+
+interface Place {
+  track: number;
+  rung: number;
+  from: number;
+}
+
+/** @returns the next step, or undefined when there is nothing to do until something happens. */
+export function nextStep(state: PlannerState): Step | undefined {
+  const isFree = allRuns(state).length < state.concurrency;
+  const urgent = urgentPlace(state);
+  if (urgent) {
+    if (isFree) return stretchFrom(state, urgent);
+    const victim = leastWanted(state);
+    // Where none may be stopped yet, one can be as soon as it has handed out a segment.
+    return victim && { ...stretchFrom(state, urgent), stop: victim.id };
+  }
+  if (!isFree) return undefined;
+  const idle = firstGap(state) ?? middleOfLongest(state);
+  return idle && stretchFrom(state, idle);
+}
+
+function urgentPlace(state: PlannerState): Place | undefined {
+  for (const [track, rung, { wanted, ...state_ }] of rungsOf(state)) {
+    for (const from of wanted) {
+      if (isReachedSoon(state_, from)) continue;
+      if (!state_.isSequential) return { track, rung, from };
+      if (state_.runs.length === 0) return { track, rung, from: firstMissing(state_) };
+    }
+  }
+  for (const [track, rung, state_] of rungsOf(state)) {
+    if (!state_.stored.has(0) && !isCovered(state_, 0)) return { track, rung, from: 0 };
+  }
+  return undefined;
+}
+
+/** A run that nobody waits for: of the youngest track, for the oldest is to be ready first. */
+function leastWanted(state: PlannerState): PlannedRun | undefined {
+  let least: PlannedRun | undefined;
+  for (const [, , rung] of rungsOf(state)) {
+    for (const run of rung.runs) {
+      const serves = rung.wanted.some((index) => index >= run.next && index < run.next + run.reach);
+      if (run.published > 0 && !serves) least = run;
+    }
+  }
+  return least;
+}
+
+/** The first gap that no run is on its way to fill, in the oldest track that has one. */
+function firstGap(state: PlannerState): Place | undefined {
+  for (const [track, rung, state_] of rungsOf(state)) {
+    if (state_.isSequential && state_.runs.length > 0) continue;
+    for (let from = 0; from < state_.segmentCount; from++) {
+      if (!state_.stored.has(from) && !isCovered(state_, from)) return { track, rung, from };
+    }
+  }
+  return undefined;
+}
+
+/** The middle of the longest stretch under way, where both halves are worth a run. */
+function middleOfLongest(state: PlannerState): Place | undefined {
+  let longest = 2 * state.minStretch - 1;
+  let place: Place | undefined;
+  for (const [track, rung, state_] of rungsOf(state)) {
+    if (state_.isSequential) continue;
+    for (const run of state_.runs) {
+      const end = endOfStretch(state_, run.next, run.until);
+      if (end - run.next <= longest) continue;
+      longest = end - run.next;
+      // The new run needs time to start while the other is at work.
+      place = { track, rung, from: run.next + Math.ceil((end - run.next) / 2) };
+    }
+  }
+  return place;
+}
+
+function stretchFrom(state: PlannerState, place: Place): Step {
+  const rung = state.tracks[place.track]?.rungs[place.rung] as PlannedRung;
+  const others = rung.runs.filter((run) => run.next > place.from).map((run) => run.next);
+  const limit = Math.min(rung.segmentCount, ...others);
+  return { ...place, until: endOfStretch(rung, place.from, limit) };
+}
+
+/** The first segment that is stored already, at most `limit`. */
+function endOfStretch(rung: Pick<PlannedRung, 'stored'>, from: number, limit: number): number {
+  let end = from;
+  while (end < limit && !rung.stored.has(end)) end++;
+  return end;
+}
+
+function isReachedSoon(rung: Omit<PlannedRung, 'wanted'>, index: number): boolean {
+  const isComing = (run: PlannedRun) =>
+    index >= run.next && index < Math.min(run.until, run.next + Math.max(1, run.reach));
+  return rung.stored.has(index) || rung.runs.some(isComing);
+}
+
+function isCovered(rung: Omit<PlannedRung, 'wanted'>, index: number): boolean {
+  return rung.runs.some((run) => index >= run.next && index < run.until);
+}
+
+function firstMissing(rung: Omit<PlannedRung, 'wanted'>): number {
+  let index = 0;
+  while (rung.stored.has(index)) index++;
+  return index;
+}
+
+function allRuns(state: PlannerState): PlannedRun[] {
+  return [...rungsOf(state)].flatMap(([, , rung]) => [...rung.runs]);
+}
+
+/** All rungs with where they are, oldest track first. */
+function* rungsOf(state: PlannerState): Generator<[track: number, rung: number, PlannedRung]> {
+  for (const [track, { rungs }] of state.tracks.entries()) {
+    for (const [rung, state_] of rungs.entries()) yield [track, rung, state_];
+  }
+}

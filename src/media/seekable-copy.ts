@@ -1,0 +1,55 @@
+/** A copy of a source that cannot be sought in to the sample, made by decoding it once from beginning to end. */
+import { open } from 'node:fs/promises';
+import { startFfmpeg } from './ffmpeg.ts';
+import { DECODE_OPTIONS, takeStream, trueTimeline } from './run.ts';
+
+/** Decoding runs at some hundred times real time: enough for a day of audio on a slow machine. */
+const DECODE_TIMEOUT_MS = 20 * 60_000;
+
+export interface CopyRequest {
+  /** Path of ffmpeg or of its launcher. */
+  executable: string;
+  /** Absolute path of the original. */
+  input: string;
+  signal: AbortSignal;
+  channels: number;
+  streamIndex: number;
+  sampleRate: number;
+}
+
+/**
+ * N by decoding the whole file through the filter that the encode uses: true for every container. As it has to be done
+ * for those that cannot be sought in, the result is kept, as FLAC, and every run starts from that.
+ *
+ * @throws {FfmpegError} when not one sample decodes.
+ */
+export async function copyAndCount(request: CopyRequest, copy: string): Promise<number> {
+  const { done } = startFfmpeg({
+    executable: request.executable,
+    input: request.input,
+    inputOptions: DECODE_OPTIONS,
+    outputOptions: [
+      ...takeStream(request.streamIndex),
+      ...['-filter:a', trueTimeline(request.sampleRate), '-ac', String(request.channels)],
+      // 24 bits, for sources of floating point; the least compression is the fastest.
+      ...['-c:a', 'flac', '-sample_fmt', 's32', '-compression_level', '0', '-f', 'flac'],
+    ],
+    outputFile: copy,
+    signal: request.signal,
+    timeoutMs: DECODE_TIMEOUT_MS,
+  });
+  await done;
+  return flacSamples(copy);
+}
+
+/** Total samples, from STREAMINFO (RFC 9639 section 8.2). */
+async function flacSamples(file: string): Promise<number> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(26), 0, 26, 0);
+    // 36 bits, of which the first four share a byte with the bits per sample.
+    return ((buffer[21] ?? 0) & 0x0f) * 2 ** 32 + buffer.readUInt32BE(22);
+  } finally {
+    await handle.close();
+  }
+}

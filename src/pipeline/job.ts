@@ -1,0 +1,144 @@
+/** One track that is being processed: what is stored of it, what runs, and who waits. In memory only. */
+import { createDeferred, type Deferred } from '../deferred.ts';
+import { parseSegmentName } from '../media/segment-name.ts';
+import { type Timeline, timelineOf } from '../media/timeline.ts';
+import type { StoredSegment } from '../storage/storage.ts';
+import type { Rendition, Track } from '../tracks/track.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
+import { createHolds, type Holds } from './holds.ts';
+
+/** Processing came to no end: the track was deleted, or the server stops and goes on with it at its next start. */
+export type Interruption = 'deleted' | 'stopped';
+
+/** What is known of a track beyond its record while it is processed. */
+export interface LiveState {
+  /** 0 to 1 */
+  progress: number;
+  storedBytes: number;
+  /** The first segment of every rung is stored. */
+  isPlayable: boolean;
+  /** What is encoded in all rungs: spans of presentation time in seconds. */
+  encoded: [start: number, end: number][];
+}
+
+/** A run of ffmpeg under way. */
+export interface LiveRun {
+  id: number;
+  next: number;
+  until: number;
+  published: number;
+  firstPublishedAt: number;
+  controller: AbortController;
+  done: Promise<void>;
+}
+
+export interface Rung {
+  rendition: Rendition;
+  coverage: Coverage;
+  holds: Holds;
+  runs: Set<LiveRun>;
+  /** How often a run failed at a segment. */
+  failures: Map<number, number>;
+  /** Where the source ends is not known: one run after the other finds out. */
+  isSequential: boolean;
+}
+
+export interface Job {
+  track: Track;
+  timeline: Timeline;
+  rungs: Rung[];
+  /** Nothing starts while it is being loaded or set right. */
+  isPaused: boolean;
+  /** Aborted with the interruption as its reason. */
+  controller: AbortController;
+  /** Resolves when the track is playable, or settled without ever having been. */
+  playable: Deferred<void>;
+  settled: Deferred<Track | Interruption>;
+  /** Resolves when it is known what is stored. */
+  loaded: Deferred<void>;
+}
+
+export function createJob(track: Track): Job {
+  return {
+    track,
+    timeline: timelineOf(track),
+    rungs: [],
+    isPaused: true,
+    controller: new AbortController(),
+    playable: createDeferred(),
+    settled: createDeferred(),
+    loaded: createDeferred(),
+  };
+}
+
+/** Sets a job to what its record says and what is stored; waits that exist go on. */
+export function loadJob(
+  job: Job,
+  track: Track,
+  segments: readonly StoredSegment[],
+  onWanted: () => void,
+): void {
+  const { segmentCount } = timelineOf(track);
+  const within = segments.filter(({ name }) => {
+    const index = parseSegmentName(name)?.index;
+    return index === 'init' || (index !== undefined && index < segmentCount);
+  });
+  job.track = track;
+  job.timeline = timelineOf(track);
+  job.rungs = track.renditions.map((rendition, at) => {
+    const before = job.rungs[at];
+    return {
+      rendition,
+      coverage: coverageOf(rendition, within),
+      holds: before?.holds ?? createHolds(onWanted),
+      runs: new Set(),
+      failures: before?.failures ?? new Map(),
+      isSequential: before?.isSequential ?? false,
+    };
+  });
+}
+
+export function isComplete(job: Job): boolean {
+  return job.rungs.every(
+    (rung) => rung.coverage.hasInit && rung.coverage.stored.size === job.timeline.segmentCount,
+  );
+}
+
+export function isPlayable(job: Job): boolean {
+  return (
+    job.rungs.length > 0 && job.rungs.every(({ coverage }) => coverage.hasInit && coverage.stored.has(0))
+  );
+}
+
+export function liveState(job: Job): LiveState {
+  const { rungs, timeline } = job;
+  const sum = (of: (coverage: Coverage) => number) =>
+    rungs.reduce((total, rung) => total + of(rung.coverage), 0);
+  const all = Math.max(1, rungs.length) * timeline.segmentCount;
+  return {
+    progress: sum((coverage) => coverage.stored.size) / all,
+    storedBytes: sum((coverage) => coverage.bytes),
+    isPlayable: isPlayable(job),
+    encoded: encodedSpans(job),
+  };
+}
+
+function encodedSpans({ rungs, timeline }: Job): [number, number][] {
+  const spans: [number, number][] = [];
+  let open = -1;
+  for (let index = 0; index <= timeline.segmentCount; index++) {
+    const isStored =
+      rungs.length > 0 &&
+      index < timeline.segmentCount &&
+      rungs.every(({ coverage }) => coverage.stored.has(index));
+    if (isStored && open < 0) open = index;
+    if (isStored || open < 0) continue;
+    const last = timeline.presentation(index - 1);
+    spans.push([
+      timeline.presentation(open).start / timeline.sampleRate,
+      (last.start + last.duration) / timeline.sampleRate,
+    ]);
+    open = -1;
+  }
+  return spans;
+}

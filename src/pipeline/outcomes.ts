@@ -1,0 +1,137 @@
+/** What becomes of a track in the end: ready, failed, or set right and gone on with. */
+import type { Logger } from 'pino';
+import type { Library } from '../library/library.ts';
+import { EarlyEndError, OffGridError } from '../media/cutter.ts';
+import { FfmpegError } from '../media/ffmpeg.ts';
+import { renditionKey } from '../media/ladder.ts';
+import type { Tools } from '../media/launcher.ts';
+import { renderMpd } from '../media/mpd.ts';
+import { mediaSegmentName, parseSegmentName } from '../media/segment-name.ts';
+import { PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
+import type { Storage } from '../storage/storage.ts';
+import { assertTransition } from '../tracks/status.ts';
+import type { Track } from '../tracks/track.ts';
+import type { Interruption, Job, Rung } from './job.ts';
+import { InitChangedError } from './runner.ts';
+
+export interface OutcomesOptions {
+  library: Library;
+  storage: Storage;
+  log: Logger;
+  tools: Tools;
+  keepOriginals: boolean;
+}
+
+export interface Outcomes {
+  /** All segments are stored: the record says so, and the original goes where it is not to be kept. */
+  finish(job: Job): Promise<Track | Interruption>;
+  fail(job: Job, error: unknown): Promise<Track | Interruption>;
+  /** What sets right what a run stumbled over; undefined where nothing can. To be called when nothing runs. */
+  correction(job: Job, rung: Rung, error: unknown): (() => Promise<void>) | undefined;
+}
+
+export function createOutcomes({ library, storage, log, tools, keepOriginals }: OutcomesOptions): Outcomes {
+  /**
+   * The source ended before the N that its packets declared: N is corrected, and the end encoded anew. What is stored
+   * beyond it holds padding, and goes.
+   */
+  const shorten = async ({ track }: Job, samples: number) => {
+    const { filename, sampleRate } = track;
+    log.warn({ filename, declared: track.samples, samples }, 'the source ends early');
+    const { segmentCount } = timelineOf({ ...track, samples });
+    for (const rendition of track.renditions) {
+      for (let index = segmentCount - 1; index < timelineOf(track).segmentCount; index++) {
+        await storage.removeSegment(filename, mediaSegmentName(rendition, index));
+      }
+    }
+    const declaredSeconds = track.truncated?.declaredSeconds ?? track.samples / sampleRate;
+    const truncated = { declaredSeconds, seconds: samples / sampleRate };
+    await library.update(filename, (current) => ({ ...current, samples, truncated }));
+  };
+
+  /** Another ffmpeg than the one that began: the rung gets a new key, and with it new names for all its segments. */
+  const startAnew = async (
+    { track }: Job,
+    { rendition: { id, key: oldKey } }: InitChangedError,
+    key: string,
+  ) => {
+    const { filename } = track;
+    log.warn({ filename, rendition: id }, 'ffmpeg has changed: the rendition starts anew');
+    await library.update(filename, (current) => ({
+      ...current,
+      renditions: current.renditions.map((rendition) =>
+        rendition.id === id ? { ...rendition, key } : rendition,
+      ),
+    }));
+    for (const { name } of await storage.listSegments(filename)) {
+      if (parseSegmentName(name)?.key === oldKey) await storage.removeSegment(filename, name);
+    }
+  };
+
+  return {
+    async finish({ track: { filename, upload }, rungs }) {
+      await storage.syncSegments(filename);
+      const segmentBytes = rungs.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
+      const keeps = keepOriginals && upload !== null;
+      const ready = await library.update(filename, (current) => {
+        assertTransition(current.status, 'ready');
+        return {
+          ...current,
+          status: 'ready',
+          error: null,
+          upload: keeps ? current.upload : null,
+          hasSeekableCopy: false,
+          storedBytes: segmentBytes + (keeps ? current.source.bytes : 0),
+        };
+      });
+      if (!ready) return 'deleted';
+      await library.putManifest(
+        filename,
+        renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`),
+      );
+      // After the record says so: a crash in between leaves files that nobody owns, and those are swept.
+      if (upload !== null) await (keeps ? storage.removeSeekableCopy(upload) : storage.removeUpload(upload));
+      log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track is ready');
+      return ready;
+    },
+
+    async fail({ track: { filename } }, error) {
+      const details = error instanceof FfmpegError ? { command: error.command, stderr: error.stderr } : {};
+      log.error({ filename, err: error, ...details }, 'processing failed');
+      const failed = await library.update(filename, (current) => {
+        assertTransition(current.status, 'failed');
+        return { ...current, status: 'failed', error: describeFailure(error) };
+      });
+      return failed ?? 'deleted';
+    },
+
+    correction(job, rung, error) {
+      if (error instanceof EarlyEndError) {
+        // The filter has put silence behind the end, and that is no part of the source.
+        const samples = error.samples - PADDING_SAMPLES;
+        if (error.isKnown && samples < job.track.samples) return () => shorten(job, samples);
+        if (rung.isSequential) return undefined;
+        return async () => {
+          rung.isSequential = true;
+        };
+      }
+      if (error instanceof InitChangedError) {
+        const { track } = job;
+        const shape = { ...track, sha256: track.source.sha256, ffmpegVersion: tools.version };
+        const key = renditionKey(error.rendition, shape);
+        return key === error.rendition.key ? undefined : () => startAnew(job, error, key);
+      }
+      return undefined;
+    },
+  };
+}
+
+/** What the client is told; paths and command lines are for the log. */
+function describeFailure(error: unknown): { code: string; message: string } {
+  if (error instanceof OffGridError || error instanceof InitChangedError) {
+    return { code: 'off_grid', message: 'The encoder did not cut where it should have.' };
+  }
+  if (error instanceof FfmpegError)
+    return { code: 'encoder_failed', message: 'The encoder failed on this file.' };
+  return { code: 'internal', message: 'Something failed inside the server.' };
+}

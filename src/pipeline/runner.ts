@@ -1,0 +1,85 @@
+/** Runs ffmpeg for a stretch of a rendition, and stores what it makes. */
+
+import type { Tools } from '../media/launcher.ts';
+import { run as runFfmpeg } from '../media/run.ts';
+import { initSegmentName, mediaSegmentName } from '../media/segment-name.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Rendition } from '../tracks/track.ts';
+import type { Job, LiveRun, Rung } from './job.ts';
+
+/** This ffmpeg makes another init segment than the stored one: its segments do not go with those that are there. */
+export class InitChangedError extends Error {
+  override readonly name = 'InitChangedError';
+  readonly rendition: Rendition;
+
+  constructor(rendition: Rendition) {
+    super(`the init segment of ${rendition.id} would change`);
+    this.rendition = rendition;
+  }
+}
+
+export interface RunnerOptions {
+  storage: Storage;
+  tools: Tools;
+  onStored(job: Job, rung: Rung, index: number | 'init'): void;
+}
+
+export interface Runner {
+  /** Starts at once; its `done` settles when the process has ended, and rejects as the run does. */
+  start(job: Job, rung: Rung, stretch: { from: number; until: number }): LiveRun;
+}
+
+export function createRunner({ storage, tools, onStored }: RunnerOptions): Runner {
+  let lastId = 0;
+
+  const encode = async (job: Job, rung: Rung, live: LiveRun) => {
+    const { track } = job;
+    const { rendition, coverage } = rung;
+    const { filename } = track;
+    await runFfmpeg({
+      track,
+      rendition,
+      executable: tools.ffmpeg,
+      input: await storage.sourcePath(track),
+      from: live.next,
+      // It ends at the first segment that is stored already.
+      until: () => (coverage.stored.has(live.next) ? live.next : live.until),
+      signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
+      async onInit(bytes) {
+        const name = initSegmentName(rendition);
+        const stored = await storage.readSegment(filename, name);
+        if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);
+        if (!stored) await storage.putSegment(filename, name, bytes);
+        coverage.add('init', bytes.length);
+        onStored(job, rung, 'init');
+      },
+      async onSegment(index, bytes) {
+        // A published segment never changes.
+        if (!coverage.stored.has(index)) {
+          await storage.putSegment(filename, mediaSegmentName(rendition, index), bytes);
+          coverage.add(index, bytes.length);
+        }
+        live.next = index + 1;
+        live.published++;
+        live.firstPublishedAt ||= performance.now();
+        onStored(job, rung, index);
+      },
+    });
+  };
+
+  return {
+    start(job, rung, { from, until }) {
+      const live: LiveRun = {
+        id: ++lastId,
+        next: from,
+        until,
+        published: 0,
+        firstPublishedAt: 0,
+        controller: new AbortController(),
+        done: Promise.resolve(),
+      };
+      live.done = encode(job, rung, live);
+      return live;
+    },
+  };
+}

@@ -1,0 +1,209 @@
+/** Which run starts next, by table. */
+import { describe, expect, it } from 'vitest';
+import { nextStep, type PlannedRun, type PlannedRung, type PlannerState } from '../../src/media/planner.ts';
+
+const COUNT = 100;
+
+/** A rung of a hundred segments of which none is stored, wanted or under way. */
+function rung(changes: Partial<Omit<PlannedRung, 'stored'>> & { stored?: number[] } = {}): PlannedRung {
+  const { stored = [], ...rest } = changes;
+  return { segmentCount: COUNT, runs: [], wanted: [], isSequential: false, ...rest, stored: new Set(stored) };
+}
+
+let lastId = 0;
+function run(next: number, until: number, changes: Partial<PlannedRun> = {}): PlannedRun {
+  return { id: ++lastId, next, until, published: 5, reach: 10, ...changes };
+}
+
+const range = (from: number, until: number) => Array.from({ length: until - from }, (_, n) => from + n);
+
+function state(rungs: PlannedRung[], changes: Partial<PlannerState> = {}): PlannerState {
+  return { tracks: rungs.map((one) => ({ rungs: [one] })), concurrency: 2, minStretch: 20, ...changes };
+}
+
+describe('with a free worker', () => {
+  it.each<[string, PlannedRung[], object | undefined]>([
+    ['nothing to do', [], undefined],
+    ['all is stored', [rung({ stored: range(0, COUNT) })], undefined],
+    ['a new track: from its first segment to its end', [rung()], { track: 0, rung: 0, from: 0, until: 100 }],
+    [
+      'a gap ends where something is stored',
+      [rung({ stored: [40, 41] })],
+      { track: 0, rung: 0, from: 0, until: 40 },
+    ],
+    [
+      'after a restart: the first gap',
+      [rung({ stored: range(0, 60) })],
+      { track: 0, rung: 0, from: 60, until: 100 },
+    ],
+    [
+      'the first segment of a younger track comes before the rest of an older one',
+      [rung({ stored: range(0, 60) }), rung()],
+      { track: 1, rung: 0, from: 0, until: 100 },
+    ],
+    [
+      'the gap of the older track, where both have their first segment',
+      [rung({ stored: [0] }), rung({ stored: [0] })],
+      { track: 0, rung: 0, from: 1, until: 100 },
+    ],
+    [
+      'a gap that no run fills comes before halving one that a run fills',
+      [rung({ runs: [run(5, 100)], stored: range(0, 5) }), rung({ stored: [0] })],
+      { track: 1, rung: 0, from: 1, until: 100 },
+    ],
+    [
+      'one track alone: the rest of its stretch is halved, so that it uses every core',
+      [rung({ runs: [run(0, 100)] })],
+      { track: 0, rung: 0, from: 50, until: 100 },
+    ],
+    [
+      'but not where a half is not worth a run',
+      [rung({ runs: [run(61, 100)], stored: range(0, 61) })],
+      undefined,
+    ],
+    [
+      'a segment that somebody waits for, far from any run',
+      [rung({ runs: [run(10, 100)], stored: range(0, 10), wanted: [80] })],
+      { track: 0, rung: 0, from: 80, until: 100 },
+    ],
+    [
+      'it ends where another run begins',
+      [rung({ runs: [run(60, 100), run(3, 20)], stored: range(0, 3), wanted: [30] })],
+      { track: 0, rung: 0, from: 30, until: 60 },
+    ],
+  ])('%s', (_case, rungs, expected) => {
+    // A third worker, where two are busy in the case.
+    const concurrency = Math.max(2, rungs.flatMap(({ runs }) => runs).length + 1);
+    const step = nextStep(state(rungs, { concurrency }));
+    if (expected === undefined) expect(step).toBeUndefined();
+    else expect(step).toEqual(expected);
+  });
+
+  it('what a run reaches within about a second is waited for', () => {
+    const reached = rung({ runs: [run(10, 100, { reach: 12 })], stored: range(0, 10), wanted: [21] });
+    expect(nextStep(state([reached], { minStretch: 100 }))).toBeUndefined();
+    const beyond = rung({ runs: [run(10, 100, { reach: 12 })], stored: range(0, 10), wanted: [22] });
+    expect(nextStep(state([beyond], { minStretch: 100 }))).toMatchObject({ from: 22 });
+  });
+
+  it('what is stored meanwhile is wanted no more', () => {
+    const one = rung({ runs: [run(10, 100)], stored: [...range(0, 10), 80], wanted: [80] });
+    expect(nextStep(state([one], { minStretch: 100 }))).toBeUndefined();
+  });
+
+  it('who has waited longest comes first', () => {
+    expect(nextStep(state([rung({ stored: [0], wanted: [90, 30] })]))).toMatchObject({ from: 90 });
+  });
+
+  it('the first segment of every rung comes before any second one', () => {
+    const rungs = [rung({ stored: [0] }), rung(), rung({ stored: [0] })];
+    expect(nextStep({ ...state([]), tracks: [{ rungs }] })).toMatchObject({ track: 0, rung: 1, from: 0 });
+  });
+});
+
+describe('without a free worker', () => {
+  const old = () => rung({ runs: [run(10, 50, { id: 1 }), run(60, 100, { id: 2 })], stored: range(0, 10) });
+
+  it('nothing is stopped for what nobody waits for', () => {
+    expect(nextStep(state([old(), rung({ stored: [0] })]))).toBeUndefined();
+  });
+
+  it('a segment that somebody waits for stops the least wanted run', () => {
+    const wanting = { ...old(), wanted: [30] };
+    expect(nextStep(state([wanting]))).toEqual({ track: 0, rung: 0, from: 30, until: 60, stop: 2 });
+  });
+
+  it('the first segment of a new track stops a run that nobody waits for', () => {
+    expect(nextStep(state([old(), rung()]))).toEqual({ track: 1, rung: 0, from: 0, until: 100, stop: 2 });
+  });
+
+  it('the run of the youngest track is stopped, for the oldest is to be ready first', () => {
+    const rungs = [
+      rung({ runs: [run(5, 100, { id: 1 })], stored: range(0, 5) }),
+      rung({ runs: [run(5, 100, { id: 2 })], stored: range(0, 5) }),
+    ];
+    expect(nextStep(state([...rungs, rung()]))).toMatchObject({ track: 2, stop: 2 });
+  });
+
+  it('a run that serves somebody is not stopped', () => {
+    const serving = rung({
+      runs: [run(10, 50, { id: 1 }), run(60, 100, { id: 2 })],
+      stored: range(0, 10),
+      wanted: [62, 30],
+    });
+    expect(nextStep(state([serving]))).toMatchObject({ from: 30, stop: 1 });
+    const both = { ...serving, wanted: [12, 62, 30] };
+    expect(nextStep(state([both]))).toBeUndefined();
+  });
+
+  it('a run that has made nothing yet is not stopped', () => {
+    const fresh = rung({
+      runs: [run(10, 50, { published: 0 }), run(60, 100, { published: 0 })],
+      stored: range(0, 10),
+      wanted: [30],
+    });
+    expect(nextStep(state([fresh]))).toBeUndefined();
+  });
+});
+
+describe('a source that cannot be sought in', () => {
+  it('has one run at a time, from its first gap on', () => {
+    const none = rung({ isSequential: true, stored: range(0, 7), wanted: [80] });
+    expect(nextStep(state([none]))).toMatchObject({ from: 7, until: 100 });
+    const one = rung({ isSequential: true, stored: range(0, 7), runs: [run(7, 100)], wanted: [80] });
+    expect(nextStep(state([one]))).toBeUndefined();
+  });
+});
+
+it('from any state, its steps fill every gap and encode nothing twice', () => {
+  let seed = 7;
+  const random = (below: number) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed % below;
+  };
+  for (let round = 0; round < 200; round++) {
+    const tracks = Array.from({ length: 1 + random(3) }, () => {
+      const segmentCount = 1 + random(60);
+      const stored = new Set(range(0, segmentCount).filter(() => random(3) === 0));
+      return { segmentCount, stored, runs: [] as PlannedRun[], wanted: [] as number[], made: [] as number[] };
+    });
+    const before = tracks.map(({ stored }) => new Set(stored));
+    for (let turn = 0; turn < 3000; turn++) {
+      for (const track of tracks) {
+        const asked = random(track.segmentCount);
+        if (random(10) === 0 && !track.stored.has(asked)) track.wanted.push(asked);
+        track.wanted = track.wanted.filter((index) => !track.stored.has(index));
+      }
+      const step = nextStep({
+        concurrency: 2,
+        minStretch: 5,
+        tracks: tracks.map((track) => ({ rungs: [{ ...track, isSequential: false }] })),
+      });
+      if (step) {
+        const track = tracks[step.track] as (typeof tracks)[number];
+        for (const other of tracks) other.runs = other.runs.filter(({ id }) => id !== step.stop);
+        for (const other of track.runs)
+          if (other.next < step.from && other.until > step.from) other.until = step.from;
+        expect(track.stored.has(step.from)).toBe(false);
+        track.runs.push(run(step.from, step.until, { published: 0, reach: 3 }));
+        expect(tracks.flatMap(({ runs }) => runs).length).toBeLessThanOrEqual(2);
+        continue;
+      }
+      for (const track of tracks) {
+        for (const one of track.runs) {
+          track.made.push(one.next);
+          track.stored.add(one.next);
+          one.next++;
+          one.published++;
+        }
+        track.runs = track.runs.filter((one) => one.next < one.until && !track.stored.has(one.next));
+      }
+      if (tracks.every(({ stored, segmentCount }) => stored.size === segmentCount)) break;
+    }
+    for (const [at, { stored, segmentCount, made }] of tracks.entries()) {
+      expect(stored.size).toBe(segmentCount);
+      expect(new Set(made).size).toBe(made.length);
+      for (const index of made) expect(before[at]?.has(index)).toBe(false);
+    }
+  }
+});
