@@ -8,6 +8,7 @@ import {
   type ProbeRequest,
   probeArguments,
 } from './ffprobe.ts';
+import { mp3HeaderLength } from './mp3-header.ts';
 import { isChainedOgg } from './ogg.ts';
 
 /** A packet scan takes 0.4 s for an hour of MP3. */
@@ -36,11 +37,17 @@ export async function declaredSamples(
   const duration = Number(headers.format.duration ?? 0) || 0;
   const tailStart = Math.max(0, start + duration - TAIL_SECONDS);
   const end =
+    (container === 'mp3' ? await headerEnd(request, stream) : null) ??
     (await lastPacketEnd(request, { stream, container, fromSeconds: tailStart })) ??
     (tailStart > 0 ? await lastPacketEnd(request, { stream, container, fromSeconds: 0 }) : null);
   if (end === null) return null;
   const samples = Math.round((end - start) * sampleRate);
   return samples >= 1 ? samples : null;
+}
+
+async function headerEnd({ input }: ProbeRequest, stream: ProbedStream): Promise<number | null> {
+  const length = await mp3HeaderLength(input);
+  return length && (length.samples - length.padding) / Number(stream.sample_rate);
 }
 
 /** @returns seconds on the container's time line, or null where there is no packet after `fromSeconds`. */

@@ -72,6 +72,8 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
 
   // With autoDestroy the library would take the stream's `close`, 20 ms before a slow exit, for a failure.
   const stdout = new PassThrough({ autoDestroy: false });
+  // Whoever reads it meets the error there; where nobody does, it must not end the server.
+  stdout.on('error', () => {});
   const done = new Promise<void>((resolve, reject) => {
     const stderr: string[] = [];
     let commandLine = '';
@@ -112,6 +114,8 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
       .on('start', (line: string) => {
         commandLine = line;
         child = internals.ffmpegProc;
+        // The library's own listener throws (2.1.3, `stdoutRing` is not there yet), and that would end the server.
+        child?.removeAllListeners('error');
         // The process itself tells when it has ended: the library's own events may come while it still runs.
         child?.once('error', (error) => settle(failure(error.message)));
         child?.once('exit', (code, signal) => {

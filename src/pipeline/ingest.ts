@@ -1,4 +1,5 @@
 /** From bytes on the wire to a track: receive, probe, name, record. */
+import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { AppError, errors, hasCode } from '../errors.ts';
 import type { Library } from '../library/library.ts';
@@ -49,6 +50,8 @@ export interface IngestOptions {
 export function createIngest(options: IngestOptions): Ingest {
   const { library, storage, encoder, feed, tools, log } = options;
   const closing = new AbortController();
+  // Each file that is probed listens to it.
+  setMaxListeners(0, closing.signal);
   /** Uploads of the same bytes go one after the other: the second finds what the first has made. */
   const adding = createTurns();
 

@@ -1,4 +1,5 @@
 /** One track that is being processed: what is stored of it, what runs, and who waits. In memory only. */
+import { setMaxListeners } from 'node:events';
 import { createDeferred, type Deferred } from '../deferred.ts';
 import { parseSegmentName } from '../media/segment-name.ts';
 import { type Timeline, timelineOf } from '../media/timeline.ts';
@@ -59,12 +60,15 @@ export interface Job {
 }
 
 export function createJob(track: Track): Job {
+  const controller = new AbortController();
+  // Each of its runs listens to it.
+  setMaxListeners(0, controller.signal);
   return {
     track,
     timeline: timelineOf(track),
     rungs: [],
     isPaused: true,
-    controller: new AbortController(),
+    controller,
     playable: createDeferred(),
     settled: createDeferred(),
     loaded: createDeferred(),

@@ -9,7 +9,7 @@ import type { Storage, StoredSegment } from './storage.ts';
 
 const UPLOAD_NAME = /^[0-9a-f-]{36}\.upload$/;
 /** An upload is synced as it goes, so that its last sync, for which the client waits, is a short one. */
-const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
 
 /** @param dataDir absolute; the folders in it are made when missing. */
 export async function openDiskStorage(dataDir: string): Promise<Storage> {

@@ -1,0 +1,87 @@
+/** A client that looks at the clock. All times are in milliseconds. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import http from 'node:http';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+interface Track {
+  filename: string;
+  status: 'processing' | 'ready' | 'failed';
+  manifestUrl: string;
+  durationSeconds: number;
+}
+
+export interface Uploaded {
+  track: Track;
+  /** When the last byte was handed to the system. */
+  flushedAt: number;
+  answeredAt: number;
+}
+
+export async function upload(url: string, file: string): Promise<Uploaded> {
+  const head = `--b\r\nContent-Disposition: form-data; name="file"; filename="${path.basename(file)}"\r\n\r\n`;
+  const tail = '\r\n--b--\r\n';
+  const request = http.request(`${url}/upload`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'multipart/form-data; boundary=b',
+      'content-length': head.length + (await stat(file)).size + tail.length,
+    },
+  });
+  const answer = new Promise<http.IncomingMessage>((resolve, reject) =>
+    request.once('response', resolve).once('error', reject),
+  );
+  let flushedAt = 0;
+  request.write(head);
+  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
+    if (!request.write(chunk)) await new Promise((resolve) => request.once('drain', resolve));
+  }
+  request.end(tail, () => {
+    flushedAt = performance.now();
+  });
+  const response = await answer;
+  let body = '';
+  for await (const chunk of response) body += chunk;
+  if (response.statusCode !== 201) throw new Error(`${response.statusCode} ${body}`);
+  return { track: JSON.parse(body), flushedAt, answeredAt: performance.now() };
+}
+
+/** Addresses of a track's segments, from its manifest. */
+export async function segmentUrls(url: string, track: Track): Promise<{ init: string; media: string[] }> {
+  const manifestUrl = url + track.manifestUrl;
+  const xml = await (await fetch(manifestUrl)).text();
+  const attribute = (name: string) => new RegExp(` ${name}="([^"]*)"`).exec(xml)?.[1] ?? '';
+  const count = [...xml.matchAll(/<S [^>]*?(?: r="(\d+)")?\/>/g)].reduce(
+    (sum, [, r]) => sum + 1 + Number(r ?? 0),
+    0,
+  );
+  const media = Array.from(
+    { length: count },
+    (_, n) =>
+      new URL(attribute('media').replace('$Number%05d$', String(n + 1).padStart(5, '0')), manifestUrl).href,
+  );
+  return { init: new URL(attribute('initialization'), manifestUrl).href, media };
+}
+
+/** Downloads, and gives how long that took. */
+export async function get(url: string): Promise<number> {
+  const begin = performance.now();
+  const response = await fetch(url);
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`${response.status} ${url}`);
+  return performance.now() - begin;
+}
+
+export async function untilReady(url: string, track: Track): Promise<void> {
+  for (;;) {
+    const now = (await (await fetch(`${url}/files/${encodeURIComponent(track.filename)}`)).json()) as Track;
+    if (now.status === 'ready') return;
+    if (now.status === 'failed') throw new Error(`${track.filename} failed`);
+    await pause(20);
+  }
+}
+
+export async function remove(url: string, track: Track): Promise<void> {
+  await fetch(`${url}/files/${encodeURIComponent(track.filename)}`, { method: 'DELETE' });
+}

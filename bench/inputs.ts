@@ -1,0 +1,58 @@
+/** Sources for the measurements, made by ffmpeg in a folder of their own. */
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export async function ffmpeg(args: readonly string[]): Promise<void> {
+  await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args]);
+}
+
+/** Pink noise under a slow tremolo: no silence, and not the same for an encoder everywhere. */
+const sound = (seconds: number, rate: number) =>
+  `anoisesrc=d=${seconds}:r=${rate}:color=pink:seed=4:a=0.4,tremolo=f=0.3:d=0.6`;
+
+export interface Inputs {
+  folder: string;
+  /** MP3 of 128 kbit/s with a header; any number of minutes in no time, by repeating one. */
+  mp3(name: string, minutes: number): Promise<string>;
+  /** FLAC, mono at 22.05 kHz and soft, so that ten hours are no gigabytes. */
+  flac(name: string, minutes: number): Promise<string>;
+  /** WAV of 96 kHz, stereo, 32-bit float. */
+  wav(name: string, bytes: number): Promise<string>;
+}
+
+export function createInputs(folder: string): Inputs {
+  let seed = 100;
+  const at = (name: string) => path.join(folder, name);
+  return {
+    folder,
+    async mp3(name, minutes) {
+      // Another seed each time: the same bytes twice would be the same track.
+      const minute = at(`minute-${name}.mp3`);
+      const source = sound(60, 44_100).replace('seed=4', `seed=${++seed}`);
+      await ffmpeg(['-f', 'lavfi', '-i', source, '-ac', '2', '-b:a', '128k', minute]);
+      const list = at(`list-${name}.txt`);
+      await writeFile(list, `file '${minute}'\n`.repeat(minutes));
+      await ffmpeg(['-f', 'concat', '-safe', '0', '-i', list, '-c', 'copy', at(name)]);
+      return at(name);
+    },
+    async flac(name, minutes) {
+      const minute = at(`minute-${name}.wav`);
+      await ffmpeg(['-f', 'lavfi', '-i', `${sound(60, 22_050)},volume=-30dB`, '-ac', '1', minute]);
+      const loops = ['-stream_loop', String(minutes - 1), '-i', minute];
+      await ffmpeg([...loops, '-c:a', 'flac', '-compression_level', '0', at(name)]);
+      return at(name);
+    },
+    async wav(name, bytes) {
+      const second = at(`second-${name}.wav`);
+      const format = ['-ac', '2', '-c:a', 'pcm_f32le'];
+      await ffmpeg(['-f', 'lavfi', '-i', sound(1, 96_000), ...format, second]);
+      const seconds = Math.floor(bytes / (96_000 * 2 * 4));
+      await ffmpeg(['-stream_loop', String(seconds - 1), '-i', second, '-c', 'copy', at(name)]);
+      return at(name);
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** The built server as a process of its own, on a free port. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export interface BenchServer {
+  url: string;
+  /** The most memory that it has had so far, in bytes; undefined where the system does not tell. */
+  peakBytes(): Promise<number | undefined>;
+  stop(): Promise<void>;
+}
+
+export async function startServer(folder: string): Promise<BenchServer> {
+  const dataDir = path.join(folder, 'data');
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../dist/server.js', import.meta.url))],
+    {
+      env: {
+        ...process.env,
+        DATA_DIR: dataDir,
+        PORT: '0',
+        HOST: '127.0.0.1',
+        MAX_UPLOAD_BYTES: String(8 * 1024 ** 3),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const url = await new Promise<string>((resolve, reject) => {
+    child.once('exit', () => reject(new Error('the server did not start')));
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const found = /listening at (http:[^"\s]+)/.exec(line)?.[1];
+      if (found) resolve(found);
+    });
+  });
+  return {
+    url,
+    async peakBytes() {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+      const kilobytes = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];
+      return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
