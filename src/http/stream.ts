@@ -78,6 +78,7 @@ export async function streamRoutes(
     reply.raw.once('close', onClose);
     try {
       const outcome = await encoder.whenStored(track.filename, segment, stopWaiting.signal);
+      if (outcome === 'stopped') throw errors.shuttingDown();
       if (outcome === 'gone') throw errors.segmentNotFound(track.filename, segmentName);
     } finally {
       clearTimeout(timeout);

@@ -126,25 +126,33 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       return track;
     },
 
-    update: (filename, change) =>
-      turns.take(filename, async () => {
+    async update(filename, change) {
+      // A track that is going away queues nothing: who removes it may wait for this very change.
+      if (!tracks.has(filename)) return undefined;
+      return turns.take(filename, async () => {
         const before = tracks.get(filename);
         if (!before) return undefined;
         const after = change(before);
         if (after === before) return before;
         await write(after);
-        tracks.set(filename, after);
+        if (tracks.has(filename)) tracks.set(filename, after);
         return after;
-      }),
+      });
+    },
 
     remove: (filename, beforeNameIsFree) =>
       turns.take(filename, async () => {
         const track = tracks.get(filename);
         if (!track) return;
-        // The record goes first: from here on the track does not exist, whatever else is still on disk.
-        await rm(path.join(folderOf(filename), RECORD), { force: true });
-        await syncFolder(folderOf(filename));
         tracks.delete(filename);
+        // The record goes first: from here on the track does not exist, whatever else is still on disk.
+        try {
+          await rm(path.join(folderOf(filename), RECORD), { force: true });
+          await syncFolder(folderOf(filename));
+        } catch (error) {
+          tracks.set(filename, track);
+          throw error;
+        }
         forgetSha256(track);
         order.remove(track);
         await beforeNameIsFree();
@@ -152,10 +160,12 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         takenNames.delete(filenameKey(filename));
       }),
 
-    putManifest: (filename, mpd) =>
-      turns.take(filename, async () => {
+    async putManifest(filename, mpd) {
+      if (!tracks.has(filename)) return;
+      await turns.take(filename, async () => {
         if (tracks.has(filename)) await publishFile(path.join(folderOf(filename), MANIFEST), mpd);
-      }),
+      });
+    },
     damaged: async () => [...damaged],
     async assertWritable() {
       const file = path.join(root, `${TEMPORARY_PREFIX}writable`);

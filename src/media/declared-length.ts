@@ -13,6 +13,8 @@ import { isChainedOgg } from './ogg.ts';
 
 /** A packet scan takes 0.4 s for an hour of MP3. */
 const PACKETS_TIMEOUT_MS = 120_000;
+/** What declares more than a week is not believed, but counted. */
+export const MAX_SECONDS = 7 * 24 * 3600;
 /** How much of the end of a file is read to find where its last packet ends. */
 const TAIL_SECONDS = 5;
 
@@ -42,7 +44,7 @@ export async function declaredSamples(
     (tailStart > 0 ? await lastPacketEnd(request, { stream, container, fromSeconds: 0 }) : null);
   if (end === null) return null;
   const samples = Math.round((end - start) * sampleRate);
-  return samples >= 1 ? samples : null;
+  return samples >= 1 && samples <= MAX_SECONDS * sampleRate ? samples : null;
 }
 
 async function headerEnd({ input }: ProbeRequest, stream: ProbedStream): Promise<number | null> {

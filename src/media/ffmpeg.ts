@@ -51,6 +51,7 @@ export class FfmpegError extends Error {
 interface CommandInternals {
   ffmpegProc?: ChildProcess;
   _getFfmpegPath(callback: (error: Error | null, path: string) => void): void;
+  _spawnFfmpeg(...args: unknown[]): void;
 }
 
 /** Starts ffmpeg. */
@@ -104,6 +105,15 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
       stdout.destroy(cause instanceof Error ? cause : new Error(String(cause)));
     };
 
+    // Where no process can be had at all (too many open files) the library throws out of a timer.
+    const spawnFfmpeg = internals._spawnFfmpeg.bind(command);
+    internals._spawnFfmpeg = (...args) => {
+      try {
+        spawnFfmpeg(...args);
+      } catch (error) {
+        settle(failure(String(error)));
+      }
+    };
     job.signal.addEventListener('abort', onAbort, { once: true });
     if (job.signal.aborted) onAbort();
     command

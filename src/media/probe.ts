@@ -4,7 +4,7 @@
  */
 import { errors } from '../errors.ts';
 import type { Source } from '../tracks/track.ts';
-import { declaredSamples } from './declared-length.ts';
+import { declaredSamples, MAX_SECONDS } from './declared-length.ts';
 import { FfmpegError, startFfmpeg } from './ffmpeg.ts';
 import { containerName, type Headers, type ProbedStream, type ProbeRequest, readHeaders } from './ffprobe.ts';
 import { outputChannels, outputSampleRate } from './ladder.ts';
@@ -67,6 +67,8 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
         signal.throwIfAborted();
         throw error instanceof FfmpegError ? nothingDecodes(error) : error;
       }));
+  if (samples > MAX_SECONDS * sampleRate)
+    throw errors.unsupportedMedia('The audio in this file is longer than a week.');
   return {
     source,
     streamIndex: stream.index,

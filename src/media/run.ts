@@ -48,6 +48,8 @@ export async function run(request: RunRequest): Promise<void> {
   let finished = false;
   try {
     for await (const cut of cutSegments(stdout, { timeline, from })) {
+      // What ffmpeg still flushes when it is stopped ends in silence that is no part of the source.
+      request.signal.throwIfAborted();
       if (cut.kind === 'init') await request.onInit(cut.bytes);
       else if (cut.index < request.until()) await request.onSegment(cut.index, cut.bytes);
       finished = cut.kind === 'media' && cut.index + 1 >= request.until();
@@ -122,7 +124,10 @@ export function trueTimeline(sampleRate: number): string {
   return `aresample=${sampleRate}:async=1:min_hard_comp=0.005:first_pts=0`;
 }
 
+/** A longer time is taken for none at all by `setTimeout`. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** The encoder does about 75 times real time on a free core; a run slower than real time is stuck. */
 function wallClockLimitMs(track: Track): number {
-  return 120_000 + durationSeconds(track) * 1000;
+  return Math.min(MAX_TIMER_MS, 120_000 + durationSeconds(track) * 1000);
 }

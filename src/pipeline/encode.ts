@@ -4,9 +4,10 @@
  * same thing.
  */
 import type { Logger } from 'pino';
+import { createDeferred } from '../deferred.ts';
 import type { Library } from '../library/library.ts';
 import type { Tools } from '../media/launcher.ts';
-import { nextStep, type PlannerState, type Step } from '../media/planner.ts';
+import { nextStep, type Step } from '../media/planner.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Feed } from './feed.ts';
@@ -24,6 +25,7 @@ import {
   type Rung,
 } from './job.ts';
 import { createOutcomes } from './outcomes.ts';
+import { plannerState } from './planner-state.ts';
 import { createRunner } from './runner.ts';
 
 export type { Interruption, LiveState };
@@ -65,11 +67,8 @@ export interface EncoderOptions {
   keepOriginals: boolean;
 }
 
-/** Starting a run costs about 0.15 s, in which another encodes some ten seconds of audio: 5 % of these. */
-const MIN_STRETCH_SECONDS = 240;
-/** Audio that a run makes in a second where nothing is measured yet: half of what one free core does. */
-const USUAL_SPEED = 40;
 const RETRIES = 1;
+const START_AGAIN_MS = 30_000;
 
 export function createEncoder(options: EncoderOptions): Encoder {
   const { storage, library, log, feed } = options;
@@ -97,12 +96,15 @@ export function createEncoder(options: EncoderOptions): Encoder {
   };
 
   const stopRun = (active: Job[], id: number) => {
-    for (const rung of active.flatMap((job) => job.rungs)) {
-      for (const run of rung.runs) {
-        if (run.id !== id) continue;
-        // Off the list at once: its worker is free, though the process needs a moment to end.
-        rung.runs.delete(run);
-        run.controller.abort('stopped');
+    for (const job of active) {
+      for (const rung of job.rungs) {
+        for (const run of rung.runs) {
+          if (run.id !== id) continue;
+          // Off the list at once: its worker is free, though the process needs a moment to end.
+          rung.runs.delete(run);
+          job.ending.add(run);
+          run.controller.abort('stopped');
+        }
       }
     }
   };
@@ -130,6 +132,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
 
   const ended = async (job: Job, rung: Rung, run: LiveRun, error?: unknown) => {
     const wasStopped = !rung.runs.delete(run);
+    job.ending.delete(run);
     if (job.controller.signal.aborted || job.isPaused) return schedule();
     try {
       if (isComplete(job)) await settle(job, () => outcomes.finish(job));
@@ -156,6 +159,8 @@ export function createEncoder(options: EncoderOptions): Encoder {
   /** Stops all runs of a job, sets right what is stored, and goes on. */
   const reload = async (job: Job, change: () => Promise<void>) => {
     job.isPaused = true;
+    // Until it is known again what is stored, who asks waits.
+    job.loaded = createDeferred();
     await endRuns(job, 'changed');
     await change();
     await load(job);
@@ -167,7 +172,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     if (!track || job.controller.signal.aborted) return settle(job, async () => 'deleted');
     loadJob(job, track, segments, schedule);
     for (const rung of job.rungs) {
-      rung.holds.giveUp((index) => index !== 'init' && index >= job.timeline.segmentCount);
+      rung.holds.giveUp('gone', (index) => index !== 'init' && index >= job.timeline.segmentCount);
       for (const index of rung.coverage.stored) rung.holds.release(index);
       if (rung.coverage.hasInit) rung.holds.release('init');
     }
@@ -178,7 +183,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
   };
 
   const endRuns = async (job: Job, reason: string) => {
-    const runs = job.rungs.flatMap((rung) => [...rung.runs]);
+    const runs = [...job.ending, ...job.rungs.flatMap((rung) => [...rung.runs])];
     for (const run of runs) run.controller.abort(reason);
     await Promise.allSettled(runs.map((run) => run.done));
     for (const rung of job.rungs) rung.runs.clear();
@@ -194,6 +199,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
         { filename: job.track.filename, err: error },
         'the outcome of processing could not be stored',
       );
+      startAgainLater(job.track.filename);
       return 'stopped' as const;
     });
     jobs.delete(job.track.filename);
@@ -202,7 +208,8 @@ export function createEncoder(options: EncoderOptions): Encoder {
     );
     job.loaded.resolve();
     job.playable.resolve();
-    for (const rung of job.rungs) rung.holds.giveUp();
+    const outcomeOfHolds = job.controller.signal.reason === 'stopped' ? 'stopped' : 'gone';
+    for (const rung of job.rungs) rung.holds.giveUp(outcomeOfHolds);
     feed.changed(job.track.filename);
     schedule();
   };
@@ -214,16 +221,27 @@ export function createEncoder(options: EncoderOptions): Encoder {
     await job.settled.promise;
   };
 
+  const start = (track: Track) => {
+    if (closed || jobs.has(track.filename)) return;
+    const job = createJob(track);
+    jobs.set(track.filename, job);
+    load(job)
+      .catch((error: unknown) => settle(job, () => outcomes.fail(job, error)))
+      .then(schedule)
+      .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
+  };
+
+  /** A full disk takes no outcome either; once there is room the track goes on. */
+  const startAgainLater = (filename: string) => {
+    const again = async () => {
+      const track = await library.get(filename);
+      if (track?.status === 'processing') start(track);
+    };
+    setTimeout(() => void again(), START_AGAIN_MS).unref();
+  };
+
   return {
-    start(track) {
-      if (closed || jobs.has(track.filename)) return;
-      const job = createJob(track);
-      jobs.set(track.filename, job);
-      load(job)
-        .catch((error: unknown) => settle(job, () => outcomes.fail(job, error)))
-        .then(schedule)
-        .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
-    },
+    start,
     async whenPlayable(filename) {
       const job = jobs.get(filename);
       if (!job) return (await library.get(filename)) ?? 'deleted';
@@ -260,36 +278,4 @@ export function createEncoder(options: EncoderOptions): Encoder {
       await Promise.all([...jobs.values()].map((job) => interrupt(job, 'stopped')));
     },
   };
-}
-
-function plannerState(jobs: Job[], concurrency: number): PlannerState {
-  return {
-    concurrency,
-    minStretch: segmentsIn(jobs[0], MIN_STRETCH_SECONDS),
-    tracks: jobs.map((job) => ({
-      rungs: job.rungs.map((rung) => ({
-        segmentCount: job.timeline.segmentCount,
-        stored: rung.coverage.stored,
-        wanted: rung.holds.wanted(),
-        isSequential: rung.isSequential,
-        // One that has made all that it was to make is about to end by itself.
-        runs: [...rung.runs]
-          .filter((run) => run.next < run.until)
-          .map((run) => ({ ...run, reach: reachOf(run, job) })),
-      })),
-    })),
-  };
-}
-
-/** Segments that a run makes in about a second, as measured, or as usual. */
-function reachOf(run: LiveRun, job: Job): number {
-  if (run.published < 2) return segmentsIn(job, USUAL_SPEED);
-  const seconds = (performance.now() - run.firstPublishedAt) / 1000;
-  return Math.max(1, Math.floor((run.published - 1) / Math.max(0.01, seconds)));
-}
-
-function segmentsIn(job: Job | undefined, seconds: number): number {
-  if (!job) return 1;
-  const { sampleRate, segmentSamples } = job.timeline;
-  return Math.max(1, Math.ceil((seconds * sampleRate) / segmentSamples));
 }

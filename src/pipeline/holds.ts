@@ -1,6 +1,7 @@
 /** Who waits for a segment that is not encoded yet. One wait per segment, however many clients ask. */
 
-export type HoldOutcome = 'stored' | 'gone';
+/** `gone`: it will never be. `stopped`: it will be, when the server runs again. */
+export type HoldOutcome = 'stored' | 'gone' | 'stopped';
 
 export interface Holds {
   /** Segments that somebody waits for, the longest wait first. */
@@ -11,8 +12,8 @@ export interface Holds {
    */
   wait(segment: number | 'init', signal: AbortSignal): Promise<HoldOutcome>;
   release(segment: number | 'init'): void;
-  /** Ends all waits that `isGone` says so of. */
-  giveUp(isGone?: (segment: number | 'init') => boolean): void;
+  /** Ends all waits, or those that are meant. */
+  giveUp(outcome: 'gone' | 'stopped', isMeant?: (segment: number | 'init') => boolean): void;
 }
 
 /** @param onChange called when the list of what is wanted has changed. */
@@ -51,8 +52,8 @@ export function createHolds(onChange: () => void): Holds {
       });
     },
     release: (segment) => settle(segment, 'stored'),
-    giveUp(isGone = () => true) {
-      for (const segment of [...waiting.keys()]) if (isGone(segment)) settle(segment, 'gone');
+    giveUp(outcome, isMeant = () => true) {
+      for (const segment of [...waiting.keys()]) if (isMeant(segment)) settle(segment, outcome);
     },
   };
 }

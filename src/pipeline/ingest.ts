@@ -59,7 +59,13 @@ export function createIngest(options: IngestOptions): Ingest {
     const track = await library.findBySha256(received.sha256);
     if (!track) return undefined;
     await storage.removeUpload(received.upload);
-    return track.status === 'failed' ? await retryTrack(track.filename, { library, encoder, feed }) : track;
+    if (track.status !== 'failed') return track;
+    return retryTrack(track.filename, { library, encoder, feed }).catch(async (error: unknown) => {
+      // Somebody else has retried it in the same moment.
+      const now = await library.get(track.filename);
+      if (now && now.status !== 'failed') return now;
+      throw error;
+    });
   };
 
   const create = async (received: ReceivedUpload, originalName: string): Promise<Track> => {

@@ -48,6 +48,8 @@ export interface Job {
   track: Track;
   timeline: Timeline;
   rungs: Rung[];
+  /** Runs that were stopped and have not ended yet. */
+  ending: Set<LiveRun>;
   /** Nothing starts while it is being loaded or set right. */
   isPaused: boolean;
   /** Aborted with the interruption as its reason. */
@@ -67,6 +69,7 @@ export function createJob(track: Track): Job {
     track,
     timeline: timelineOf(track),
     rungs: [],
+    ending: new Set(),
     isPaused: true,
     controller,
     playable: createDeferred(),
@@ -91,9 +94,11 @@ export function loadJob(
   job.timeline = timelineOf(track);
   job.rungs = track.renditions.map((rendition, at) => {
     const before = job.rungs[at];
+    const stored = coverageOf(rendition, within);
     return {
       rendition,
-      coverage: coverageOf(rendition, within),
+      // Without its init segment nothing of it can be played: it is made anew.
+      coverage: stored.hasInit ? stored : coverageOf(rendition, []),
       holds: before?.holds ?? createHolds(onWanted),
       runs: new Set(),
       failures: before?.failures ?? new Map(),

@@ -6,7 +6,7 @@ import { FfmpegError } from '../media/ffmpeg.ts';
 import { renditionKey } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
 import { renderMpd } from '../media/mpd.ts';
-import { mediaSegmentName, parseSegmentName } from '../media/segment-name.ts';
+import { parseSegmentName } from '../media/segment-name.ts';
 import { PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
@@ -39,10 +39,9 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
     const { filename, sampleRate } = track;
     log.warn({ filename, declared: track.samples, samples }, 'the source ends early');
     const { segmentCount } = timelineOf({ ...track, samples });
-    for (const rendition of track.renditions) {
-      for (let index = segmentCount - 1; index < timelineOf(track).segmentCount; index++) {
-        await storage.removeSegment(filename, mediaSegmentName(rendition, index));
-      }
+    for (const { name } of await storage.listSegments(filename)) {
+      const index = parseSegmentName(name)?.index;
+      if (typeof index === 'number' && index >= segmentCount - 1) await storage.removeSegment(filename, name);
     }
     const declaredSeconds = track.truncated?.declaredSeconds ?? track.samples / sampleRate;
     const truncated = { declaredSeconds, seconds: samples / sampleRate };

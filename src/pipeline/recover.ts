@@ -24,6 +24,11 @@ export async function recover(services: {
   const orphans = uploads.filter((upload) => !owned.has(upload));
   await Promise.all(orphans.map((upload) => storage.removeUpload(upload)));
 
+  // A crash between a track's end and the removal of its copy.
+  for (const { upload, hasSeekableCopy } of tracks) {
+    if (upload !== null && !hasSeekableCopy) await storage.removeSeekableCopy(upload);
+  }
+
   const known = new Set([...tracks.map((track) => track.filename), ...damaged]);
   const folders = (await storage.listSegmentFolders()).filter((folder) => !known.has(folder));
   await Promise.all(folders.map((folder) => storage.removeSegments(folder)));

@@ -14,6 +14,9 @@ export async function retryTrack(
   filename: string,
   { library, encoder, feed }: { library: Library; encoder: Encoder; feed: Feed },
 ): Promise<Track> {
+  const now = await library.get(filename);
+  if (!now) throw errors.trackNotFound(filename);
+  if (now.status !== 'failed') throw errors.notFailed(filename, now.status);
   // Its record says "failed" a moment before its processing is over.
   await encoder.whenSettled(filename);
   const track = await library.update(filename, (current) => {

@@ -24,7 +24,7 @@ it('who has waited longest is first, and the init segment is not in the list', a
     holds.wait(9, never()),
   ];
   expect(holds.wanted()).toEqual([9, 2]);
-  holds.giveUp();
+  holds.giveUp('gone');
   expect(await Promise.all(waits)).toEqual(['gone', 'gone', 'gone', 'gone']);
 });
 
@@ -45,7 +45,7 @@ it('what only one client wanted is wanted no more when it goes', async () => {
 it('only what will never be is given up', async () => {
   const holds = createHolds(() => {});
   const [kept, lost] = [holds.wait(1, never()), holds.wait(50, never())];
-  holds.giveUp((segment) => segment !== 'init' && segment >= 40);
+  holds.giveUp('gone', (segment) => segment !== 'init' && segment >= 40);
   expect(await lost).toBe('gone');
   holds.release(1);
   expect(await kept).toBe('stored');
