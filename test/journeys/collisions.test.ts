@@ -1,0 +1,99 @@
+/** Things that come at the same moment, and files that lie about their length. */
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { audioFile, longMp3, noise, wav } from '../support/audio.ts';
+import { getManifest, type Problem, request, until, upload } from '../support/client.ts';
+import { startServer } from '../support/server.ts';
+import { failingFfmpeg, slowFfmpeg } from '../support/slow-ffmpeg.ts';
+
+describe('a retry and a delete at the same moment', () => {
+  it('end, whichever is first, and leave nothing', async () => {
+    const { executable, failures } = await failingFfmpeg();
+    const server = await startServer({ FFMPEG_PATH: executable });
+    for (let round = 0; round < 10; round++) {
+      await writeFile(failures, 'one\ntwo\n');
+      const { status } = await upload(server.url, {
+        name: 'bad.wav',
+        bytes: wav(noise({ samples: 4000, seed: round + 1 })),
+      });
+      expect(status).toBe(422);
+      // Without its original the retry fails at once.
+      const [original = ''] = await readdir(path.join(server.dataDir, 'uploads'));
+      await rm(path.join(server.dataDir, 'uploads', original));
+      const file = `${server.url}/files/bad.wav`;
+      const [retried, deleted] = await Promise.all([
+        request(`${file}/retry`, { method: 'POST' }),
+        request(file, { method: 'DELETE' }),
+      ]);
+      expect([202, 404]).toContain(retried.status);
+      expect([204, 404]).toContain(deleted.status);
+      expect((await request(file)).status).toBe(404);
+    }
+    await server.close();
+  });
+
+  it('a retry of what is being processed is refused at once', async () => {
+    const server = await startServer();
+    await upload(server.url, { name: 'long.mp3', bytes: await longMp3(5) }, '?wait=false');
+    const { status, body } = await request<Problem>(`${server.url}/files/long.mp3/retry`, { method: 'POST' });
+    expect([status, body.code]).toEqual([409, 'not_failed']);
+    await server.close();
+  });
+});
+
+it('a delete right after far seeks leaves nothing on disk', async () => {
+  const server = await startServer({ CONCURRENCY: '1' });
+  const { body } = await upload(server.url, { name: 'long.mp3', bytes: await longMp3(10) }, '');
+  const { segments } = await getManifest(server.url, body);
+  const seeks = [100, 40, 120].map((index) =>
+    fetch(segments[index]?.url ?? '').then((answer) => answer.arrayBuffer()),
+  );
+  await seeks[0];
+  expect((await request(`${server.url}/files/long.mp3`, { method: 'DELETE' })).status).toBe(204);
+  await Promise.allSettled(seeks);
+  const left = await readdir(server.dataDir, { recursive: true });
+  expect(left.filter((name) => name.includes('long') || name.includes('.upload'))).toEqual([]);
+  await server.close();
+});
+
+it('a request that is held as the server stops is told to come again', async () => {
+  const server = await startServer({ FFMPEG_PATH: await slowFfmpeg(1), CONCURRENCY: '1' });
+  const { body } = await upload(
+    server.url,
+    { name: 'slow.wav', bytes: wav(noise({ samples: 40 * 44_100 })) },
+    '',
+  );
+  const { segments } = await getManifest(server.url, body);
+  const held = request<Problem>(segments[3]?.url ?? '');
+  await until(async () => expect((await request(`${server.url}/healthz`)).status).toBe(200));
+  const [answer] = await Promise.all([held, server.close()]);
+  expect([answer.status, answer.body.code]).toEqual([503, 'shutting_down']);
+});
+
+describe('a header that lies about the length', () => {
+  it('of an MP4, by a time scale of 1, does not stop the server', async () => {
+    const bytes = await readFile(await audioFile('lie.m4a', noise({ samples: 5 * 44_100 })));
+    const mdhd = bytes.indexOf('mdhd');
+    bytes.writeUInt32BE(1, mdhd + 16);
+    const stts = bytes.indexOf('stts');
+    bytes.writeUInt32BE(0x7fff0000, stts + 16);
+    const server = await startServer();
+    const { status } = await upload(server.url, { name: 'lie.m4a', bytes });
+    // What becomes of it depends on ffmpeg; that somebody answers does not.
+    expect([201, 415, 422]).toContain(status);
+    expect((await request(`${server.url}/files`)).status).toBe(200);
+    await server.close();
+  });
+
+  it('of an MP3, by a billion frames, is not believed', async () => {
+    const bytes = await readFile(await audioFile('lie.mp3', noise({ samples: 5 * 44_100 }), ['-b:a', '64k']));
+    const header = Math.max(bytes.indexOf('Xing'), bytes.indexOf('Info'));
+    bytes.writeUInt32BE(0xffffffff, header + 8);
+    const server = await startServer();
+    const { status, body } = await upload(server.url, { name: 'lie.mp3', bytes });
+    expect(status).toBe(201);
+    expect(body.durationSeconds).toBeLessThan(6);
+    await server.close();
+  });
+});
