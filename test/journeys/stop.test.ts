@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { TrackView } from '../../src/http/track-view.ts';
 import { longMp3, noise, wav } from '../support/audio.ts';
 import { getManifest, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -43,6 +44,11 @@ async function expectFinishedAfterRestart(dataDir: string): Promise<void> {
   const manifest = await getManifest(again.url, track);
   expect((await segmentsOf(dataDir, 'long.mp3')).length).toBe(manifest.segments.length);
   expect(before.length).toBeLessThan(manifest.segments.length);
+  // So does whatever else was under way.
+  await until(async () => {
+    const { body } = await request<TrackView[]>(`${again.url}/files`);
+    expect(body.filter(({ status }) => status !== 'ready')).toEqual([]);
+  }, 60_000);
   again.child.kill('SIGTERM');
   expect(await again.exited).toBe(0);
   expect(await readdir(path.join(dataDir, 'uploads'))).toEqual([]);
