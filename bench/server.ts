@@ -29,6 +29,8 @@ export async function startServer(folder: string): Promise<BenchServer> {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
+  // A measurement that fails leaves no server behind.
+  process.once('exit', () => child.kill('SIGKILL'));
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', () => reject(new Error('the server did not start')));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
