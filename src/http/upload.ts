@@ -42,31 +42,31 @@ export async function uploadRoutes(
     assertDeclaredSize(request, config.maxUploadBytes);
 
     const { received, originalName } = await receiveOneFile(request);
-    const { track, created } = await ingest.add(received, originalName);
-    const settled = wait === 'false' ? track : await awaited(track, wait);
+    const { track: added, created } = await ingest.add(received, originalName);
+    const track = wait === 'false' ? added : await awaited(added, wait);
 
-    if (settled.status === 'failed') {
-      throw errors.processingFailed(settled.filename, settled.error?.message ?? 'for an unknown reason.');
+    if (track.status === 'failed') {
+      throw errors.processingFailed(track.filename, track.error?.message ?? 'for an unknown reason.');
     }
     const done = created ? 201 : 200;
-    const live = encoder.live(settled.filename);
-    const isAccepted = created && !isPlayable(settled, live);
+    const live = encoder.live(track.filename);
+    const isAccepted = created && !isPlayable(track, live);
     return reply
       .code(isAccepted ? 202 : done)
-      .header('location', fileUrl(settled.filename))
+      .header('location', fileUrl(track.filename))
       .send({
-        message: message(settled, { created, playable: isPlayable(settled, live) }),
-        ...viewTrack(settled, live),
+        message: message(track, { created, playable: isPlayable(track, live) }),
+        ...viewTrack(track, live),
       });
   });
 
   /** @throws {AppError} 410 when the track is deleted meanwhile. */
   async function awaited(track: Track, wait: 'true' | 'ready'): Promise<Track> {
     const { filename } = track;
-    const settled = await (wait === 'ready' ? encoder.whenSettled(filename) : encoder.whenPlayable(filename));
-    if (settled === 'deleted') throw errors.trackDeleted(filename);
+    const outcome = await (wait === 'ready' ? encoder.whenSettled(filename) : encoder.whenPlayable(filename));
+    if (outcome === 'deleted') throw errors.trackDeleted(filename);
     // The server stops; the track goes on at its next start.
-    return settled === 'stopped' ? track : settled;
+    return outcome === 'stopped' ? track : outcome;
   }
 
   async function receiveOneFile(

@@ -6,6 +6,7 @@ import type { Job, LiveRun } from './job.ts';
 const MIN_STRETCH_SECONDS = 240;
 /** Audio that a run makes in a second where nothing is measured yet: half of what one free core does. */
 const USUAL_SPEED = 40;
+
 /** @param jobs those in which something may start, oldest first. */
 export function plannerState(jobs: Job[], concurrency: number): PlannerState {
   return {
