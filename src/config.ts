@@ -58,7 +58,7 @@ function environment(projectFolder: string) {
     MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(2 * GIB),
     SEGMENT_SECONDS: segmentSeconds.default(4),
     SEGMENT_WAIT_SECONDS: wholeNumber(1, 3600).default(9),
-    AUDIO_LADDER: ladder.prefault('aac@128k'),
+    AUDIO_LADDER: ladder.prefault('aac@64k,aac@128k,aac@256k'),
     CONCURRENCY: wholeNumber(1, 1024).default(availableParallelism()),
     MAX_WAITING: wholeNumber(1, 1_000_000).default(1000),
     KEEP_ORIGINALS: flag.default(false),

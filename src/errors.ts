@@ -74,6 +74,12 @@ export const errors = {
       status: 404,
       detail: `"${filename}" has no segment named "${segmentName}".`,
     }),
+  renditionNotFound: (filename: string, rendition: string) =>
+    new AppError({
+      code: 'rendition_not_found',
+      status: 404,
+      detail: `"${filename}" has no rendition "${rendition}"; its master.m3u8 names those that it has.`,
+    }),
   manifestNotReady: (filename: string) =>
     new AppError({
       code: 'manifest_not_ready',

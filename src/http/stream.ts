@@ -1,8 +1,9 @@
 /** `/stream`: manifests and segments, for players. */
 import cors from '@fastify/cors';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
+import { renderMasterPlaylist, renderMediaPlaylist } from '../media/hls.ts';
 import { renderMpd } from '../media/mpd.ts';
 import { parseSegmentName, type SegmentId } from '../media/segment-name.ts';
 import { timelineOf } from '../media/timeline.ts';
@@ -13,6 +14,10 @@ import { type TrackParams, trackOf } from './track-param.ts';
 import { isPlayable } from './track-view.ts';
 
 const MANIFEST_TYPE = 'application/dash+xml';
+/** RFC 8216 section 10 */
+const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
+/** From manifests and playlists to segments; relative, so that they work behind any prefix. */
+const SEGMENT_BASE = 'segment/';
 /** Mime tables know `.m4s` as video; players want to hear that it is audio. */
 const SEGMENT_TYPE = 'audio/mp4';
 
@@ -28,17 +33,36 @@ export async function streamRoutes(
     maxAge: 86_400,
   });
 
-  app.get<{ Params: TrackParams }>('/stream/:filename/manifest', async (request, reply) => {
-    const track = await trackOf(request.params, library);
+  /** @throws {AppError} 404 when there is no such track, or nothing of it can be played yet. */
+  const playableTrack = async (params: TrackParams): Promise<Track> => {
+    const track = await trackOf(params, library);
     if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
-    const bytes = Buffer.from(renderMpd(track, 'segment/'));
-    return sendRepresentation(request, reply, {
-      bytes,
-      type: MANIFEST_TYPE,
-      cacheControl: REVALIDATE,
-      etag: etagOf(bytes),
-    });
+    return track;
+  };
+  const sendText = (request: FastifyRequest, reply: FastifyReply, text: string, type: string) => {
+    const bytes = Buffer.from(text);
+    return sendRepresentation(request, reply, { bytes, type, cacheControl: REVALIDATE, etag: etagOf(bytes) });
+  };
+
+  app.get<{ Params: TrackParams }>('/stream/:filename/manifest', async (request, reply) => {
+    const track = await playableTrack(request.params);
+    return sendText(request, reply, renderMpd(track, SEGMENT_BASE), MANIFEST_TYPE);
   });
+
+  app.get<{ Params: TrackParams }>('/stream/:filename/master.m3u8', async (request, reply) => {
+    const track = await playableTrack(request.params);
+    return sendText(request, reply, renderMasterPlaylist(track), PLAYLIST_TYPE);
+  });
+
+  app.get<{ Params: TrackParams & { rendition: string } }>(
+    '/stream/:filename/:rendition.m3u8',
+    async (request, reply) => {
+      const track = await playableTrack(request.params);
+      const rendition = track.renditions.find(({ id }) => id === request.params.rendition);
+      if (!rendition) throw errors.renditionNotFound(track.filename, request.params.rendition);
+      return sendText(request, reply, renderMediaPlaylist(track, rendition, SEGMENT_BASE), PLAYLIST_TYPE);
+    },
+  );
 
   app.get<{ Params: TrackParams & { segmentName: string } }>(
     '/stream/:filename/segment/:segmentName',

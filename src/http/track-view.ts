@@ -12,18 +12,20 @@ export function viewTrack(track: Track, live: LiveState | undefined) {
     originalName: track.originalName,
     status: track.status,
     progress: track.status === 'ready' ? 1 : (live?.progress ?? 0),
-    /** Spans of time in seconds that are encoded: what a player can have at once. */
+    /** Spans of time in seconds that are encoded in the main rendition: what can be listened to at once. */
     encoded: track.status === 'ready' ? [[0, durationSeconds(track)]] : (live?.encoded ?? []),
-    manifestUrl: isPlayable(track, live) ? manifestUrl(track.filename) : null,
+    manifestUrl: isPlayable(track, live) ? streamUrl(track.filename, 'manifest') : null,
+    hlsUrl: isPlayable(track, live) ? streamUrl(track.filename, 'master.m3u8') : null,
     durationSeconds: durationSeconds(track),
     samples: track.samples,
     sampleRate: track.sampleRate,
     channels: track.channels,
-    renditions: track.renditions.map(({ id, codecs, bitRate, bandwidth }) => ({
+    renditions: track.renditions.map(({ id, codecs, bitRate, bandwidth, averageBandwidth }) => ({
       id,
       codecs,
       bitRate,
       bandwidth,
+      averageBandwidth,
     })),
     source: track.source,
     storedBytes: track.status === 'ready' ? track.storedBytes : track.source.bytes + (live?.storedBytes ?? 0),
@@ -38,8 +40,8 @@ export function isPlayable(track: Track, live: LiveState | undefined): boolean {
   return track.status === 'ready' || (track.status === 'processing' && live?.isPlayable === true);
 }
 
-export function manifestUrl(filename: string): string {
-  return `/stream/${encodeURIComponent(filename)}/manifest`;
+function streamUrl(filename: string, name: string): string {
+  return `/stream/${encodeURIComponent(filename)}/${name}`;
 }
 
 export function fileUrl(filename: string): string {

@@ -2,8 +2,8 @@
  * Decides which run of ffmpeg starts next, where it ends, and which one is stopped for it. Pure: what is stored, what
  * runs and what is waited for go in; one step comes out.
  *
- * In order: a segment that somebody waits for; the first segment of every rung of every track; whatever keeps all
- * workers busy.
+ * In order: a segment that somebody waits for; the first segment of every rung of every track; the rest of the main rung
+ * of every track; whatever keeps all workers busy.
  */
 
 /** A run under way. */
@@ -21,6 +21,8 @@ export interface PlannedRun {
 
 /** One rendition of one track. */
 export interface PlannedRung {
+  /** The one of its track that listeners need most: it comes before the others of any track. */
+  isMain: boolean;
   segmentCount: number;
   stored: ReadonlySet<number>;
   runs: readonly PlannedRun[];
@@ -39,7 +41,7 @@ export interface PlannerState {
   tracks: readonly PlannedTrack[];
   /** Runs at the same time. */
   concurrency: number;
-  /** A shorter stretch is not worth the start of a run: with this many segments it costs under 5 %. */
+  /** Segments that are worth the start of a run; a shorter stretch is not halved. */
   minStretch: number;
 }
 
@@ -70,9 +72,13 @@ export function nextStep(state: PlannerState): Step | undefined {
     // Where none may be stopped yet, one can be as soon as it has handed out a segment.
     return victim && { ...stretchFrom(state, urgent), stop: victim.id };
   }
-  if (!isFree) return undefined;
-  const idle = firstGap(state) ?? middleOfLongest(state);
-  return idle && stretchFrom(state, idle);
+  const main = idlePlace(state, true);
+  if (isFree) {
+    const idle = main ?? idlePlace(state, false);
+    return idle && stretchFrom(state, idle);
+  }
+  const yielding = main && yieldingRun(state);
+  return yielding && { ...stretchFrom(state, main), stop: yielding.id };
 }
 
 function urgentPlace(state: PlannerState): Place | undefined {
@@ -89,22 +95,38 @@ function urgentPlace(state: PlannerState): Place | undefined {
   return undefined;
 }
 
-/** A run that nobody waits for: of the youngest track, for the oldest is to be ready first. */
+/**
+ * A run that nobody waits for: of a rung that is not the main one, if there is such a run; of the youngest track, for
+ * the oldest is to be ready first.
+ */
 function leastWanted(state: PlannerState): PlannedRun | undefined {
-  let least: PlannedRun | undefined;
-  for (const [, , rung] of rungsOf(state)) {
-    for (const run of rung.runs) {
-      const serves = rung.wanted.some((index) => index >= run.next && index < run.next + run.reach);
-      if (run.published > 0 && !serves) least = run;
-    }
-  }
-  return least;
+  const stoppable = (isMain: boolean) =>
+    [...rungsOf(state, isMain)].flatMap(([, , rung]) =>
+      rung.runs.filter((run) => run.published > 0 && !serves(rung, run)),
+    );
+  return stoppable(false).at(-1) ?? stoppable(true).at(-1);
+}
+
+/** A run of a rung that is not the main one, which nobody waits for and which has paid for its start. */
+function yieldingRun(state: PlannerState): PlannedRun | undefined {
+  const mayYield = (rung: PlannedRung) =>
+    rung.runs.filter((run) => run.published >= state.minStretch && !serves(rung, run));
+  return [...rungsOf(state, false)].flatMap(([, , rung]) => mayYield(rung)).at(-1);
+}
+
+/** Whether somebody waits for what a run makes within about a second. */
+function serves({ wanted }: PlannedRung, run: PlannedRun): boolean {
+  return wanted.some((index) => index >= run.next && index < run.next + run.reach);
+}
+
+function idlePlace(state: PlannerState, isMain: boolean): Place | undefined {
+  return firstGap(state, isMain) ?? middleOfLongest(state, isMain);
 }
 
 /** The first gap that no run is on its way to fill, in the oldest track that has one. */
-function firstGap(state: PlannerState): Place | undefined {
-  for (const [track, rung, state_] of rungsOf(state)) {
-    if (state_.isSequential && state_.runs.length > 0) continue;
+function firstGap(state: PlannerState, isMain: boolean): Place | undefined {
+  for (const [track, rung, state_] of rungsOf(state, isMain)) {
+    if (isComplete(state_) || (state_.isSequential && state_.runs.length > 0)) continue;
     for (let from = 0; from < state_.segmentCount; from++) {
       if (!state_.stored.has(from) && !isCovered(state_, from)) return { track, rung, from };
     }
@@ -113,10 +135,10 @@ function firstGap(state: PlannerState): Place | undefined {
 }
 
 /** The middle of the longest stretch under way, where both halves are worth a run. */
-function middleOfLongest(state: PlannerState): Place | undefined {
+function middleOfLongest(state: PlannerState, isMain: boolean): Place | undefined {
   let longest = 2 * state.minStretch - 1;
   let place: Place | undefined;
-  for (const [track, rung, state_] of rungsOf(state)) {
+  for (const [track, rung, state_] of rungsOf(state, isMain)) {
     if (state_.isSequential) continue;
     for (const run of state_.runs) {
       const end = endOfStretch(state_, run.next, run.until);
@@ -133,7 +155,10 @@ function stretchFrom(state: PlannerState, place: Place): Step {
   const rung = state.tracks[place.track]?.rungs[place.rung] as PlannedRung;
   const others = rung.runs.filter((run) => run.next > place.from).map((run) => run.next);
   const limit = Math.min(rung.segmentCount, ...others);
-  return { ...place, until: endOfStretch(rung, place.from, limit) };
+  // The first segment alone, where a main rung waits for the worker.
+  const isShort =
+    !rung.isMain && place.from === 0 && [...rungsOf(state, true)].some(([, , main]) => !isComplete(main));
+  return { ...place, until: endOfStretch(rung, place.from, isShort ? 1 : limit) };
 }
 
 /** The first segment that is stored already, at most `limit`. */
@@ -163,9 +188,20 @@ function allRuns(state: PlannerState): PlannedRun[] {
   return [...rungsOf(state)].flatMap(([, , rung]) => [...rung.runs]);
 }
 
-/** All rungs with where they are, oldest track first. */
-function* rungsOf(state: PlannerState): Generator<[track: number, rung: number, PlannedRung]> {
+function isComplete(rung: PlannedRung): boolean {
+  return rung.stored.size >= rung.segmentCount;
+}
+
+/** All rungs with where they are, or those that are main or are not: oldest track first, and its main rung before its others. */
+function* rungsOf(
+  state: PlannerState,
+  isMain?: boolean,
+): Generator<[track: number, rung: number, PlannedRung]> {
   for (const [track, { rungs }] of state.tracks.entries()) {
-    for (const [rung, state_] of rungs.entries()) yield [track, rung, state_];
+    const all = [...rungs.entries()].map(
+      ([rung, state_]) => [track, rung, state_] as [number, number, PlannedRung],
+    );
+    if (isMain !== false) yield* all.filter(([, , rung]) => rung.isMain);
+    if (isMain !== true) yield* all.filter(([, , rung]) => !rung.isMain);
   }
 }

@@ -9,6 +9,8 @@ export interface Coverage {
   hasInit: boolean;
   /** Bytes of all its segments. */
   bytes: number;
+  /** Bytes of each media segment that is stored, in their order. */
+  mediaSizes(): number[];
   add(index: number | 'init', bytes: number): void;
 }
 
@@ -27,6 +29,7 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
       for (const size of sizes.values()) sum += size;
       return sum;
     },
+    mediaSizes: () => [...sizes].sort(([a], [b]) => a - b).map(([, bytes]) => bytes),
     add(index, bytes) {
       if (index === 'init') initBytes = bytes;
       else {

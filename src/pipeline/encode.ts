@@ -7,7 +7,6 @@ import type { Logger } from 'pino';
 import { createDeferred } from '../deferred.ts';
 import type { Library } from '../library/library.ts';
 import type { Tools } from '../media/launcher.ts';
-import { nextStep, type Step } from '../media/planner.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Feed } from './feed.ts';
@@ -25,8 +24,8 @@ import {
   type Rung,
 } from './job.ts';
 import { createOutcomes } from './outcomes.ts';
-import { plannerState } from './planner-state.ts';
 import { createRunner } from './runner.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
 
 export type { Interruption, LiveState };
 
@@ -76,39 +75,6 @@ export function createEncoder(options: EncoderOptions): Encoder {
   const outcomes = createOutcomes(options);
   let closed = false;
 
-  /** Applies the planner's steps until it has none. */
-  const schedule = () => {
-    if (closed) return;
-    for (;;) {
-      const active = [...jobs.values()].filter((job) => !job.isPaused);
-      const step = nextStep(plannerState(active, options.concurrency));
-      if (!step) return;
-      apply(step, active);
-    }
-  };
-
-  const apply = (step: Step, active: Job[]) => {
-    const job = active[step.track] as Job;
-    const rung = job.rungs[step.rung] as Rung;
-    if (step.stop !== undefined) stopRun(active, step.stop);
-    for (const run of rung.runs) if (run.next < step.from && run.until > step.from) run.until = step.from;
-    startRun(job, rung, step);
-  };
-
-  const stopRun = (active: Job[], id: number) => {
-    for (const job of active) {
-      for (const rung of job.rungs) {
-        for (const run of rung.runs) {
-          if (run.id !== id) continue;
-          // Off the list at once: its worker is free, though the process needs a moment to end.
-          rung.runs.delete(run);
-          job.ending.add(run);
-          run.controller.abort('stopped');
-        }
-      }
-    }
-  };
-
   const runner = createRunner({
     ...options,
     onStored(job, rung, index) {
@@ -117,31 +83,23 @@ export function createEncoder(options: EncoderOptions): Encoder {
       // What people see first is told at once, the rest now and then.
       if (index === 0 && isPlayable(job)) feed.changed(job.track.filename);
       else feed.progressed(job.track.filename);
-      schedule();
+      scheduler.schedule();
     },
   });
 
-  const startRun = (job: Job, rung: Rung, { from, until }: Step) => {
-    const run: LiveRun = runner.start(job, rung, { from, until });
-    rung.runs.add(run);
-    run.done.then(
-      () => void ended(job, rung, run),
-      (error: unknown) => void ended(job, rung, run, error),
-    );
-  };
-
-  const ended = async (job: Job, rung: Rung, run: LiveRun, error?: unknown) => {
-    const wasStopped = !rung.runs.delete(run);
-    job.ending.delete(run);
-    if (job.controller.signal.aborted || job.isPaused) return schedule();
-    try {
-      if (isComplete(job)) await settle(job, () => outcomes.finish(job));
-      else if (error !== undefined && !wasStopped) await mend(job, rung, run, error);
-    } catch (failure) {
-      await settle(job, () => outcomes.fail(job, failure));
-    }
-    schedule();
-  };
+  const scheduler: Scheduler = createScheduler({
+    jobs: () => jobs.values(),
+    concurrency: options.concurrency,
+    startRun: runner.start,
+    async onEnded(job, rung, run, error) {
+      try {
+        if (isComplete(job)) await settle(job, () => outcomes.finish(job));
+        else if (error !== undefined) await mend(job, rung, run, error);
+      } catch (failure) {
+        await settle(job, () => outcomes.fail(job, failure));
+      }
+    },
+  });
 
   /** @throws what the track fails with. */
   const mend = async (job: Job, rung: Rung, run: LiveRun, error: unknown) => {
@@ -161,7 +119,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     job.isPaused = true;
     // Until it is known again what is stored, who asks waits.
     job.loaded = createDeferred();
-    await endRuns(job, 'changed');
+    await scheduler.endRuns(job, 'changed');
     await change();
     await load(job);
   };
@@ -170,7 +128,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     const { filename } = job.track;
     const [track, segments] = await Promise.all([library.get(filename), storage.listSegments(filename)]);
     if (!track || job.controller.signal.aborted) return settle(job, async () => 'deleted');
-    loadJob(job, track, segments, schedule);
+    loadJob(job, track, segments, scheduler.schedule);
     for (const rung of job.rungs) {
       rung.holds.giveUp('gone', (index) => index !== 'init' && index >= job.timeline.segmentCount);
       for (const index of rung.coverage.stored) rung.holds.release(index);
@@ -182,18 +140,11 @@ export function createEncoder(options: EncoderOptions): Encoder {
     job.isPaused = false;
   };
 
-  const endRuns = async (job: Job, reason: string) => {
-    const runs = [...job.ending, ...job.rungs.flatMap((rung) => [...rung.runs])];
-    for (const run of runs) run.controller.abort(reason);
-    await Promise.allSettled(runs.map((run) => run.done));
-    for (const rung of job.rungs) rung.runs.clear();
-  };
-
   /** The end of a job, whatever it is; who waits is told. */
   const settle = async (job: Job, outcome: () => Promise<Track | Interruption>) => {
     if (jobs.get(job.track.filename) !== job) return;
     job.isPaused = true;
-    await endRuns(job, 'settled');
+    await scheduler.endRuns(job, 'settled');
     const result = await outcome().catch((error: unknown) => {
       log.error(
         { filename: job.track.filename, err: error },
@@ -211,7 +162,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     const outcomeOfHolds = job.controller.signal.reason === 'stopped' ? 'stopped' : 'gone';
     for (const rung of job.rungs) rung.holds.giveUp(outcomeOfHolds);
     feed.changed(job.track.filename);
-    schedule();
+    scheduler.schedule();
   };
 
   const interrupt = async (job: Job, reason: Interruption) => {
@@ -227,7 +178,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     jobs.set(track.filename, job);
     load(job)
       .catch((error: unknown) => settle(job, () => outcomes.fail(job, error)))
-      .then(schedule)
+      .then(scheduler.schedule)
       .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
   };
 
@@ -275,6 +226,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     },
     async close() {
       closed = true;
+      scheduler.close();
       await Promise.all([...jobs.values()].map((job) => interrupt(job, 'stopped')));
     },
   };

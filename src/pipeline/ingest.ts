@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { AppError, errors, hasCode } from '../errors.ts';
 import type { Library } from '../library/library.ts';
-import { type Rung, renditionsFor } from '../media/ladder.ts';
+import { type Rung, renditionsOf, rungsFor } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
 import { type Probed, probe } from '../media/probe.ts';
 import { framesPerSegment } from '../media/timeline.ts';
@@ -86,6 +86,9 @@ export function createIngest(options: IngestOptions): Ingest {
     const { sha256, bytes, upload } = received;
     const segmentFrames = framesPerSegment(options.segmentSeconds, sampleRate);
     const shape = { sha256, sampleRate, channels, segmentFrames, ffmpegVersion: tools.version };
+    // A file that does not tell its bit rate has no more than all of its bytes make.
+    const bitRate = probed.source.bitRate ?? (8 * bytes * sampleRate) / samples;
+    const rungs = rungsFor(options.ladder, { codec: probed.source.codec, bitRate }, shape);
     return {
       version: TRACK_VERSION,
       originalName,
@@ -100,7 +103,7 @@ export function createIngest(options: IngestOptions): Ingest {
       segmentFrames,
       truncated: null,
       hasSeekableCopy: probed.hasSeekableCopy,
-      renditions: renditionsFor(options.ladder, shape),
+      renditions: renditionsOf(rungs, shape),
       storedBytes: bytes,
     } as const;
   };

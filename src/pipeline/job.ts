@@ -1,6 +1,7 @@
 /** One track that is being processed: what is stored of it, what runs, and who waits. In memory only. */
 import { setMaxListeners } from 'node:events';
 import { createDeferred, type Deferred } from '../deferred.ts';
+import { mainRung } from '../media/ladder.ts';
 import { parseSegmentName } from '../media/segment-name.ts';
 import { type Timeline, timelineOf } from '../media/timeline.ts';
 import type { StoredSegment } from '../storage/storage.ts';
@@ -18,7 +19,7 @@ export interface LiveState {
   storedBytes: number;
   /** The first segment of every rung is stored. */
   isPlayable: boolean;
-  /** What is encoded in all rungs: spans of presentation time in seconds. */
+  /** What is encoded in the main rung, and so can be listened to at once: spans of presentation time in seconds. */
   encoded: [start: number, end: number][];
 }
 
@@ -35,6 +36,8 @@ export interface LiveRun {
 
 export interface Rung {
   rendition: Rendition;
+  /** Listeners need it most: it is encoded first. */
+  isMain: boolean;
   coverage: Coverage;
   holds: Holds;
   runs: Set<LiveRun>;
@@ -92,11 +95,13 @@ export function loadJob(
   });
   job.track = track;
   job.timeline = timelineOf(track);
+  const main = mainRung(track.renditions);
   job.rungs = track.renditions.map((rendition, at) => {
     const before = job.rungs[at];
     const stored = coverageOf(rendition, within);
     return {
       rendition,
+      isMain: rendition === main,
       // Without its init segment nothing of it can be played: it is made anew.
       coverage: stored.hasInit ? stored : coverageOf(rendition, []),
       holds: before?.holds ?? createHolds(onWanted),
@@ -133,13 +138,11 @@ export function liveState(job: Job): LiveState {
 }
 
 function encodedSpans({ rungs, timeline }: Job): [number, number][] {
+  const stored = rungs.find(({ isMain }) => isMain)?.coverage.stored;
   const spans: [number, number][] = [];
   let open = -1;
   for (let index = 0; index <= timeline.segmentCount; index++) {
-    const isStored =
-      rungs.length > 0 &&
-      index < timeline.segmentCount &&
-      rungs.every(({ coverage }) => coverage.stored.has(index));
+    const isStored = index < timeline.segmentCount && stored?.has(index) === true;
     if (isStored && open < 0) open = index;
     if (isStored || open < 0) continue;
     const last = timeline.presentation(index - 1);

@@ -1,6 +1,7 @@
 /** What becomes of a track in the end: ready, failed, or set right and gone on with. */
 import type { Logger } from 'pino';
 import type { Library } from '../library/library.ts';
+import { measureBandwidth } from '../media/bandwidth.ts';
 import { EarlyEndError, OffGridError } from '../media/cutter.ts';
 import { FfmpegError } from '../media/ffmpeg.ts';
 import { renditionKey } from '../media/ladder.ts';
@@ -68,9 +69,15 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
   };
 
   return {
-    async finish({ track: { filename, upload }, rungs }) {
+    async finish({ track: { filename, upload }, rungs, timeline }) {
       await storage.syncSegments(filename);
       const segmentBytes = rungs.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
+      const measured = new Map(
+        rungs.map(({ rendition, coverage }) => [
+          rendition.key,
+          measureBandwidth(timeline, coverage.mediaSizes()),
+        ]),
+      );
       const keeps = keepOriginals && upload !== null;
       const ready = await library.update(filename, (current) => {
         assertTransition(current.status, 'ready');
@@ -80,6 +87,10 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
           error: null,
           upload: keeps ? current.upload : null,
           hasSeekableCopy: false,
+          renditions: current.renditions.map((rendition) => ({
+            ...rendition,
+            ...measured.get(rendition.key),
+          })),
           storedBytes: segmentBytes + (keeps ? current.source.bytes : 0),
         };
       });
@@ -110,8 +121,9 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
         const samples = error.samples - PADDING_SAMPLES;
         if (error.isKnown && samples < job.track.samples) return () => shorten(job, samples);
         if (rung.isSequential) return undefined;
+        // The others have the same source.
         return async () => {
-          rung.isSequential = true;
+          for (const each of job.rungs) each.isSequential = true;
         };
       }
       if (error instanceof InitChangedError) {

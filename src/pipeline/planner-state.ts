@@ -2,8 +2,8 @@
 import type { PlannerState } from '../media/planner.ts';
 import type { Job, LiveRun } from './job.ts';
 
-/** Starting a run costs about 0.15 s, in which another encodes some ten seconds of audio: 5 % of these. */
-const MIN_STRETCH_SECONDS = 240;
+/** A core encodes this much in about a second; starting a run costs 0.15 s, of a worker that had nothing to do. */
+const MIN_STRETCH_SECONDS = 60;
 /** Audio that a run makes in a second where nothing is measured yet: half of what one free core does. */
 const USUAL_SPEED = 40;
 
@@ -14,6 +14,7 @@ export function plannerState(jobs: Job[], concurrency: number): PlannerState {
     minStretch: segmentsIn(jobs[0], MIN_STRETCH_SECONDS),
     tracks: jobs.map((job) => ({
       rungs: job.rungs.map((rung) => ({
+        isMain: rung.isMain,
         segmentCount: job.timeline.segmentCount,
         stored: rung.coverage.stored,
         wanted: rung.holds.wanted(),

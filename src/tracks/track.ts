@@ -29,8 +29,10 @@ export const Rendition = z.object({
   codecs: z.string(),
   /** Bits per second asked of the encoder. */
   bitRate: z.int().positive(),
-  /** Bits per second that the segments need at the most (23009-1 `@bandwidth`). */
+  /** Bits per second that the segments need at the most (23009-1 `@bandwidth`): measured once the track is ready. */
   bandwidth: z.int().positive(),
+  /** Bits per second over all segments (RFC 8216 `AVERAGE-BANDWIDTH`); null until it is measured. */
+  averageBandwidth: z.int().positive().nullable().default(null),
   /** Short hash of the content and of what shaped the encode; part of every segment's name. */
   key: z.string().regex(/^[0-9a-f]{8}$/),
 });

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import {
   type EncodeShape,
+  mainRung,
   outputChannels,
   outputSampleRate,
   parseLadder,
+  type Rung,
   renditionKey,
-  renditionsFor,
+  renditionsOf,
+  rungsFor,
 } from '../../src/media/ladder.ts';
 
 const shape: EncodeShape = {
@@ -54,33 +57,106 @@ it.each([
   expect(outputChannels(channels)).toBe(expected);
 });
 
+const rungs = (...kilobits: number[]): Rung[] =>
+  kilobits.map((kilobit) => ({ codec: 'aac', bitRate: kilobit * 1000 }));
+
 describe('parseLadder', () => {
   it.each([
-    ['aac@128k', 128_000],
-    [' aac@64k ', 64_000],
-    ['aac@8k', 8000],
-    ['aac@512k', 512_000],
-  ])('reads "%s"', (setting, bitRate) => {
-    expect(parseLadder(setting)).toEqual([{ codec: 'aac', bitRate }]);
+    ['aac@128k', [128]],
+    [' aac@64k ', [64]],
+    ['aac@8k', [8]],
+    ['aac@512k', [512]],
+    ['aac@64k,aac@128k,aac@256k', [64, 128, 256]],
+    ['aac@256k , aac@64k', [64, 256]],
+  ])('reads "%s"', (setting, kilobits) => {
+    expect(parseLadder(setting)).toEqual(rungs(...kilobits));
   });
 
   it.each([
     ...['', ' ', 'aac', '128k', 'aac@', 'aac@k', 'aac@128', 'aac@128000', 'aac@-64k', 'aac@1.5k'],
     ...['aac@7k', 'aac@0k', 'aac@513k', 'aac@1000k', 'AAC@128k', 'mp3@128k', 'aac@128k;rm', 'aac 128k'],
+    ...[
+      'aac@64k,',
+      ',aac@64k',
+      'aac@64k,,aac@128k',
+      'aac@64k aac@128k',
+      'aac@64k,aac@64k',
+      'aac@64k,aac@064k',
+    ],
   ])('refuses "%s" and says what is allowed', (setting) => {
-    expect(() => parseLadder(setting)).toThrow('such as aac@128k');
+    expect(() => parseLadder(setting)).toThrow('such as aac@64k,aac@128k');
+  });
+});
+
+it.each([
+  [[64, 128, 256], 128],
+  [[64, 256], 64],
+  [[96, 160], 96],
+  [[192, 320], 192],
+  [[32], 32],
+])('of %j kbit/s the main rung is %i', (kilobits, main) => {
+  expect(mainRung(rungs(...kilobits)).bitRate).toBe(main * 1000);
+});
+
+describe('the rungs that a source is worth', () => {
+  const cd = { sampleRate: 44_100, channels: 2 };
+  it.each<[string, number, string, typeof cd, number[]]>([
+    ['all for a lossless source', 900, 'flac', cd, [64, 128, 256]],
+    ['all for a lossless source that needs little', 90, 'flac', cd, [64, 128, 256]],
+    ['all for PCM', 1411, 'pcm_s16le', cd, [64, 128, 256]],
+    ['all for PCM of floating point', 2822, 'pcm_f32le', cd, [64, 128, 256]],
+    ['all for ALAC', 700, 'alac', cd, [64, 128, 256]],
+    ['all for MP3 of 320k', 320, 'mp3', cd, [64, 128, 256]],
+    ['one of its own bit rate', 256, 'mp3', cd, [64, 128, 256]],
+    ['none above its own bit rate', 255.9, 'mp3', cd, [64, 128]],
+    ['none above 128k for MP3 of 128k', 128, 'mp3', cd, [64, 128]],
+    ['128k always, though it is above', 96, 'aac', cd, [64, 128]],
+    ['128k always, though it is all that is left', 32, 'opus', cd, [128]],
+    ['all for mono at 44.1 kHz', 700, 'pcm_s16le', { sampleRate: 44_100, channels: 1 }, [64, 128, 256]],
+    ['none above 6 bits a sample', 352, 'pcm_s16le', { sampleRate: 22_050, channels: 1 }, [64, 128]],
+    [
+      'none above 6 bits a sample and channel',
+      352,
+      'pcm_s16le',
+      { sampleRate: 16_000, channels: 2 },
+      [64, 128],
+    ],
+    ['64k for mono at 11.025 kHz', 176, 'pcm_s16le', { sampleRate: 11_025, channels: 1 }, [64]],
+    [
+      '64k for mono at 8 kHz, though that is too much',
+      128,
+      'pcm_s16le',
+      { sampleRate: 8000, channels: 1 },
+      [64],
+    ],
+    ['the same where the source is lossy', 16, 'mp3', { sampleRate: 8000, channels: 1 }, [64]],
+    [
+      '128k where 256k cannot be filled and the source is poor',
+      24,
+      'mp3',
+      { sampleRate: 16_000, channels: 2 },
+      [128],
+    ],
+  ])('%s', (_case, kilobits, codec, encode, expected) => {
+    const ladder = rungs(64, 128, 256);
+    expect(rungsFor(ladder, { codec, bitRate: kilobits * 1000 }, encode)).toEqual(rungs(...expected));
+  });
+
+  it('are the nearest to 128k where the ladder does not have that', () => {
+    expect(rungsFor(rungs(96, 192), { codec: 'mp3', bitRate: 64_000 }, cd)).toEqual(rungs(96));
   });
 });
 
 describe('a rendition', () => {
   it('is named after its codec and bit rate, and keyed', () => {
-    expect(renditionsFor([rung], shape)).toEqual([
+    expect(renditionsOf([rung], shape)).toEqual([
       {
         id: 'aac-128k',
         codec: 'aac',
         codecs: 'mp4a.40.2',
         bitRate: 128_000,
         bandwidth: 140_800,
+        averageBandwidth: null,
         key: renditionKey(rung, shape),
       },
     ]);

@@ -7,7 +7,11 @@ const COUNT = 100;
 /** A rung of a hundred segments of which none is stored, wanted or under way. */
 function rung(changes: Partial<Omit<PlannedRung, 'stored'>> & { stored?: number[] } = {}): PlannedRung {
   const { stored = [], ...rest } = changes;
-  return { segmentCount: COUNT, runs: [], wanted: [], isSequential: false, ...rest, stored: new Set(stored) };
+  return {
+    ...{ isMain: true, segmentCount: COUNT, runs: [], wanted: [], isSequential: false },
+    ...rest,
+    stored: new Set(stored),
+  };
 }
 
 let lastId = 0;
@@ -94,10 +98,106 @@ describe('with a free worker', () => {
   it('who has waited longest comes first', () => {
     expect(nextStep(state([rung({ stored: [0], wanted: [90, 30] })]))).toMatchObject({ from: 90 });
   });
+});
 
-  it('the first segment of every rung comes before any second one', () => {
-    const rungs = [rung({ stored: [0] }), rung(), rung({ stored: [0] })];
-    expect(nextStep({ ...state([]), tracks: [{ rungs }] })).toMatchObject({ track: 0, rung: 1, from: 0 });
+describe('a ladder', () => {
+  const main = rung;
+  const other = (changes: Parameters<typeof rung>[0] = {}) => rung({ isMain: false, ...changes });
+  const ladders = (...tracks: PlannedRung[][]): PlannerState => ({
+    ...state([], { concurrency: 1 + tracks.flat().flatMap(({ runs }) => runs).length }),
+    tracks: tracks.map((rungs) => ({ rungs })),
+  });
+  const all = range(0, COUNT);
+
+  it.each<[string, PlannerState, object | undefined]>([
+    [
+      'begins with the main rung, wherever it is',
+      ladders([other(), main(), other()]),
+      { rung: 1, from: 0, until: 100 },
+    ],
+    [
+      'goes on with the first segment alone of each of the others',
+      ladders([other(), main({ runs: [run(0, 100)] }), other()]),
+      { rung: 0, from: 0, until: 1 },
+    ],
+    [
+      'before any second one',
+      ladders([other({ stored: [0] }), main({ stored: [0] }), other()]),
+      { rung: 2, from: 0, until: 1 },
+    ],
+    [
+      'of any track, the oldest first',
+      ladders([other({ stored: [0] }), main({ stored: [0] })], [other(), main()]),
+      { track: 1, rung: 1, from: 0, until: 100 },
+    ],
+    [
+      'then with the rest of the main rung, on every core',
+      ladders([other({ stored: [0] }), main({ stored: [0], runs: [run(1, 100)] })]),
+      { rung: 1, from: 51, until: 100 },
+    ],
+    [
+      'then with that of the other tracks',
+      ladders(
+        [other({ stored: [0] }), main({ stored: range(0, 90), runs: [run(90, 100)] })],
+        [other({ stored: [0] }), main({ stored: [0] })],
+      ),
+      { track: 1, rung: 1, from: 1, until: 100 },
+    ],
+    [
+      'then with the others, the oldest track first',
+      ladders(
+        [other({ stored: [0] }), main({ stored: all })],
+        [other({ stored: [0] }), main({ stored: all })],
+      ),
+      { track: 0, rung: 0, from: 1, until: 100 },
+    ],
+    [
+      'of which the rest is halved as well',
+      ladders([other({ stored: [0], runs: [run(1, 100)] }), main({ stored: all })]),
+      { rung: 0, from: 51, until: 100 },
+    ],
+    [
+      'and what somebody waits for comes first in every rung',
+      ladders([other({ stored: [0], wanted: [40] }), main({ stored: [0] })]),
+      { rung: 0, from: 40, until: 100 },
+    ],
+  ])('%s', (_case, ladder, expected) => {
+    expect(nextStep(ladder)).toMatchObject({ track: 0, ...expected });
+  });
+
+  const busy = (...rungs: PlannedRung[]): PlannerState => ({
+    ...state([]),
+    concurrency: rungs.flatMap(({ runs }) => runs).length,
+    tracks: [{ rungs }],
+  });
+
+  it('a run of another rung gives way to a main one, once it has paid for its start', () => {
+    const waiting = main({ stored: [0] });
+    const early = other({ stored: [0], runs: [run(20, 100, { published: 19 })] });
+    expect(nextStep(busy(early, waiting))).toBeUndefined();
+    const paid = other({ stored: [0], runs: [run(21, 100, { published: 20, id: 7 })] });
+    expect(nextStep(busy(paid, waiting))).toMatchObject({ rung: 1, from: 1, until: 100, stop: 7 });
+  });
+
+  it('but not as long as it serves somebody', () => {
+    const serving = other({ stored: [0], runs: [run(30, 100, { published: 29 })], wanted: [32] });
+    expect(nextStep(busy(serving, main({ stored: [0] })))).toBeUndefined();
+  });
+
+  it('and never to another rung', () => {
+    const old = other({ stored: [0], runs: [run(50, 100, { published: 49 })] });
+    expect(nextStep(busy(old, other({ stored: [0] }), main({ stored: all })))).toBeUndefined();
+  });
+
+  it('room for what is urgent is made by a rung that is not the main one', () => {
+    const [mine, theirs] = [run(5, 100, { id: 1 }), run(5, 100, { id: 2 })];
+    const rungs = [
+      other({ stored: range(0, 5), runs: [theirs] }),
+      main({ stored: range(0, 5), runs: [mine] }),
+    ];
+    expect(nextStep({ ...busy(...rungs), tracks: [{ rungs }, { rungs: [main()] }] })).toMatchObject({
+      stop: 2,
+    });
   });
 });
 
@@ -164,43 +264,49 @@ it('from any state, its steps fill every gap and encode nothing twice', () => {
   for (let round = 0; round < 200; round++) {
     const tracks = Array.from({ length: 1 + random(3) }, () => {
       const segmentCount = 1 + random(60);
-      const stored = new Set(range(0, segmentCount).filter(() => random(3) === 0));
-      return { segmentCount, stored, runs: [] as PlannedRun[], wanted: [] as number[], made: [] as number[] };
+      const main = random(3);
+      return Array.from({ length: main + 1 }, (_, at) => ({
+        ...{ segmentCount, isMain: at === main, isSequential: false },
+        stored: new Set(range(0, segmentCount).filter(() => random(3) === 0)),
+        runs: [] as PlannedRun[],
+        wanted: [] as number[],
+        made: [] as number[],
+      }));
     });
-    const before = tracks.map(({ stored }) => new Set(stored));
-    for (let turn = 0; turn < 3000; turn++) {
-      for (const track of tracks) {
-        const asked = random(track.segmentCount);
-        if (random(10) === 0 && !track.stored.has(asked)) track.wanted.push(asked);
-        track.wanted = track.wanted.filter((index) => !track.stored.has(index));
+    const rungs = tracks.flat();
+    const before = rungs.map(({ stored }) => new Set(stored));
+    for (let turn = 0; turn < 5000; turn++) {
+      for (const one of rungs) {
+        const asked = random(one.segmentCount);
+        if (random(10) === 0 && !one.stored.has(asked)) one.wanted.push(asked);
+        one.wanted = one.wanted.filter((index) => !one.stored.has(index));
       }
       const step = nextStep({
-        concurrency: 2,
-        minStretch: 5,
-        tracks: tracks.map((track) => ({ rungs: [{ ...track, isSequential: false }] })),
+        ...{ concurrency: 2, minStretch: 5 },
+        tracks: tracks.map((ladder) => ({ rungs: ladder })),
       });
       if (step) {
-        const track = tracks[step.track] as (typeof tracks)[number];
-        for (const other of tracks) other.runs = other.runs.filter(({ id }) => id !== step.stop);
-        for (const other of track.runs)
+        const one = tracks[step.track]?.[step.rung] as (typeof rungs)[number];
+        for (const other of rungs) other.runs = other.runs.filter(({ id }) => id !== step.stop);
+        for (const other of one.runs)
           if (other.next < step.from && other.until > step.from) other.until = step.from;
-        expect(track.stored.has(step.from)).toBe(false);
-        track.runs.push(run(step.from, step.until, { published: 0, reach: 3 }));
-        expect(tracks.flatMap(({ runs }) => runs).length).toBeLessThanOrEqual(2);
+        expect(one.stored.has(step.from)).toBe(false);
+        one.runs.push(run(step.from, step.until, { published: 0, reach: 3 }));
+        expect(rungs.flatMap(({ runs }) => runs).length).toBeLessThanOrEqual(2);
         continue;
       }
-      for (const track of tracks) {
-        for (const one of track.runs) {
-          track.made.push(one.next);
-          track.stored.add(one.next);
-          one.next++;
-          one.published++;
+      for (const one of rungs) {
+        for (const each of one.runs) {
+          one.made.push(each.next);
+          one.stored.add(each.next);
+          each.next++;
+          each.published++;
         }
-        track.runs = track.runs.filter((one) => one.next < one.until && !track.stored.has(one.next));
+        one.runs = one.runs.filter((each) => each.next < each.until && !one.stored.has(each.next));
       }
-      if (tracks.every(({ stored, segmentCount }) => stored.size === segmentCount)) break;
+      if (rungs.every(({ stored, segmentCount }) => stored.size === segmentCount)) break;
     }
-    for (const [at, { stored, segmentCount, made }] of tracks.entries()) {
+    for (const [at, { stored, segmentCount, made }] of rungs.entries()) {
       expect(stored.size).toBe(segmentCount);
       expect(new Set(made).size).toBe(made.length);
       for (const index of made) expect(before[at]?.has(index)).toBe(false);

@@ -32,6 +32,7 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
         codecs: 'mp4a.40.2',
         bitRate: 128_000,
         bandwidth: 131_072,
+        averageBandwidth: null,
         key: '3f9a2c1b',
       },
     ],

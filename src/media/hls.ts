@@ -1,0 +1,63 @@
+/** The playlists of HLS (RFC 8216), over the same segments as the manifest, rendered from the record alone. Pure. */
+import type { Rendition, Track } from '../tracks/track.ts';
+import { mainRung } from './ladder.ts';
+import { initSegmentName, mediaSegmentName } from './segment-name.ts';
+import { timelineOf } from './timeline.ts';
+
+/** The first version with `EXT-X-MAP` in playlists that are not of I-frames only is 6; fragmented MP4 is said to need 7. */
+const VERSION = 7;
+
+/** Address of a rendition's playlist, relative to the master playlist. */
+export function mediaPlaylistName({ id }: Pick<Rendition, 'id'>): string {
+  return `${id}.m3u8`;
+}
+
+/**
+ * The master playlist (section 4.3.4): the rendition that players are to begin with first, the others by bit rate.
+ * Before the track is encoded whole its bit rates are the usual ones, then they are measured.
+ */
+export function renderMasterPlaylist({ renditions }: Pick<Track, 'renditions'>): string {
+  const main = mainRung(renditions);
+  const others = renditions.filter((rendition) => rendition !== main);
+  return [
+    '#EXTM3U',
+    `#EXT-X-VERSION:${VERSION}`,
+    '#EXT-X-INDEPENDENT-SEGMENTS',
+    ...[main, ...others].flatMap((rendition) => {
+      const { bandwidth, averageBandwidth, bitRate, codecs } = rendition;
+      const rates = `BANDWIDTH=${bandwidth},AVERAGE-BANDWIDTH=${averageBandwidth ?? bitRate}`;
+      return [`#EXT-X-STREAM-INF:${rates},CODECS="${codecs}"`, mediaPlaylistName(rendition)];
+    }),
+    '',
+  ].join('\n');
+}
+
+/**
+ * The media playlist of a rendition (section 4.3.3). `EXTINF` is media time, priming samples included: with a first
+ * segment that is 1,024 samples shorter hls.js is that much off after any start but 0.
+ *
+ * @param segmentBase path from the playlist to the folder of the segments, with its last slash.
+ */
+export function renderMediaPlaylist(track: Track, rendition: Rendition, segmentBase: string): string {
+  const timeline = timelineOf(track);
+  const durations = Array.from(
+    { length: timeline.segmentCount },
+    (_, index) => timeline.media(index).duration / track.sampleRate,
+  );
+  // Rounded, no duration may be above it (section 4.3.3.1).
+  const targetDuration = Math.max(1, ...[0, durations.length - 1].map((n) => Math.round(durations[n] ?? 0)));
+  return [
+    '#EXTM3U',
+    `#EXT-X-VERSION:${VERSION}`,
+    `#EXT-X-TARGETDURATION:${targetDuration}`,
+    '#EXT-X-PLAYLIST-TYPE:VOD',
+    '#EXT-X-INDEPENDENT-SEGMENTS',
+    `#EXT-X-MAP:URI="${segmentBase}${initSegmentName(rendition)}"`,
+    ...durations.flatMap((seconds, index) => [
+      `#EXTINF:${seconds.toFixed(9)},`,
+      segmentBase + mediaSegmentName(rendition, index),
+    ]),
+    '#EXT-X-ENDLIST',
+    '',
+  ].join('\n');
+}
