@@ -14,8 +14,10 @@ const dashFolder = path.dirname(require.resolve('dashjs'));
 const ASSETS: Record<string, string> = {
   'api.js': pageFolder,
   'app.js': pageFolder,
+  'dash-engine.js': pageFolder,
   'dom.js': pageFolder,
   'encoded-bar.js': pageFolder,
+  'hls-engine.js': pageFolder,
   'player.js': pageFolder,
   'style.css': pageFolder,
   'tracks.js': pageFolder,

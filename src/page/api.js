@@ -6,8 +6,10 @@
  * @property {string} originalName
  * @property {'processing' | 'ready' | 'failed'} status
  * @property {number} progress
- * @property {[number, number][]} encoded  spans of seconds that can be had at once
+ * @property {[number, number][]} encoded  spans of seconds that can be listened to at once
  * @property {string | null} manifestUrl
+ * @property {string | null} hlsUrl
+ * @property {{ id: string, bitRate: number }[]} renditions  the lowest bit rate first
  * @property {string} uploadedAt
  * @property {number} durationSeconds
  * @property {{ code: string, message: string }} [error]

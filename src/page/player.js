@@ -1,57 +1,101 @@
-/** Plays one track at a time with dash.js. */
-import { here } from './api.js';
-import { byId, showError } from './dom.js';
+/** Plays one track at a time: the element, what is known of it, and the choice of quality. */
+import { playByDash } from './dash-engine.js';
+import { byId, element, showError } from './dom.js';
 import { showEncoded } from './encoded-bar.js';
+import { needsHls, playByHls } from './hls-engine.js';
 
 /** @typedef {import('./api.js').Track} Track */
+
+const SHOW_EVERY_MS = 500;
 
 export function createPlayer() {
   const section = byId('player', HTMLElement);
   const title = byId('playing', HTMLElement);
   const audio = byId('audio', HTMLAudioElement);
   const bar = byId('encoded', HTMLElement);
+  const quality = byId('quality', HTMLSelectElement);
+  const now = byId('now', HTMLElement);
   const errorPlace = byId('player-error', HTMLElement);
-  /** @type {import('dashjs').MediaPlayerClass | undefined} */
-  let dash;
-  let playing = '';
+  /** @type {Track | undefined} */
+  let track;
+  /** @type {import('./dash-engine.js').Engine | undefined} */
+  let engine;
 
   const stop = () => {
-    dash?.destroy();
-    dash = undefined;
-    playing = '';
+    engine?.stop();
+    engine = undefined;
+    track = undefined;
     section.hidden = true;
   };
 
-  /** @param {Track} track  as it is now */
-  const update = (track) => {
-    if (track.filename !== playing) return;
+  const showNow = () => {
+    if (!track || !engine) return;
+    const id = engine.playing();
+    const playing = track.renditions.find((rendition) => rendition.id === id);
+    const parts = [playing ? kilobits(playing.bitRate) : '', `${secondsAhead(audio)} s buffered`];
+    now.textContent = parts.filter((part) => part !== '').join(' · ');
+  };
+  setInterval(showNow, SHOW_EVERY_MS);
+  quality.addEventListener('change', () => engine?.choose(quality.value));
+
+  /** @param {Track} changed  as it is now */
+  const update = (changed) => {
+    if (changed.filename !== track?.filename) return;
+    track = changed;
     bar.hidden = track.status !== 'processing';
     showEncoded(bar, track);
   };
 
   return {
     update,
-    /** @param {Track} track */
-    play(track) {
-      if (track.manifestUrl === null) return;
+    /** @param {Track} wanted */
+    play(wanted) {
+      if (wanted.manifestUrl === null) return;
+      // What was chosen for the last track holds for this one, where it has that rendition.
+      const chosen = quality.value;
       stop();
       showError(errorPlace, '');
-      playing = track.filename;
+      track = wanted;
       title.textContent = track.originalName || track.filename;
       section.hidden = false;
       update(track);
-      // dash.js is a script of its own and makes a global.
-      const { MediaPlayer } = /** @type {typeof import('dashjs')} */ (window.dashjs);
-      dash = MediaPlayer().create();
-      dash.initialize(audio, new URL(here(track.manifestUrl), document.baseURI).href, true);
-      dash.on(MediaPlayer.events.ERROR, (event) => {
-        const { message = 'unknown error' } = /** @type {{ message?: string }} */ (Object(event.error));
-        showError(errorPlace, `This track cannot be played: ${message}`);
-      });
+      quality.replaceChildren(
+        option('Auto', ''),
+        ...track.renditions.map(({ id, bitRate }) => option(kilobits(bitRate), id)),
+      );
+      quality.value = track.renditions.some(({ id }) => id === chosen) ? chosen : '';
+      const start = needsHls(audio) ? playByHls : playByDash;
+      engine = start(audio, track, (message) =>
+        showError(errorPlace, `This track cannot be played: ${message}`),
+      );
+      engine.choose(quality.value);
+      showNow();
     },
     /** @param {string} filename  a track that was deleted */
     forget(filename) {
-      if (filename === playing) stop();
+      if (filename === track?.filename) stop();
     },
   };
+}
+
+/** @param {number} bitsPerSecond */
+const kilobits = (bitsPerSecond) => `${Math.round(bitsPerSecond / 1000)} kbit/s`;
+
+/**
+ * @param {string} text
+ * @param {string} value
+ */
+function option(text, value) {
+  const made = element('option', { text });
+  made.setAttribute('value', value);
+  return made;
+}
+
+/** Whole seconds that can be played from here on without another request. */
+function secondsAhead(/** @type {HTMLAudioElement} */ { buffered, currentTime }) {
+  for (let n = 0; n < buffered.length; n++) {
+    if (buffered.start(n) <= currentTime && currentTime <= buffered.end(n))
+      return Math.floor(buffered.end(n) - currentTime);
+  }
+  return 0;
 }

@@ -1,12 +1,13 @@
 /** The page, used as a person uses it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { longMp3, noise, wav } from '../support/audio.ts';
 import { openPage } from '../support/browser.ts';
-import { settled, until } from '../support/client.ts';
+import { settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -18,7 +19,7 @@ it('uploads a chosen file, shows how it gets on, plays it meanwhile, and seeks t
   await page.getByText('Nothing here yet.').waitFor();
   const folder = await temporaryFolder();
   const long = path.join(folder, 'long.mp3');
-  await writeFile(long, await longMp3(20));
+  await writeFile(long, await longMp3(12));
   await page.setInputFiles('#file', long);
   // Playable long before it is encoded: the bar still moves as it plays.
   const bar = page.locator('[data-filename="long.mp3"] [role=progressbar]');
@@ -85,6 +86,88 @@ it('works by keyboard alone, and shows names as the text that they are', async (
   await page.locator('#player').waitFor({ state: 'hidden' });
   await page.locator(`[data-filename="${name}"]`).waitFor({ state: 'detached' });
   await page.close();
+});
+
+describe('the quality', () => {
+  let ladder: TestServer;
+  beforeAll(async () => {
+    ladder = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER });
+    const bytes = wav(noise({ samples: 90 * 44_100, channels: 2, seed: 78 }));
+    expect((await upload(ladder.url, { name: 'ladder.wav', bytes })).status).toBe(201);
+  });
+
+  /** Ids of the renditions whose segments were asked for, since the last look. */
+  const watch = (page: Page) => {
+    let ids: string[] = [];
+    page.on('request', (request) => {
+      ids.push(...(/segment\/(aac-\d+k)-.*\.m4s$/.exec(request.url())?.slice(1) ?? []));
+    });
+    return () => {
+      const seen = ids;
+      ids = [];
+      return seen;
+    };
+  };
+  const moves = (page: Page) =>
+    page.locator('#audio').evaluate(async (element) => {
+      const audio = element as HTMLAudioElement;
+      const from = audio.currentTime;
+      while (audio.currentTime < from + 0.3)
+        await new Promise((resolve) => audio.addEventListener('timeupdate', resolve, { once: true }));
+      return audio.currentSrc;
+    });
+
+  it('is chosen by the player or by hand, and the page says what plays now', async () => {
+    const page = await openPage(ladder.url);
+    const asked = watch(page);
+    await page.getByRole('button', { name: 'Play ladder.wav' }).click();
+    await moves(page);
+    expect(await page.locator('#quality option').allTextContents()).toEqual([
+      'Auto',
+      '64 kbit/s',
+      '128 kbit/s',
+      '256 kbit/s',
+    ]);
+    await page.getByText(/^\d+ kbit\/s · \d+ s buffered$/).waitFor();
+
+    // Far from what is loaded already: what is heard there was asked for after the choice.
+    for (const [id, label, at] of [
+      ['aac-64k', '64 kbit/s', 40],
+      ['aac-256k', '256 kbit/s', 80],
+    ] as const) {
+      await page.getByLabel('Quality').selectOption(label);
+      asked();
+      await page.locator('#audio').evaluate((element, at) => {
+        (element as HTMLAudioElement).currentTime = at;
+      }, at);
+      await moves(page);
+      await until(() => expect(asked().at(-1)).toBe(id));
+      await page.locator('#now', { hasText: label }).waitFor();
+    }
+    expect(await page.locator('#player-error').isVisible()).toBe(false);
+    await page.close();
+  });
+
+  it('is there by HLS as well, where there are no Media Source Extensions', async () => {
+    const page = await openPage(ladder.url);
+    await page.addInitScript(() => {
+      Reflect.deleteProperty(window, 'MediaSource');
+      Reflect.deleteProperty(window, 'ManagedMediaSource');
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Play ladder.wav' }).click();
+    expect(await moves(page)).toBe(`${ladder.url}/stream/ladder.wav/master.m3u8`);
+    await page.getByText(/^\d+ s buffered$/).waitFor();
+
+    await page.getByLabel('Quality').selectOption('64 kbit/s');
+    expect(await moves(page)).toBe(`${ladder.url}/stream/ladder.wav/aac-64k.m3u8`);
+    await page.getByText(/^64 kbit\/s · \d+ s buffered$/).waitFor();
+    expect(
+      await page.locator('#audio').evaluate((audio) => (audio as HTMLAudioElement).currentTime),
+    ).toBeGreaterThan(0.5);
+    expect(await page.locator('#player-error').isVisible()).toBe(false);
+    await page.close();
+  });
 });
 
 it('finds tracks by name, and fits a phone', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { audioFile, noise, type Sound, wav } from '../support/audio.ts';
 import { getManifest, upload } from '../support/client.ts';
+import { DAMAGES } from '../support/damage.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { decodeTrack, expectInPlace, expectOnGrid } from '../support/grid.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -15,18 +16,8 @@ beforeAll(async () => {
 
 describe('damaged sources stay on the grid', () => {
   const sound = noise({ samples: 14 * 44_100, seed: 12 });
-  const cases: Record<string, (mp3: Buffer) => Buffer> = {
-    'a corrupt spot': (mp3) => {
-      const bytes = Buffer.from(mp3);
-      for (let at = 90_000; at < 93_000; at++) bytes[at] = (at * 7919) & 0xff;
-      return bytes;
-    },
-    'a hole': (mp3) => Buffer.concat([mp3.subarray(0, 80_000), mp3.subarray(88_123)]),
-    truncated: (mp3) => mp3.subarray(0, 123_457),
-    'two joined': (mp3) => Buffer.concat([mp3, mp3.subarray(0, 100_000)]),
-  };
   for (const extension of ['mp3', 'aac', 'ogg']) {
-    it.each(Object.entries(cases))(`${extension}: %s`, async (name, damage) => {
+    it.each(Object.entries(DAMAGES))(`${extension}: %s`, async (name, damage) => {
       const whole = await readFile(await audioFile(`whole.${extension}`, sound, ['-b:a', '128k']));
       const folder = await temporaryFolder();
       const file = path.join(folder, `${name.replaceAll(' ', '-')}.${extension}`);

@@ -68,7 +68,9 @@ export async function audioFile(
 }
 
 export async function ffmpeg(args: readonly string[]): Promise<Buffer> {
-  const { stdout } = await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args], {
+  // However much of a damaged file does not decode, the rest is wanted.
+  const always = ['-nostdin', '-v', 'error', '-y', '-max_error_rate', '1'];
+  const { stdout } = await run('ffmpeg', [...always, ...args], {
     encoding: 'buffer',
     maxBuffer: 1024 ** 3,
   });

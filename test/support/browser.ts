@@ -1,26 +1,16 @@
-/** One headless Chromium for a test file. */
+/** Pages in the one Chromium that all test files share. */
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, expect } from 'vitest';
+import { afterAll, expect, inject } from 'vitest';
 
-let browser: Browser | undefined;
-afterAll(() => browser?.close());
+let browser: Promise<Browser> | undefined;
+afterAll(async () => {
+  await (await browser)?.close();
+});
 
 /** A page at `url`. An error that nobody catches on the page fails the test at its end. */
 export async function openPage(url: string): Promise<Page> {
-  browser ??= await chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-    args: [
-      ...[
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-      ],
-      ...['--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
-    ],
-  });
-  const page = await browser.newPage();
+  browser ??= chromium.connect(inject('browserEndpoint'));
+  const page = await (await browser).newPage();
   const failures: string[] = [];
   page.on('pageerror', (error) => failures.push(String(error)));
   page.on('request', (request) => {
@@ -53,6 +43,11 @@ export async function decodeInBrowser(
     },
     { urls: [...urls], sampleRate },
   );
-  const bytes = Buffer.from(base64, 'base64');
+  return fromBase64(base64);
+}
+
+/** Samples as a page hands them over. */
+export function fromBase64(text: string): Float32Array {
+  const bytes = Buffer.from(text, 'base64');
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }

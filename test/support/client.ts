@@ -66,14 +66,22 @@ export function until<T>(look: () => T | Promise<T>, timeoutMs = 30_000): Promis
   return vi.waitFor(look, { timeout: timeoutMs, interval: 20 });
 }
 
-export interface Manifest {
+/** One rendition, as a player sees it. */
+export interface Representation {
+  id: string;
+  bandwidth: number;
+  initUrl: string;
+  /** Presentation time in samples. */
+  segments: { url: string; start: number; duration: number }[];
+}
+
+/** The manifest; its own segments are those of the rendition of 128k, or of the only one. */
+export interface Manifest extends Representation {
   url: string;
   xml: string;
   timescale: number;
   durationSeconds: number;
-  initUrl: string;
-  /** Presentation time in samples. */
-  segments: { url: string; start: number; duration: number }[];
+  representations: Representation[];
 }
 
 /** Reads a manifest as a player does. */
@@ -85,29 +93,43 @@ export async function getManifest(url: string, track: Pick<TrackView, 'manifestU
 }
 
 export function parseManifest(url: string, xml: string): Manifest {
-  const attribute = (name: string, from = xml) => new RegExp(`\\s${name}="([^"]*)"`).exec(from)?.[1] ?? '';
-  const segments: Manifest['segments'] = [];
+  const representations = [...xml.matchAll(/<Representation .*?<\/Representation>/gs)].map(([element]) =>
+    parseRepresentation(url, element),
+  );
+  const main = representations.find(({ id }) => id === 'aac-128k') ?? representations[0];
+  if (!main) throw new Error('the manifest has no representation');
+  return {
+    ...main,
+    url,
+    xml,
+    timescale: Number(attributeOf(xml, 'timescale')),
+    durationSeconds: Number(/PT([\d.]+)S/.exec(attributeOf(xml, 'mediaPresentationDuration'))?.[1]),
+    representations,
+  };
+}
+
+function parseRepresentation(url: string, element: string): Representation {
+  const segments: Representation['segments'] = [];
   let start = 0;
-  for (const [element] of xml.matchAll(/<S [^>]*\/>/g)) {
-    for (let repeat = Number(attribute('r', element) || 0); repeat >= 0; repeat--) {
+  for (const [entry] of element.matchAll(/<S [^>]*\/>/g)) {
+    for (let repeat = Number(attributeOf(entry, 'r') || 0); repeat >= 0; repeat--) {
       const number = String(segments.length + 1).padStart(5, '0');
-      const duration = Number(attribute('d', element));
-      segments.push({
-        url: new URL(attribute('media').replace('$Number%05d$', number), url).href,
-        start,
-        duration,
-      });
+      const duration = Number(attributeOf(entry, 'd'));
+      const media = attributeOf(element, 'media').replace('$Number%05d$', number);
+      segments.push({ url: new URL(media, url).href, start, duration });
       start += duration;
     }
   }
   return {
-    url,
-    xml,
-    timescale: Number(attribute('timescale')),
-    durationSeconds: Number(/PT([\d.]+)S/.exec(attribute('mediaPresentationDuration'))?.[1]),
-    initUrl: new URL(attribute('initialization'), url).href,
+    id: attributeOf(element, 'id'),
+    bandwidth: Number(attributeOf(element, 'bandwidth')),
+    initUrl: new URL(attributeOf(element, 'initialization'), url).href,
     segments,
   };
+}
+
+function attributeOf(xml: string, name: string): string {
+  return new RegExp(`\\s${name}="([^"]*)"`).exec(xml)?.[1] ?? '';
 }
 
 export async function download(url: string): Promise<Buffer> {
@@ -117,8 +139,8 @@ export async function download(url: string): Promise<Buffer> {
 }
 
 /** The init segment and all media segments, one after the other: a file that any decoder reads. */
-export async function downloadTrack(manifest: Manifest): Promise<Buffer> {
-  const parts = [await download(manifest.initUrl)];
-  for (const segment of manifest.segments) parts.push(await download(segment.url));
+export async function downloadTrack({ initUrl, segments }: Representation): Promise<Buffer> {
+  const parts = [await download(initUrl)];
+  for (const segment of segments) parts.push(await download(segment.url));
   return Buffer.concat(parts);
 }

@@ -4,17 +4,25 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { readBoxes, readFragment } from '../../src/media/boxes.ts';
 import { decode, lagAt } from './audio.ts';
-import { download, downloadTrack, type Manifest } from './client.ts';
+import { download, downloadTrack, type Manifest, type Representation } from './client.ts';
 import { temporaryFolder } from './folders.ts';
 
 async function* once(bytes: Buffer) {
   yield bytes;
 }
 
-/** Each segment's `tfdt` and length against the manifest; media time is 1,024 samples ahead of presentation time. */
+/**
+ * Each segment's `tfdt` and length against the manifest, in all renditions; media time is 1,024 samples ahead of
+ * presentation time.
+ */
 export async function expectOnGrid(manifest: Manifest, samples: number): Promise<void> {
+  expect(manifest.durationSeconds).toBeCloseTo(samples / manifest.timescale, 8);
+  for (const representation of manifest.representations) await expectEachOnGrid(representation, samples);
+}
+
+async function expectEachOnGrid({ segments }: Representation, samples: number): Promise<void> {
   let mediaEnd = 0;
-  for (const segment of manifest.segments) {
+  for (const segment of segments) {
     let start: number | undefined;
     for await (const { type, bytes } of readBoxes(once(await download(segment.url)))) {
       if (type !== 'moof') continue;
@@ -27,10 +35,9 @@ export async function expectOnGrid(manifest: Manifest, samples: number): Promise
     expect(mediaEnd).toBe(segment.start + segment.duration + 1024);
   }
   expect(mediaEnd).toBe(samples + 1024);
-  expect(manifest.durationSeconds).toBeCloseTo(samples / manifest.timescale, 8);
 }
 
-export async function decodeTrack(manifest: Manifest): Promise<Int16Array> {
+export async function decodeTrack(manifest: Representation): Promise<Int16Array> {
   const file = path.join(await temporaryFolder(), 'track.mp4');
   await writeFile(file, await downloadTrack(manifest));
   // ffmpeg gives the priming samples out as well, for it takes the edit list of a fragmented file as a mere offset.
@@ -43,10 +50,12 @@ export function referenceOf(file: string, sampleRate: number): Promise<Int16Arra
 }
 
 export async function expectInPlace(manifest: Manifest, reference: Int16Array): Promise<void> {
-  const actual = await decodeTrack(manifest);
-  for (const { start } of manifest.segments) {
-    // Not at the very start: WMA begins with some 2,048 samples of silence, in which nothing can be told apart.
-    const at = Math.max(0, Math.min(Math.max(start, 3000), reference.length - 1600));
-    expect(lagAt(actual, reference, at), `at sample ${at}`).toBe(0);
+  for (const representation of manifest.representations) {
+    const actual = await decodeTrack(representation);
+    for (const { start } of representation.segments) {
+      // Not at the very start: WMA begins with some 2,048 samples of silence, in which nothing can be told apart.
+      const at = Math.max(0, Math.min(Math.max(start, 3000), reference.length - 1600));
+      expect(lagAt(actual, reference, at), `${representation.id} at sample ${at}`).toBe(0);
+    }
   }
 }

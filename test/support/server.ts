@@ -24,10 +24,16 @@ afterAll(async () => {
   await Promise.all([...running].map((server) => server.close()));
 });
 
-/** @param env settings as the environment gives them. */
+/** For `startServer`: the ladder that the service has where nothing is set. */
+export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
+
+/** @param env settings as the environment gives them; one rung, where it does not say more: it is the fastest. */
 export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
-  const config = parseConfig({ LOG_LEVEL: 'silent', ...env, DATA_DIR: dataDir, PORT: '0' }, dataDir);
+  const config = parseConfig(
+    { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...env, DATA_DIR: dataDir, PORT: '0' },
+    dataDir,
+  );
   const services = await openServices(config, pino({ level: config.logLevel }));
   const app = await buildApp(services, config);
   await app.listen({ host: '127.0.0.1', port: 0 });

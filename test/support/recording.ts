@@ -1,0 +1,90 @@
+/** Records what an audio element plays, sample by sample, and finds where it lies in the source. */
+import type { Page } from 'playwright-core';
+import { fromBase64 } from './browser.ts';
+import type { PlayerPage } from './players.ts';
+
+/** Runs in the audio thread: hands over each block that is played. */
+const RECORDER = `registerProcessor('recorder', class extends AudioWorkletProcessor {
+  process([[left, right]]) {
+    if (left) this.port.postMessage([left.slice(), right.slice()]);
+    return true;
+  }
+});`;
+
+export interface Recording {
+  left: Float32Array;
+  right: Float32Array;
+}
+
+/**
+ * Plays a stereo stream from `from` seconds on to the end, and records it from before the first sample on.
+ *
+ * @param choices renditions that are chosen on the way, one after the other: one for each second of playing.
+ */
+export async function record(
+  page: Page,
+  { sampleRate, from = 0, choices = [] }: { sampleRate: number; from?: number; choices?: number[] },
+): Promise<Recording> {
+  const { left, right } = await page.evaluate(
+    async ({ module, sampleRate, from, choices }) => {
+      const { audio, driver } = window as unknown as PlayerPage;
+      const context = new AudioContext({ sampleRate });
+      await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(module)}`);
+      const recorder = new AudioWorkletNode(context, 'recorder');
+      const blocks: [left: BlobPart, right: BlobPart][] = [];
+      recorder.port.onmessage = ({ data }) => blocks.push(data);
+      context.createMediaElementSource(audio).connect(recorder).connect(context.destination);
+      await context.resume();
+
+      const happens = (name: string) =>
+        new Promise((resolve) => audio.addEventListener(name, resolve, { once: true }));
+      if (audio.readyState < 1) await happens('loadedmetadata');
+      if (from > 0) {
+        audio.currentTime = from;
+        await happens('seeked');
+      }
+      let second = -1;
+      audio.addEventListener('timeupdate', () => {
+        const now = Math.floor(audio.currentTime);
+        const choice = choices[now % choices.length];
+        if (now === second || choice === undefined) return;
+        second = now;
+        driver.choose(choice);
+      });
+      await audio.play();
+      await driver.ended;
+      // What is on its way through the graph comes before this does.
+      await context.suspend();
+      await context.close();
+      const asText = async (parts: BlobPart[]) => {
+        const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+        let text = '';
+        for (let at = 0; at < bytes.length; at += 32_768)
+          text += String.fromCharCode(...bytes.subarray(at, at + 32_768));
+        return btoa(text);
+      };
+      return {
+        left: await asText(blocks.map(([channel]) => channel)),
+        right: await asText(blocks.map(([, channel]) => channel)),
+      };
+    },
+    { module: RECORDER, sampleRate, from, choices },
+  );
+  return { left: fromBase64(left), right: fromBase64(right) };
+}
+
+/** How like two stretches are, however loud: 1 where they are the same. */
+export function likeness(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { at, window }: { at: number; window: number },
+): number {
+  let [product, mine, theirs] = [0, 0, 0];
+  for (let n = at; n < at + window; n++) {
+    const [a, b] = [actual[n] ?? 0, expected[n] ?? 0];
+    product += a * b;
+    mine += a * a;
+    theirs += b * b;
+  }
+  return product / Math.sqrt(mine * theirs || 1);
+}
