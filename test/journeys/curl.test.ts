@@ -4,13 +4,13 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { audioFile, noise } from '../support/audio.ts';
 import { parseManifest } from '../support/client.ts';
-import { startServer } from '../support/server.ts';
+import { DEFAULT_LADDER, startServer } from '../support/server.ts';
 
 const curl = async (...args: string[]) =>
   (await promisify(execFile)('curl', ['-sS', ...args], { encoding: 'buffer' })).stdout;
 
 it('curl -F file=@song.mp3 gives 201, and all that its manifest names can be fetched', async () => {
-  const server = await startServer();
+  const server = await startServer(DEFAULT_LADDER);
   const song = await audioFile('my song.mp3', noise({ samples: 600_000, channels: 2 }), ['-b:a', '192k']);
 
   const answer = String(await curl('-i', '-F', `file=@${song}`, `${server.url}/upload`));
@@ -25,8 +25,12 @@ it('curl -F file=@song.mp3 gives 201, and all that its manifest names can be fet
 
   const manifestUrl = server.url + track.manifestUrl;
   const manifest = parseManifest(manifestUrl, String(await curl(manifestUrl)));
-  expect(manifest.segments).toHaveLength(4);
-  for (const url of [manifest.initUrl, ...manifest.segments.map((segment) => segment.url)]) {
+  const urls = manifest.representations.flatMap(({ initUrl, segments }) => {
+    expect(segments).toHaveLength(4);
+    return [initUrl, ...segments.map(({ url }) => url)];
+  });
+  expect(urls).toHaveLength(10);
+  for (const url of urls) {
     const written = await curl('-o', '/dev/null', '-w', '%{http_code} %{content_type} %{size_download}', url);
     const [code, type, size] = String(written).split(' ');
     expect([code, type]).toEqual(['200', 'audio/mp4']);

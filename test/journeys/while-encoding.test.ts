@@ -57,7 +57,9 @@ describe('an upload', () => {
     expect((await request<Problem>(past)).body).toMatchObject({ status: 404, code: 'segment_not_found' });
 
     expect(await settled(server.url, 'hour.mp3')).toMatchObject({ status: 'ready', progress: 1 });
-    expect((await getManifest(server.url, answer.body)).xml).toBe(manifest.xml);
+    // But for the bit rate: that is measured now.
+    const withoutRate = ({ xml }: Manifest) => xml.replaceAll(/bandwidth="\d+"/g, '');
+    expect(withoutRate(await getManifest(server.url, answer.body))).toBe(withoutRate(manifest));
     await expectOnGrid(manifest, answer.body.samples);
   });
 
