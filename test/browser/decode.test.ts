@@ -115,14 +115,13 @@ describe('every rendition has N samples, at lag 0', () => {
   });
 
   const segment = 43 * 1024;
-  it.each(
-    [segment - 1024, segment - 1023].concat(
-      [-1, 0, 1, 11_024, 11_025].map((more) => 2 * segment - 1024 + more),
-    ),
-  )('for %i samples, around a boundary', async (samples) => {
-    const sound = noise({ samples, seed: samples });
-    await expectExact(`${samples} samples`, await audioFile('boundary.wav', sound), firstChannel(sound));
-  });
+  it.each([-1, 0, 1, 11_024, 11_025].map((more) => 2 * segment - 1024 + more))(
+    'for %i samples, around a boundary',
+    async (samples) => {
+      const sound = noise({ samples, seed: samples });
+      await expectExact(`${samples} samples`, await audioFile('boundary.wav', sound), firstChannel(sound));
+    },
+  );
 
   it('for 8 kHz', async () => {
     const sound = noise({ samples: 40_000, sampleRate: 8000, seed: 5 });

@@ -19,7 +19,7 @@ it('uploads a chosen file, shows how it gets on, plays it meanwhile, and seeks t
   await page.getByText('Nothing here yet.').waitFor();
   const folder = await temporaryFolder();
   const long = path.join(folder, 'long.mp3');
-  await writeFile(long, await longMp3(12));
+  await writeFile(long, await longMp3(8));
   await page.setInputFiles('#file', long);
   // Playable long before it is encoded: the bar still moves as it plays.
   const bar = page.locator('[data-filename="long.mp3"] [role=progressbar]');
@@ -92,7 +92,7 @@ describe('the quality', () => {
   let ladder: TestServer;
   beforeAll(async () => {
     ladder = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER });
-    const bytes = wav(noise({ samples: 90 * 44_100, channels: 2, seed: 78 }));
+    const bytes = wav(noise({ samples: 80 * 44_100, channels: 2, seed: 78 }));
     expect((await upload(ladder.url, { name: 'ladder.wav', bytes })).status).toBe(201);
   });
 
@@ -133,7 +133,7 @@ describe('the quality', () => {
     // Far from what is loaded already: what is heard there was asked for after the choice.
     for (const [id, label, at] of [
       ['aac-64k', '64 kbit/s', 40],
-      ['aac-256k', '256 kbit/s', 80],
+      ['aac-256k', '256 kbit/s', 76],
     ] as const) {
       await page.getByLabel('Quality').selectOption(label);
       asked();

@@ -9,15 +9,13 @@ import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
 /** AAC frames in a segment of a second. */
 const D = 43 * 1024;
-const LENGTHS = [500, 3000].concat(
-  [-1025, -1024, -1023, 10_000 - 1024, 11_024 - 1024, 11_025 - 1024].map((more) => 2 * D + more),
-);
+const LENGTHS = [500].concat([-1, 0, 1, 11_024, 11_025].map((more) => 2 * D - 1024 + more));
 
 let server: TestServer;
 let slow: TestServer;
 beforeAll(async () => {
   server = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER });
-  slow = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER, FFMPEG_PATH: await slowFfmpeg(2) });
+  slow = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER, FFMPEG_PATH: await slowFfmpeg(8) });
 });
 
 async function track(

@@ -99,7 +99,7 @@ it('a wrong method is 405', async () => {
 
 describe('while the track is being encoded', () => {
   it('the playlists are there as soon as the manifest, and stay but for the bit rates; segments are held', async () => {
-    const { body } = await upload(server.url, { name: 'long.mp3', bytes: await longMp3(6) }, '');
+    const { body } = await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '');
     expect(body).toMatchObject({ status: 'processing', hlsUrl: '/stream/long.mp3/master.m3u8' });
     const early = (await download(server.url + body.hlsUrl)).toString();
     expect(early).toContain('BANDWIDTH=140800,AVERAGE-BANDWIDTH=128000,');

@@ -100,7 +100,7 @@ describe('the order', () => {
   it('is the first segment of every rung, then the 128k rung of every track, then the rest', async () => {
     const own = await startServer({ CONCURRENCY: '1', ...DEFAULT_LADDER });
     // Both are there long before the 128k rung of the first is done.
-    const bytes = [await longMp3(4), Buffer.concat([await longMp3(2), Buffer.alloc(1)])];
+    const bytes = [await longMp3(2), Buffer.concat([await longMp3(1), Buffer.alloc(1)])];
     const names = ['one.mp3', 'two.mp3'];
     for (const [at, name] of names.entries()) {
       const { body } = await upload(own.url, { name, bytes: bytes[at] as Buffer }, '');
@@ -120,7 +120,7 @@ describe('the order', () => {
   });
 
   it('gives way to a segment of any rung that somebody waits for', async () => {
-    const { body } = await upload(server.url, { name: 'waits.mp3', bytes: await longMp3(8) }, '');
+    const { body } = await upload(server.url, { name: 'waits.mp3', bytes: await longMp3(4) }, '');
     const { representations } = await getManifest(server.url, body);
     const low = representations.find(({ id }) => id === 'aac-64k');
     await download(low?.segments.at(-5)?.url ?? '');
@@ -134,7 +134,7 @@ describe('another AUDIO_LADDER', () => {
     const before = await startServer(DEFAULT_LADDER);
     const old = wav(noise({ samples: 100_000, channels: 2, seed: 41 }));
     await upload(before.url, { name: 'old.wav', bytes: old });
-    await upload(before.url, { name: 'unfinished.mp3', bytes: await longMp3(5) }, '');
+    await upload(before.url, { name: 'unfinished.mp3', bytes: await longMp3(2) }, '');
     await before.close();
 
     const after = await startServer({ DATA_DIR: before.dataDir, AUDIO_LADDER: 'aac@96k,aac@192k' });
@@ -156,7 +156,7 @@ describe('another AUDIO_LADDER', () => {
 describe('a restart between the rungs', () => {
   it('goes on with those that are missing', async () => {
     const before = await startServer({ CONCURRENCY: '1', ...DEFAULT_LADDER });
-    await upload(before.url, { name: 'long.mp3', bytes: await longMp3(3) }, '');
+    await upload(before.url, { name: 'long.mp3', bytes: await longMp3(2) }, '');
     await until(async () => {
       const times = await storedAt(before, 'long.mp3');
       expect(times.get('aac-64k')?.others.length).toBeGreaterThan(3);

@@ -16,6 +16,7 @@ import {
   startProcess,
   textOf,
 } from '../support/process.ts';
+import { DEFAULT_LADDER } from '../support/server.ts';
 
 const NODE = [process.execPath, path.join(projectFolder, 'dist/server.js')] as const;
 const NPM = ['npm', 'start'] as const;
@@ -25,13 +26,14 @@ async function segmentsOf(dataDir: string, filename: string): Promise<string[]> 
   return names.filter((name) => name.endsWith('.m4s')).sort();
 }
 
-/** A server in the middle of a track. */
+/** A server in the middle of a track, with one rung where `env` does not say more. */
 async function startMidTrack(
   command: readonly [string, ...string[]],
   dataDir: string,
+  env: Record<string, string> = { AUDIO_LADDER: 'aac@128k' },
 ): Promise<ServerProcess> {
-  const server = await startProcess(command, { DATA_DIR: dataDir });
-  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(5) }, '?wait=false');
+  const server = await startProcess(command, { DATA_DIR: dataDir, ...env });
+  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(4) }, '?wait=false');
   await until(async () => expect((await segmentsOf(dataDir, 'long.mp3')).length).toBeGreaterThan(1));
   return server;
 }
@@ -64,7 +66,7 @@ describe('a stop in the middle of processing, and the next start finishes the jo
   ])('%s', async (_way, command, stop) => {
     const dataDir = await temporaryFolder();
     const server = await startMidTrack(command, dataDir);
-    const waiting = upload(server.url, { name: 'other.mp3', bytes: await longMp3(2) });
+    const waiting = upload(server.url, { name: 'other.mp3', bytes: await longMp3(1) });
     await until(async () => expect((await request<unknown[]>(`${server.url}/files`)).body).toHaveLength(2));
 
     const begin = Date.now();
@@ -79,7 +81,7 @@ describe('a stop in the middle of processing, and the next start finishes the jo
 
   it('kill -9 leaves no ffmpeg behind and nothing stuck', async () => {
     const dataDir = await temporaryFolder();
-    const server = await startMidTrack(NODE, dataDir);
+    const server = await startMidTrack(NODE, dataDir, DEFAULT_LADDER);
     expect([...(await processesMentioning(dataDir)).values()].join()).toContain('ffmpeg');
     server.child.kill('SIGKILL');
     expect(await server.exited).toBe('SIGKILL');

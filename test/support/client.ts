@@ -63,7 +63,7 @@ export async function settled(url: string, filename: string, timeoutMs = 60_000)
 
 /** Looks again and again until nothing is thrown. */
 export function until<T>(look: () => T | Promise<T>, timeoutMs = 30_000): Promise<T> {
-  return vi.waitFor(look, { timeout: timeoutMs, interval: 20 });
+  return vi.waitFor(look, { timeout: timeoutMs, interval: 50 });
 }
 
 /** One rendition, as a player sees it. */

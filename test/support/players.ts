@@ -29,6 +29,9 @@ export interface PlayerPage {
   };
 }
 
+/** The whole of a short track. */
+const BUFFER_SECONDS = 60;
+
 export interface Stream {
   /** Absolute. */
   manifestUrl: string;
@@ -38,12 +41,12 @@ export interface Stream {
 /**
  * Opens a page where that player has loaded the stream, paused at its beginning.
  *
- * @param bufferSeconds how far ahead it loads.
+ * @param choices renditions that it is made to change to: one after each segment that it has loaded.
  */
 export async function openPlayer(
   name: PlayerName,
   { manifestUrl, hlsUrl }: Stream,
-  { bufferSeconds = 60 } = {},
+  choices: readonly number[] = [],
 ): Promise<Page> {
   const page = await openPage(new URL('/healthz', manifestUrl).href);
   const script = SCRIPTS[name];
@@ -51,17 +54,17 @@ export async function openPlayer(
     const content = await readFile(createRequire(import.meta.url).resolve(script), 'utf8');
     await page.addScriptTag({ content });
   }
-  await page.evaluate(watchAudio);
-  const stream = { url: name === 'dash.js' || name === 'Shaka Player' ? manifestUrl : hlsUrl, bufferSeconds };
-  await page.evaluate(DRIVERS[name], stream);
+  await page.evaluate(watchAudio, [...choices]);
+  const isDash = name === 'dash.js' || name === 'Shaka Player';
+  await page.evaluate(DRIVERS[name], { url: isDash ? manifestUrl : hlsUrl, bufferSeconds: BUFFER_SECONDS });
   return page;
 }
 
-/** Runs on the page. Makes the element, and counts how often it runs dry. */
-function watchAudio(): void {
+/** Runs on the page. Makes the element, counts how often it runs dry, and has renditions chosen. */
+function watchAudio(choices: number[]): void {
   const audio = document.createElement('audio');
   document.body.append(audio);
-  const driver = { errors: [] as string[], stalls: 0, reached: 0, choose: () => {} };
+  const driver = { errors: [] as string[], stalls: 0, reached: 0, choose: (_index: number) => {} };
   const ended = new Promise<void>((resolve) => {
     audio.addEventListener('ended', () => resolve(), { once: true });
   });
@@ -83,6 +86,12 @@ function watchAudio(): void {
     const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
     if (!seeking && currentTime > playedFrom && ahead < 0.2 && duration - currentTime > 0.1) driver.stalls++;
   });
+  new PerformanceObserver((list) => {
+    for (const { name } of list.getEntries()) {
+      const choice = name.endsWith('.m4s') ? choices.shift() : undefined;
+      if (choice !== undefined) driver.choose(choice);
+    }
+  }).observe({ type: 'resource' });
   Object.assign(window, { audio, driver: Object.assign(driver, { ended }) });
 }
 

@@ -17,16 +17,15 @@ export interface Recording {
 }
 
 /**
- * Plays a stereo stream from `from` seconds on to the end, and records it from before the first sample on.
- *
- * @param choices renditions that are chosen on the way, one after the other: one for each second of playing.
+ * Plays a stereo stream from `from` seconds on to the end, once it is loaded, and records it from before the first
+ * sample on.
  */
 export async function record(
   page: Page,
-  { sampleRate, from = 0, choices = [] }: { sampleRate: number; from?: number; choices?: number[] },
+  { sampleRate, from = 0 }: { sampleRate: number; from?: number },
 ): Promise<Recording> {
   const { left, right } = await page.evaluate(
-    async ({ module, sampleRate, from, choices }) => {
+    async ({ module, sampleRate, from }) => {
       const { audio, driver } = window as unknown as PlayerPage;
       const context = new AudioContext({ sampleRate });
       await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(module)}`);
@@ -43,14 +42,12 @@ export async function record(
         audio.currentTime = from;
         await happens('seeked');
       }
-      let second = -1;
-      audio.addEventListener('timeupdate', () => {
-        const now = Math.floor(audio.currentTime);
-        const choice = choices[now % choices.length];
-        if (now === second || choice === undefined) return;
-        second = now;
-        driver.choose(choice);
-      });
+      // A busy machine must not make it run dry in the midst: that would be a gap, and none of the joints'.
+      while (
+        audio.buffered.length === 0 ||
+        audio.buffered.end(audio.buffered.length - 1) < audio.duration - 0.1
+      )
+        await new Promise((resolve) => setTimeout(resolve, 20));
       await audio.play();
       await driver.ended;
       // What is on its way through the graph comes before this does.
@@ -68,7 +65,7 @@ export async function record(
         right: await asText(blocks.map(([, channel]) => channel)),
       };
     },
-    { module: RECORDER, sampleRate, from, choices },
+    { module: RECORDER, sampleRate, from },
   );
   return { left: fromBase64(left), right: fromBase64(right) };
 }
