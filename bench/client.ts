@@ -10,6 +10,7 @@ interface Track {
   status: 'processing' | 'ready' | 'failed';
   manifestUrl: string;
   durationSeconds: number;
+  renditions: { id: string }[];
 }
 
 export interface Uploaded {
@@ -19,10 +20,11 @@ export interface Uploaded {
   answeredAt: number;
 }
 
-export async function upload(url: string, file: string): Promise<Uploaded> {
+/** @param query which answer is waited for: by default that the track is playable. */
+export async function upload(url: string, file: string, query = ''): Promise<Uploaded> {
   const head = `--b\r\nContent-Disposition: form-data; name="file"; filename="${path.basename(file)}"\r\n\r\n`;
   const tail = '\r\n--b--\r\n';
-  const request = http.request(`${url}/upload`, {
+  const request = http.request(`${url}/upload${query}`, {
     method: 'POST',
     headers: {
       'content-type': 'multipart/form-data; boundary=b',
@@ -47,21 +49,32 @@ export async function upload(url: string, file: string): Promise<Uploaded> {
   return { track: JSON.parse(body), flushedAt, answeredAt: performance.now() };
 }
 
-/** Addresses of a track's segments, from its manifest. */
-export async function segmentUrls(url: string, track: Track): Promise<{ init: string; media: string[] }> {
+export interface SegmentUrls {
+  id: string;
+  init: string;
+  media: string[];
+}
+
+/** Addresses of the segments of each rendition of a track, from its manifest; the one of 128k comes first. */
+export async function segmentUrls(url: string, track: Track): Promise<[SegmentUrls, ...SegmentUrls[]]> {
   const manifestUrl = url + track.manifestUrl;
   const xml = await (await fetch(manifestUrl)).text();
-  const attribute = (name: string) => new RegExp(` ${name}="([^"]*)"`).exec(xml)?.[1] ?? '';
-  const count = [...xml.matchAll(/<S [^>]*?(?: r="(\d+)")?\/>/g)].reduce(
-    (sum, [, r]) => sum + 1 + Number(r ?? 0),
-    0,
-  );
-  const media = Array.from(
-    { length: count },
-    (_, n) =>
-      new URL(attribute('media').replace('$Number%05d$', String(n + 1).padStart(5, '0')), manifestUrl).href,
-  );
-  return { init: new URL(attribute('initialization'), manifestUrl).href, media };
+  const renditions = [...xml.matchAll(/<Representation .*?<\/Representation>/gs)].map(([element]) => {
+    const attribute = (name: string) => new RegExp(` ${name}="([^"]*)"`).exec(element)?.[1] ?? '';
+    const absolute = (name: string) => new URL(name, manifestUrl).href;
+    const count = [...element.matchAll(/<S [^>]*?(?: r="(\d+)")?\/>/g)].reduce(
+      (sum, [, r]) => sum + 1 + Number(r ?? 0),
+      0,
+    );
+    const numbers = Array.from({ length: count }, (_, n) => String(n + 1).padStart(5, '0'));
+    const media = numbers.map((number) => absolute(attribute('media').replace('$Number%05d$', number)));
+    return { id: attribute('id'), init: absolute(attribute('initialization')), media };
+  });
+  const isMain = ({ id }: SegmentUrls) => id === 'aac-128k';
+  return [...renditions.filter(isMain), ...renditions.filter((each) => !isMain(each))] as [
+    SegmentUrls,
+    ...SegmentUrls[],
+  ];
 }
 
 /** Downloads, and gives how long that took. */

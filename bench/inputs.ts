@@ -16,8 +16,8 @@ const sound = (seconds: number, rate: number) =>
 
 export interface Inputs {
   folder: string;
-  /** MP3 of 128 kbit/s with a header; any number of minutes in no time, by repeating one. */
-  mp3(name: string, minutes: number): Promise<string>;
+  /** MP3 with a header; any number of minutes in no time, by repeating one. */
+  mp3(name: string, minutes: number, bitRate?: '128k' | '320k'): Promise<string>;
   /** FLAC, mono at 22.05 kHz and soft, so that ten hours are no gigabytes. */
   flac(name: string, minutes: number): Promise<string>;
   /** WAV of 96 kHz, stereo, 32-bit float. */
@@ -29,11 +29,11 @@ export function createInputs(folder: string): Inputs {
   const at = (name: string) => path.join(folder, name);
   return {
     folder,
-    async mp3(name, minutes) {
+    async mp3(name, minutes, bitRate = '128k') {
       // Another seed each time: the same bytes twice would be the same track.
       const minute = at(`minute-${name}.mp3`);
       const source = sound(60, 44_100).replace('seed=4', `seed=${++seed}`);
-      await ffmpeg(['-f', 'lavfi', '-i', source, '-ac', '2', '-b:a', '128k', minute]);
+      await ffmpeg(['-f', 'lavfi', '-i', source, '-ac', '2', '-b:a', bitRate, minute]);
       const list = at(`list-${name}.txt`);
       await writeFile(list, `file '${minute}'\n`.repeat(minutes));
       await ffmpeg(['-f', 'concat', '-safe', '0', '-i', list, '-c', 'copy', at(name)]);

@@ -13,7 +13,11 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-export async function startServer(folder: string): Promise<BenchServer> {
+/** @param settings beyond the defaults. */
+export async function startServer(
+  folder: string,
+  settings: Record<string, string> = {},
+): Promise<BenchServer> {
   const dataDir = path.join(folder, 'data');
   const child: ChildProcess = spawn(
     process.execPath,
@@ -25,6 +29,7 @@ export async function startServer(folder: string): Promise<BenchServer> {
         PORT: '0',
         HOST: '127.0.0.1',
         MAX_UPLOAD_BYTES: String(8 * 1024 ** 3),
+        ...settings,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     },

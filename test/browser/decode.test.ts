@@ -109,13 +109,13 @@ function worstLag(actual: Float32Array, expected: ArrayLike<number>): number {
 const firstChannel = ({ pcm, channels }: Sound) => pcm.filter((_sample, at) => at % channels === 0);
 
 describe('every rendition has N samples, at lag 0', () => {
-  it.each([1, 500, 1024, 3000])('for %i samples', async (samples) => {
+  it.each([1, 3000])('for %i samples', async (samples) => {
     const sound = noise({ samples, seed: samples });
     await expectExact(`${samples} samples`, await audioFile('short.wav', sound), firstChannel(sound));
   });
 
   const segment = 43 * 1024;
-  it.each([-1, 0, 1, 11_024, 11_025].map((more) => 2 * segment - 1024 + more))(
+  it.each([-1, 0, 1, 11_025].map((more) => 2 * segment - 1024 + more))(
     'for %i samples, around a boundary',
     async (samples) => {
       const sound = noise({ samples, seed: samples });

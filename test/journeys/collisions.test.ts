@@ -35,7 +35,7 @@ describe('a retry and a delete at the same moment', () => {
 
   it('a retry of what is being processed is refused at once', async () => {
     const server = await startServer();
-    await upload(server.url, { name: 'long.mp3', bytes: await longMp3(5) }, '?wait=false');
+    await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '?wait=false');
     const { status, body } = await request<Problem>(`${server.url}/files/long.mp3/retry`, { method: 'POST' });
     expect([status, body.code]).toEqual([409, 'not_failed']);
     await server.close();

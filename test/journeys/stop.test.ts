@@ -33,7 +33,7 @@ async function startMidTrack(
   env: Record<string, string> = { AUDIO_LADDER: 'aac@128k' },
 ): Promise<ServerProcess> {
   const server = await startProcess(command, { DATA_DIR: dataDir, ...env });
-  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(4) }, '?wait=false');
+  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '?wait=false');
   await until(async () => expect((await segmentsOf(dataDir, 'long.mp3')).length).toBeGreaterThan(1));
   return server;
 }
