@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { longMp3, noise, wav } from '../support/audio.ts';
 import { upload } from '../support/client.ts';
-import { openPlayer, type Played, playToEnd, type Stream } from '../support/players.ts';
+import { openPlayer, type Played, type PlayerPage, playToEnd, type Stream } from '../support/players.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
@@ -15,13 +15,8 @@ beforeAll(async () => {
 /** Seeks, and resolves with where it then is: once there is sound to play. */
 async function seekTo(page: Page, target: number): Promise<number> {
   return page.evaluate(async (target) => {
-    const { audio } = window as unknown as { audio: HTMLAudioElement };
-    const happens = (name: string) =>
-      new Promise((resolve) => audio.addEventListener(name, resolve, { once: true }));
-    if (audio.readyState < 1) await happens('loadedmetadata');
-    const seeked = happens('seeked');
-    audio.currentTime = target;
-    await seeked;
+    const { audio, driver } = window as unknown as PlayerPage;
+    await driver.goTo(target);
     return audio.currentTime;
   }, target);
 }

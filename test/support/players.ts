@@ -17,6 +17,8 @@ const SCRIPTS: Partial<Record<PlayerName, string>> = {
 export interface PlayerPage {
   audio: HTMLAudioElement;
   driver: {
+    /** Waits until it is known what plays, and goes there. */
+    goTo(seconds: number): Promise<void>;
     /** Resolves when playing has come to the end. */
     ended: Promise<void>;
     /** Plays a rendition from the next segment on that is loaded; they are counted by bit rate, the lowest first. */
@@ -92,7 +94,16 @@ function watchAudio(choices: number[]): void {
       if (choice !== undefined) driver.choose(choice);
     }
   }).observe({ type: 'resource' });
-  Object.assign(window, { audio, driver: Object.assign(driver, { ended }) });
+  const happens = (name: string) =>
+    new Promise((resolve) => audio.addEventListener(name, resolve, { once: true }));
+  const goTo = async (seconds: number) => {
+    if (audio.readyState < 1) await happens('loadedmetadata');
+    if (seconds === audio.currentTime) return;
+    const seeked = happens('seeked');
+    audio.currentTime = seconds;
+    await seeked;
+  };
+  Object.assign(window, { audio, driver: Object.assign(driver, { ended, goTo }) });
 }
 
 type Driver = (stream: { url: string; bufferSeconds: number }) => void | Promise<void>;
@@ -185,13 +196,7 @@ export interface Played {
 export async function playToEnd(page: Page, from = 0): Promise<Played> {
   return page.evaluate(async (from) => {
     const { audio, driver } = window as unknown as PlayerPage;
-    const happens = (name: string) =>
-      new Promise((resolve) => audio.addEventListener(name, resolve, { once: true }));
-    if (audio.readyState < 1) await happens('loadedmetadata');
-    if (from > 0) {
-      audio.currentTime = from;
-      await happens('seeked');
-    }
+    await driver.goTo(from);
     await audio.play();
     const timedOut = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 25_000));
     const ended = await Promise.race([driver.ended.then(() => true), timedOut]);

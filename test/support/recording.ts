@@ -35,13 +35,7 @@ export async function record(
       context.createMediaElementSource(audio).connect(recorder).connect(context.destination);
       await context.resume();
 
-      const happens = (name: string) =>
-        new Promise((resolve) => audio.addEventListener(name, resolve, { once: true }));
-      if (audio.readyState < 1) await happens('loadedmetadata');
-      if (from > 0) {
-        audio.currentTime = from;
-        await happens('seeked');
-      }
+      await driver.goTo(from);
       // A busy machine must not make it run dry in the midst: that would be a gap, and none of the joints'.
       while (
         audio.buffered.length === 0 ||
