@@ -19,6 +19,13 @@ export interface PlannedRun {
   reach: number;
 }
 
+/** A segment that somebody waits for. */
+export interface Wanted {
+  index: number;
+  /** Since when: milliseconds, of any clock that all of them share. */
+  since: number;
+}
+
 /** One rendition of one track. */
 export interface PlannedRung {
   /** The one of its track that listeners need most: it comes before the others of any track. */
@@ -26,8 +33,7 @@ export interface PlannedRung {
   segmentCount: number;
   stored: ReadonlySet<number>;
   runs: readonly PlannedRun[];
-  /** Segments that somebody waits for, the longest wait first. */
-  wanted: readonly number[];
+  wanted: readonly Wanted[];
   /** Its source cannot be sought in: one run after the other, from the first gap on. */
   isSequential: boolean;
 }
@@ -82,13 +88,18 @@ export function nextStep(state: PlannerState): Step | undefined {
 }
 
 function urgentPlace(state: PlannerState): Place | undefined {
-  for (const [track, rung, { wanted, ...state_ }] of rungsOf(state)) {
-    for (const from of wanted) {
-      if (isReachedSoon(state_, from)) continue;
-      if (!state_.isSequential) return { track, rung, from };
-      if (state_.runs.length === 0) return { track, rung, from: firstMissing(state_) };
+  // Who has waited longest comes first, of whatever track: else those of the oldest would keep others from their turn.
+  let since = Number.POSITIVE_INFINITY;
+  let longest: Place | undefined;
+  for (const [track, rung, state_] of rungsOf(state)) {
+    if (state_.isSequential && state_.runs.length > 0) continue;
+    for (const wanted of state_.wanted) {
+      if (wanted.since >= since || isReachedSoon(state_, wanted.index)) continue;
+      since = wanted.since;
+      longest = { track, rung, from: state_.isSequential ? firstMissing(state_) : wanted.index };
     }
   }
+  if (longest) return longest;
   for (const [track, rung, state_] of rungsOf(state)) {
     if (!state_.stored.has(0) && !isCovered(state_, 0)) return { track, rung, from: 0 };
   }
@@ -116,7 +127,7 @@ function yieldingRun(state: PlannerState): PlannedRun | undefined {
 
 /** Whether somebody waits for what a run makes within about a second. */
 function serves({ wanted }: PlannedRung, run: PlannedRun): boolean {
-  return wanted.some((index) => index >= run.next && index < run.next + run.reach);
+  return wanted.some(({ index }) => index >= run.next && index < run.next + run.reach);
 }
 
 function idlePlace(state: PlannerState, isMain: boolean): Place | undefined {
@@ -168,17 +179,17 @@ function endOfStretch(rung: Pick<PlannedRung, 'stored'>, from: number, limit: nu
   return end;
 }
 
-function isReachedSoon(rung: Omit<PlannedRung, 'wanted'>, index: number): boolean {
+function isReachedSoon(rung: PlannedRung, index: number): boolean {
   const isComing = (run: PlannedRun) =>
     index >= run.next && index < Math.min(run.until, run.next + Math.max(1, run.reach));
   return rung.stored.has(index) || rung.runs.some(isComing);
 }
 
-function isCovered(rung: Omit<PlannedRung, 'wanted'>, index: number): boolean {
+function isCovered(rung: PlannedRung, index: number): boolean {
   return rung.runs.some((run) => index >= run.next && index < run.until);
 }
 
-function firstMissing(rung: Omit<PlannedRung, 'wanted'>): number {
+function firstMissing(rung: PlannedRung): number {
   let index = 0;
   while (rung.stored.has(index)) index++;
   return index;

@@ -1,18 +1,30 @@
 /** Which run starts next, by table. */
 import { describe, expect, it } from 'vitest';
-import { nextStep, type PlannedRun, type PlannedRung, type PlannerState } from '../../src/media/planner.ts';
+import {
+  nextStep,
+  type PlannedRun,
+  type PlannedRung,
+  type PlannerState,
+  type Wanted,
+} from '../../src/media/planner.ts';
 
 const COUNT = 100;
 
 /** A rung of a hundred segments of which none is stored, wanted or under way. */
-function rung(changes: Partial<Omit<PlannedRung, 'stored'>> & { stored?: number[] } = {}): PlannedRung {
-  const { stored = [], ...rest } = changes;
+function rung(
+  changes: Partial<Omit<PlannedRung, 'stored' | 'wanted'>> & { stored?: number[]; wanted?: number[] } = {},
+): PlannedRung {
+  const { stored = [], wanted = [], ...rest } = changes;
   return {
-    ...{ isMain: true, segmentCount: COUNT, runs: [], wanted: [], isSequential: false },
+    ...{ isMain: true, segmentCount: COUNT, runs: [], isSequential: false },
+    wanted: waits(...wanted),
     ...rest,
     stored: new Set(stored),
   };
 }
+
+/** Segments that are waited for, the longest wait first. */
+const waits = (...indexes: number[]) => indexes.map((index, since) => ({ index, since }));
 
 let lastId = 0;
 function run(next: number, until: number, changes: Partial<PlannedRun> = {}): PlannedRun {
@@ -95,7 +107,13 @@ describe('with a free worker', () => {
     expect(nextStep(state([one], { minStretch: 100 }))).toBeUndefined();
   });
 
-  it('who has waited longest comes first', () => {
+  it('who has waited longest comes first, of whatever track', () => {
+    const [old, young] = [rung({ stored: [0] }), rung({ stored: [0] })];
+    const waiting = [
+      { ...old, wanted: [{ index: 30, since: 9 }] },
+      { ...young, wanted: [{ index: 50, since: 7 }] },
+    ];
+    expect(nextStep(state(waiting))).toMatchObject({ track: 1, from: 50 });
     expect(nextStep(state([rung({ stored: [0], wanted: [90, 30] })]))).toMatchObject({ from: 90 });
   });
 });
@@ -209,7 +227,7 @@ describe('without a free worker', () => {
   });
 
   it('a segment that somebody waits for stops the least wanted run', () => {
-    const wanting = { ...old(), wanted: [30] };
+    const wanting = { ...old(), wanted: waits(30) };
     expect(nextStep(state([wanting]))).toEqual({ track: 0, rung: 0, from: 30, until: 60, stop: 2 });
   });
 
@@ -232,7 +250,7 @@ describe('without a free worker', () => {
       wanted: [62, 30],
     });
     expect(nextStep(state([serving]))).toMatchObject({ from: 30, stop: 1 });
-    const both = { ...serving, wanted: [12, 62, 30] };
+    const both = { ...serving, wanted: waits(12, 62, 30) };
     expect(nextStep(state([both]))).toBeUndefined();
   });
 
@@ -269,7 +287,7 @@ it('from any state, its steps fill every gap and encode nothing twice', () => {
         ...{ segmentCount, isMain: at === main, isSequential: false },
         stored: new Set(range(0, segmentCount).filter(() => random(3) === 0)),
         runs: [] as PlannedRun[],
-        wanted: [] as number[],
+        wanted: [] as Wanted[],
         made: [] as number[],
       }));
     });
@@ -278,8 +296,8 @@ it('from any state, its steps fill every gap and encode nothing twice', () => {
     for (let turn = 0; turn < 5000; turn++) {
       for (const one of rungs) {
         const asked = random(one.segmentCount);
-        if (random(10) === 0 && !one.stored.has(asked)) one.wanted.push(asked);
-        one.wanted = one.wanted.filter((index) => !one.stored.has(index));
+        if (random(10) === 0 && !one.stored.has(asked)) one.wanted.push({ index: asked, since: turn });
+        one.wanted = one.wanted.filter(({ index }) => !one.stored.has(index));
       }
       const step = nextStep({
         ...{ concurrency: 2, minStretch: 5 },
