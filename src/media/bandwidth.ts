@@ -1,12 +1,12 @@
 /** What bit rate the segments of a rendition really need, from their sizes. Pure. */
 import type { Rendition } from '../tracks/track.ts';
-import type { Timeline } from './timeline.ts';
+import { type Timeline, targetSeconds } from './timeline.ts';
 
 /**
- * The peak and the average segment bit rate (RFC 8216 section 4.3.4.2), in bits per second, over media time. A last segment
- * of less than half the usual length counts together with the one before it, as that section has it. A client that
- * receives at the peak and starts to play after `@minBufferTime` never runs dry (23009-1 clause 5.3.5.4), for that is the
- * length of a segment.
+ * The peak and the average segment bit rate (RFC 8216 sections 4.1 and 4.3.4.2), in bits per second, over media time. A
+ * last segment of less than half the target duration counts together with the one before it, for the peak is that of
+ * sets of segments of at least that length. It is what `@bandwidth` is to be as well (23009-1 clause 5.3.5.2), with a
+ * `@minBufferTime` of one segment.
  *
  * @param sizes bytes of the media segments, in their order.
  */
@@ -20,7 +20,8 @@ export function measureBandwidth(
     return Math.ceil((8 * bytes * timeline.sampleRate) / (last.start + last.duration - first.start));
   };
   const count = timeline.segmentCount;
-  const lastIsShort = timeline.media(count - 1).duration < timeline.segmentSamples / 2;
+  const lastSeconds = timeline.media(count - 1).duration / timeline.sampleRate;
+  const lastIsShort = lastSeconds < targetSeconds(timeline) / 2;
   const peaks = sizes.map((_size, index) =>
     lastIsShort && index === count - 1 ? bitRate(Math.max(0, index - 1), count) : bitRate(index, index + 1),
   );

@@ -2,7 +2,7 @@
 import type { Rendition, Track } from '../tracks/track.ts';
 import { mainRung } from './ladder.ts';
 import { initSegmentName, mediaSegmentName } from './segment-name.ts';
-import { timelineOf } from './timeline.ts';
+import { targetSeconds, timelineOf } from './timeline.ts';
 
 /** The first version with `EXT-X-MAP` in playlists that are not of I-frames only is 6; fragmented MP4 is said to need 7. */
 const VERSION = 7;
@@ -44,12 +44,10 @@ export function renderMediaPlaylist(track: Track, rendition: Rendition, segmentB
     { length: timeline.segmentCount },
     (_, index) => timeline.media(index).duration / track.sampleRate,
   );
-  // Rounded, no duration may be above it (section 4.3.3.1).
-  const targetDuration = Math.max(1, ...[0, durations.length - 1].map((n) => Math.round(durations[n] ?? 0)));
   return [
     '#EXTM3U',
     `#EXT-X-VERSION:${VERSION}`,
-    `#EXT-X-TARGETDURATION:${targetDuration}`,
+    `#EXT-X-TARGETDURATION:${targetSeconds(timeline)}`,
     '#EXT-X-PLAYLIST-TYPE:VOD',
     '#EXT-X-INDEPENDENT-SEGMENTS',
     `#EXT-X-MAP:URI="${segmentBase}${initSegmentName(rendition)}"`,

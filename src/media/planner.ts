@@ -47,7 +47,7 @@ export interface PlannerState {
   tracks: readonly PlannedTrack[];
   /** Runs at the same time. */
   concurrency: number;
-  /** Segments that are worth the start of a run; a shorter stretch is not halved. */
+  /** Segments that are worth the start of a run; what is less than two of these is not halved. */
   minStretch: number;
 }
 
@@ -78,13 +78,13 @@ export function nextStep(state: PlannerState): Step | undefined {
     // Where none may be stopped yet, one can be as soon as it has handed out a segment.
     return victim && { ...stretchFrom(state, urgent), stop: victim.id };
   }
-  const main = idlePlace(state, true);
   if (isFree) {
-    const idle = main ?? idlePlace(state, false);
+    const idle = idlePlace(state, true) ?? idlePlace(state, false);
     return idle && stretchFrom(state, idle);
   }
-  const yielding = main && yieldingRun(state);
-  return yielding && { ...stretchFrom(state, main), stop: yielding.id };
+  const yielding = yieldingRun(state);
+  const main = yielding && idlePlace(state, true);
+  return main && { ...stretchFrom(state, main), stop: yielding.id };
 }
 
 function urgentPlace(state: PlannerState): Place | undefined {
@@ -113,7 +113,7 @@ function urgentPlace(state: PlannerState): Place | undefined {
 function leastWanted(state: PlannerState): PlannedRun | undefined {
   const stoppable = (isMain: boolean) =>
     [...rungsOf(state, isMain)].flatMap(([, , rung]) =>
-      rung.runs.filter((run) => run.published > 0 && !serves(rung, run)),
+      rung.runs.filter((run) => run.published > 0 && !serves(state, rung, run)),
     );
   return stoppable(false).at(-1) ?? stoppable(true).at(-1);
 }
@@ -121,13 +121,20 @@ function leastWanted(state: PlannerState): PlannedRun | undefined {
 /** A run of a rung that is not the main one, which nobody waits for and which has paid for its start. */
 function yieldingRun(state: PlannerState): PlannedRun | undefined {
   const mayYield = (rung: PlannedRung) =>
-    rung.runs.filter((run) => run.published >= state.minStretch && !serves(rung, run));
+    rung.isSequential && rung.wanted.length > 0
+      ? []
+      : rung.runs.filter((run) => run.published >= state.minStretch && !serves(state, rung, run));
   return [...rungsOf(state, false)].flatMap(([, , rung]) => mayYield(rung)).at(-1);
 }
 
-/** Whether somebody waits for what a run makes within about a second. */
-function serves({ wanted }: PlannedRung, run: PlannedRun): boolean {
-  return wanted.some(({ index }) => index >= run.next && index < run.next + run.reach);
+/**
+ * Whether somebody waits for what a run makes within about a second. Where there is no other way to a segment than
+ * through all before it, a run that was just started serves whoever waits for any of them: else two would take turns.
+ */
+function serves({ minStretch }: PlannerState, rung: PlannedRung, run: PlannedRun): boolean {
+  const isOnlyWay = rung.isSequential && run.published < minStretch;
+  const soon = isOnlyWay ? run.until : Math.min(run.until, run.next + run.reach);
+  return rung.wanted.some(({ index }) => index >= run.next && index < soon);
 }
 
 function idlePlace(state: PlannerState, isMain: boolean): Place | undefined {
@@ -166,7 +173,7 @@ function stretchFrom(state: PlannerState, place: Place): Step {
   const rung = state.tracks[place.track]?.rungs[place.rung] as PlannedRung;
   const others = rung.runs.filter((run) => run.next > place.from).map((run) => run.next);
   const limit = Math.min(rung.segmentCount, ...others);
-  // The first segment alone, where a main rung waits for the worker.
+  // The first segment alone, as long as a main rung is not done.
   const isShort =
     !rung.isMain && place.from === 0 && [...rungsOf(state, true)].some(([, , main]) => !isComplete(main));
   return { ...place, until: endOfStretch(rung, place.from, isShort ? 1 : limit) };

@@ -15,6 +15,12 @@ const MIN_TAIL_SECONDS = 0.25;
 /** Samples of silence after the source that hold an encode to N when the source is a little shorter than N. */
 export const PADDING_SAMPLES = 4096;
 
+/** The target duration of RFC 8216 section 4.3.3.1: no segment is longer, rounded to whole seconds. */
+export function targetSeconds(timeline: Timeline): number {
+  const lengths = [0, timeline.segmentCount - 1].map((index) => timeline.media(index).duration);
+  return Math.max(1, ...lengths.map((samples) => Math.round(samples / timeline.sampleRate)));
+}
+
 /** F: the whole number of AAC frames nearest to the wanted segment length, half up. */
 export function framesPerSegment(segmentSeconds: number, sampleRate: number): number {
   return Math.max(1, Math.floor((segmentSeconds * sampleRate) / FRAME_SAMPLES + 0.5));

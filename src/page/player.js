@@ -36,7 +36,10 @@ export function createPlayer() {
     now.textContent = parts.filter((part) => part !== '').join(' · ');
   };
   setInterval(showNow, SHOW_EVERY_MS);
-  quality.addEventListener('change', () => engine?.choose(quality.value));
+  quality.addEventListener('change', () => {
+    showError(errorPlace, '');
+    engine?.choose(quality.value);
+  });
 
   /** @param {Track} changed  as it is now */
   const update = (changed) => {

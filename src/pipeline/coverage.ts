@@ -1,5 +1,7 @@
 /** How much of a track is stored, rendition by rendition. In memory, for tracks that are being processed. */
+import { measureBandwidth } from '../media/bandwidth.ts';
 import { parseSegmentName } from '../media/segment-name.ts';
+import type { Timeline } from '../media/timeline.ts';
 import type { StoredSegment } from '../storage/storage.ts';
 import type { Rendition } from '../tracks/track.ts';
 
@@ -43,4 +45,11 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
     if (id?.renditionId === rendition.id && id.key === rendition.key) coverage.add(id.index, bytes);
   }
   return coverage;
+}
+
+/** The rendition with the bit rates that its segments need; as it was, unless all of them are stored. */
+export function measuredRendition(rendition: Rendition, timeline: Timeline, coverage: Coverage): Rendition {
+  const sizes = coverage.mediaSizes();
+  if (sizes.length !== timeline.segmentCount) return rendition;
+  return { ...rendition, ...measureBandwidth(timeline, sizes) };
 }

@@ -1,7 +1,6 @@
 /** What becomes of a track in the end: ready, failed, or set right and gone on with. */
 import type { Logger } from 'pino';
 import type { Library } from '../library/library.ts';
-import { measureBandwidth } from '../media/bandwidth.ts';
 import { EarlyEndError, OffGridError } from '../media/cutter.ts';
 import { FfmpegError } from '../media/ffmpeg.ts';
 import { renditionKey } from '../media/ladder.ts';
@@ -12,6 +11,7 @@ import { PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
+import { measuredRendition } from './coverage.ts';
 import type { Interruption, Job, Rung } from './job.ts';
 import { InitChangedError } from './runner.ts';
 
@@ -72,11 +72,8 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
     async finish({ track: { filename, upload }, rungs, timeline }) {
       await storage.syncSegments(filename);
       const segmentBytes = rungs.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
-      const measured = new Map(
-        rungs.map(({ rendition, coverage }) => [
-          rendition.key,
-          measureBandwidth(timeline, coverage.mediaSizes()),
-        ]),
+      const renditions = rungs.map(({ rendition, coverage }) =>
+        measuredRendition(rendition, timeline, coverage),
       );
       const keeps = keepOriginals && upload !== null;
       const ready = await library.update(filename, (current) => {
@@ -87,10 +84,7 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
           error: null,
           upload: keeps ? current.upload : null,
           hasSeekableCopy: false,
-          renditions: current.renditions.map((rendition) => ({
-            ...rendition,
-            ...measured.get(rendition.key),
-          })),
+          renditions,
           storedBytes: segmentBytes + (keeps ? current.source.bytes : 0),
         };
       });

@@ -1,7 +1,10 @@
 /** What happens at the start, after a stop or a crash: rubbish is swept, unfinished work is taken up again. */
 import type { Logger } from 'pino';
 import type { Library } from '../library/library.ts';
+import { timelineOf } from '../media/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Track } from '../tracks/track.ts';
+import { coverageOf, measuredRendition } from './coverage.ts';
 import type { Encoder } from './encode.ts';
 
 /** To be called before the first request: what belongs to no track is taken for rubbish. */
@@ -36,7 +39,24 @@ export async function recover(services: {
     log.info({ uploads: orphans.length, segmentFolders: folders.length }, 'swept what belongs to no track');
   }
 
+  for (const track of tracks) {
+    const isMeasured = track.renditions.every(({ averageBandwidth }) => averageBandwidth !== null);
+    if (track.status === 'ready' && !isMeasured) await measure(track, services);
+  }
+
   const unfinished = tracks.filter((track) => track.status === 'processing').reverse();
   for (const track of unfinished) encoder.start(track);
   if (unfinished.length > 0) log.info({ tracks: unfinished.length }, 'unfinished tracks are taken up again');
+}
+
+/** Tracks from before bit rates were measured. What a segment is missing of is left as it is. */
+async function measure(
+  track: Track,
+  { library, storage }: { library: Library; storage: Storage },
+): Promise<void> {
+  const segments = await storage.listSegments(track.filename);
+  const renditions = track.renditions.map((rendition) =>
+    measuredRendition(rendition, timelineOf(track), coverageOf(rendition, segments)),
+  );
+  await library.update(track.filename, (current) => ({ ...current, renditions }));
 }

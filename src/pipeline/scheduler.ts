@@ -10,7 +10,7 @@ export interface SchedulerOptions {
   concurrency: number;
   startRun(job: Job, rung: Rung, stretch: { from: number; until: number }): LiveRun;
   /**
-   * A run has ended by itself, of a job that goes on.
+   * A run has ended, of a job that goes on.
    *
    * @param error what it failed with; undefined also for one that was stopped to make room.
    */

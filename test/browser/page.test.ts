@@ -165,6 +165,24 @@ describe('the quality', () => {
     expect(
       await page.locator('#audio').evaluate((audio) => (audio as HTMLAudioElement).currentTime),
     ).toBeGreaterThan(0.5);
+
+    // Paused stays paused; and a track begins at its beginning, wherever the last one was.
+    const paused = await page.locator('#audio').evaluate(async (element) => {
+      const audio = element as HTMLAudioElement;
+      audio.currentTime = 60;
+      audio.pause();
+      await new Promise((resolve) => audio.addEventListener('seeked', resolve, { once: true }));
+      const quality = document.getElementById('quality') as HTMLSelectElement;
+      quality.value = 'aac-256k';
+      quality.dispatchEvent(new Event('change'));
+      return audio.paused;
+    });
+    expect(paused).toBe(true);
+    await page.getByRole('button', { name: 'Play ladder.wav' }).click();
+    await moves(page);
+    expect(
+      await page.locator('#audio').evaluate((audio) => (audio as HTMLAudioElement).currentTime),
+    ).toBeLessThan(30);
     expect(await page.locator('#player-error').isVisible()).toBe(false);
     await page.close();
   });

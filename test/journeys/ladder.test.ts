@@ -1,5 +1,5 @@
 /** A ladder of renditions from one upload: which there are, in which order they are made, and what they need. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { audioFile, longMp3, noise, wav } from '../support/audio.ts';
@@ -127,6 +127,23 @@ describe('the order', () => {
     expect((await getTrack(server.url, 'waits.mp3')).status).toBe('processing');
     await settled(server.url, 'waits.mp3');
   });
+});
+
+it('a track from before bit rates were measured is measured at the next start', async () => {
+  const before = await startServer(DEFAULT_LADDER);
+  const bytes = wav(noise({ samples: 300_000, channels: 2, seed: 51 }));
+  const { renditions } = (await upload(before.url, { name: 'old.wav', bytes })).body;
+  await before.close();
+  const record = path.join(before.dataDir, 'manifests', 'old.wav', 'track.json');
+  const track = JSON.parse(await readFile(record, 'utf8'));
+  for (const rendition of track.renditions) {
+    delete rendition.averageBandwidth;
+    rendition.bandwidth = 1;
+  }
+  await writeFile(record, JSON.stringify(track));
+  const after = await startServer({ DATA_DIR: before.dataDir });
+  expect((await getTrack(after.url, 'old.wav')).renditions).toEqual(renditions);
+  await after.close();
 });
 
 describe('another AUDIO_LADDER', () => {

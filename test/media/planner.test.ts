@@ -254,6 +254,15 @@ describe('without a free worker', () => {
     expect(nextStep(state([both]))).toBeUndefined();
   });
 
+  it('a run does not serve what it will never make', () => {
+    const ending = rung({
+      runs: [run(15, 20, { id: 1, reach: 10 })],
+      stored: range(0, 15),
+      wanted: [22],
+    });
+    expect(nextStep(state([ending], { concurrency: 1 }))).toMatchObject({ from: 22, stop: 1 });
+  });
+
   it('a run that has made nothing yet is not stopped', () => {
     const fresh = rung({
       runs: [run(10, 50, { published: 0 }), run(60, 100, { published: 0 })],
@@ -270,6 +279,19 @@ describe('a source that cannot be sought in', () => {
     expect(nextStep(state([none]))).toMatchObject({ from: 7, until: 100 });
     const one = rung({ isSequential: true, stored: range(0, 7), runs: [run(7, 100)], wanted: [80] });
     expect(nextStep(state([one]))).toBeUndefined();
+  });
+
+  it('is not stopped for another such one as soon as it has begun', () => {
+    const other = rung({ isSequential: true, stored: [0], wanted: [70] });
+    const going = (published: number) =>
+      rung({
+        isSequential: true,
+        stored: [0],
+        runs: [run(published + 1, 100, { published, id: 3 })],
+        wanted: [80],
+      });
+    expect(nextStep(state([going(19), other], { concurrency: 1 }))).toBeUndefined();
+    expect(nextStep(state([going(20), other], { concurrency: 1 }))).toMatchObject({ track: 1, stop: 3 });
   });
 });
 
