@@ -6,6 +6,7 @@ import { StartupError } from './errors.ts';
 import { parseLadder } from './media/ladder.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 const wholeNumber = (min: number, max: number) => {
@@ -61,6 +62,7 @@ function environment(projectFolder: string) {
     AUDIO_LADDER: ladder.prefault('aac@64k,aac@128k,aac@256k'),
     CONCURRENCY: wholeNumber(1, 1024).default(availableParallelism()),
     MAX_WAITING: wholeNumber(1, 1_000_000).default(1000),
+    MIN_FREE_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(256 * MIB),
     KEEP_ORIGINALS: flag.default(false),
     CORS_ORIGIN: origins.default('*'),
     LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -84,6 +86,8 @@ export interface Config {
   concurrency: number;
   /** Tracks that may wait to be processed before uploads are refused. */
   maxWaiting: number;
+  /** Room on the disk that uploads do not touch. */
+  minFreeBytes: number;
   keepOriginals: boolean;
   corsOrigin: '*' | string[];
   logLevel: (typeof LOG_LEVELS)[number];
@@ -116,6 +120,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     ladder: value.AUDIO_LADDER,
     concurrency: value.CONCURRENCY,
     maxWaiting: value.MAX_WAITING,
+    minFreeBytes: value.MIN_FREE_BYTES,
     keepOriginals: value.KEEP_ORIGINALS,
     corsOrigin: value.CORS_ORIGIN,
     logLevel: value.LOG_LEVEL,

@@ -145,6 +145,12 @@ export const errors = {
       detail: `"${segmentName}" is not encoded yet. Ask again.`,
       retryAfterSeconds: 1,
     }),
+  tooLittleRoom: (minFreeBytes: number) =>
+    new AppError({
+      code: 'storage_full',
+      status: 507,
+      detail: `There is too little room on the disk: ${minFreeBytes} bytes of it are kept free (MIN_FREE_BYTES). Nothing of this upload was kept.`,
+    }),
   storageFull: (cause: unknown) =>
     new AppError(
       {

@@ -56,10 +56,10 @@ export async function openServices(config: Config, log: Logger): Promise<Service
     const { concurrency, keepOriginals } = config;
     const feed = createFeed();
     const encoder = createEncoder({ library, storage, feed, log, tools, concurrency, keepOriginals });
-    const { ladder, segmentSeconds, maxWaiting } = config;
+    const { ladder, segmentSeconds, maxWaiting, minFreeBytes } = config;
     const ingest = createIngest({
       ...{ library, storage, encoder, feed, tools, log },
-      ...{ ladder, segmentSeconds, maxWaiting },
+      ...{ ladder, segmentSeconds, maxWaiting, minFreeBytes },
     });
     const stopWork = async () => {
       await Promise.all([ingest.close(), encoder.close()]);

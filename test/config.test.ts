@@ -27,6 +27,7 @@ describe('the configuration', () => {
     ladder: [64_000, 128_000, 256_000].map((bitRate) => ({ codec: 'aac', bitRate })),
     concurrency: availableParallelism(),
     maxWaiting: 1000,
+    minFreeBytes: 268_435_456,
     keepOriginals: false,
     corsOrigin: '*',
     logLevel: 'info',
@@ -45,6 +46,7 @@ describe('the configuration', () => {
   it.each([
     ...['HOST', 'PORT', 'DATA_DIR', 'MAX_UPLOAD_BYTES', 'SEGMENT_SECONDS', 'AUDIO_LADDER', 'CONCURRENCY'],
     'SEGMENT_WAIT_SECONDS',
+    'MIN_FREE_BYTES',
     ...['MAX_WAITING', 'KEEP_ORIGINALS', 'CORS_ORIGIN', 'LOG_LEVEL', 'FFMPEG_PATH', 'FFPROBE_PATH'],
   ])('takes an empty %s for one that is not set', (name) => {
     expect(parseConfig({ [name]: '' }, project)).toEqual(defaults);
@@ -65,6 +67,7 @@ describe('the configuration', () => {
     ['AUDIO_LADDER', 'aac@64k', { ladder: [{ codec: 'aac', bitRate: 64_000 }] }],
     ['CONCURRENCY', '1', { concurrency: 1 }],
     ['MAX_WAITING', '7', { maxWaiting: 7 }],
+    ['MIN_FREE_BYTES', '0', { minFreeBytes: 0 }],
     ['KEEP_ORIGINALS', 'true', { keepOriginals: true }],
     ['KEEP_ORIGINALS', 'false', { keepOriginals: false }],
     ['CORS_ORIGIN', 'https://a.example', { corsOrigin: ['https://a.example'] }],
@@ -114,6 +117,7 @@ describe('a wrong variable is named, with its value and what is allowed', () => 
     ['CONCURRENCY', '1025', 'a whole number from 1 to 1024'],
     ['CONCURRENCY', 'all', 'a whole number from 1 to 1024'],
     ['MAX_WAITING', '0', 'a whole number from 1 to 1000000'],
+    ['MIN_FREE_BYTES', '1 GB', 'a whole number from 0'],
     ['MAX_WAITING', '-5', 'a whole number from 1 to 1000000'],
     ['KEEP_ORIGINALS', 'yes', flag],
     ['KEEP_ORIGINALS', 'TRUE', flag],

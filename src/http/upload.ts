@@ -38,8 +38,9 @@ export async function uploadRoutes(
   app.post('/upload', async (request, reply) => {
     const { wait } = parseQuery(UploadQuery, request.query);
     if (!request.isMultipart()) throw errors.notMultipart();
-    ingest.assertRoom();
-    assertDeclaredSize(request, config.maxUploadBytes);
+    const declaredBytes = Number(request.headers['content-length'] ?? 0);
+    assertDeclaredSize(declaredBytes, config.maxUploadBytes);
+    await ingest.assertRoom(declaredBytes);
 
     const { received, originalName } = await receiveOneFile(request);
     const { track: added, created } = await ingest.add(received, originalName);
@@ -106,10 +107,9 @@ async function* wholeFile(part: MultipartFile, limitBytes: number): AsyncGenerat
 }
 
 /** What does not fit is refused before a byte of it is read. */
-function assertDeclaredSize(request: FastifyRequest, limitBytes: number): void {
-  const declared = Number(request.headers['content-length'] ?? 0);
+function assertDeclaredSize(declaredBytes: number, limitBytes: number): void {
   const formOverhead = MAX_FIELDS * MAX_FIELD_BYTES;
-  if (declared > limitBytes + formOverhead) throw errors.uploadTooLarge(limitBytes);
+  if (declaredBytes > limitBytes + formOverhead) throw errors.uploadTooLarge(limitBytes);
 }
 
 function asUploadError(error: unknown): unknown {

@@ -16,8 +16,13 @@ import type { Feed } from './feed.ts';
 import { retryTrack } from './retry.ts';
 
 export interface Ingest {
-  /** Throws an AppError, 503, when no more can be taken on; asked before the body is read. */
-  assertRoom(): void;
+  /**
+   * Asked before the body is read.
+   *
+   * @param declaredBytes what the client is about to send, 0 where it does not tell.
+   * @throws {AppError} 503 when no more can be taken on, 507 when it would leave too little room on the disk.
+   */
+  assertRoom(declaredBytes: number): Promise<void>;
   /**
    * Streams an upload into storage. Nothing of it is left when it throws: 400 for an empty file, 507 when the disk is
    * full, or what the stream itself failed with.
@@ -45,7 +50,10 @@ export interface IngestOptions {
   ladder: readonly Rung[];
   segmentSeconds: number;
   maxWaiting: number;
+  minFreeBytes: number;
 }
+
+const CHECK_ROOM_EVERY_BYTES = 8 * 1024 * 1024;
 
 export function createIngest(options: IngestOptions): Ingest {
   const { library, storage, encoder, feed, tools, log } = options;
@@ -54,6 +62,24 @@ export function createIngest(options: IngestOptions): Ingest {
   setMaxListeners(0, closing.signal);
   /** Uploads of the same bytes go one after the other: the second finds what the first has made. */
   const adding = createTurns();
+
+  const assertDiskRoom = async (declaredBytes = 0) => {
+    const free = await storage.freeBytes();
+    if (free - declaredBytes < options.minFreeBytes) throw errors.tooLittleRoom(options.minFreeBytes);
+  };
+
+  /** Not every client tells how much it sends, and others send at the same time: so it is looked at again and again. */
+  async function* whileThereIsRoom(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let unchecked = 0;
+    for await (const chunk of stream) {
+      unchecked += chunk.length;
+      if (unchecked >= CHECK_ROOM_EVERY_BYTES) {
+        unchecked = 0;
+        await assertDiskRoom();
+      }
+      yield chunk;
+    }
+  }
 
   const existing = async (received: ReceivedUpload): Promise<Track | undefined> => {
     const track = await library.findBySha256(received.sha256);
@@ -123,13 +149,14 @@ export function createIngest(options: IngestOptions): Ingest {
   };
 
   return {
-    assertRoom() {
+    async assertRoom(declaredBytes) {
       if (closing.signal.aborted) throw errors.shuttingDown();
       if (encoder.waiting >= options.maxWaiting) throw errors.tooBusy(encoder.waiting);
+      await assertDiskRoom(declaredBytes);
     },
     async receive(stream, originalName) {
       try {
-        const received = await storage.receive(stream);
+        const received = await storage.receive(whileThereIsRoom(stream));
         if (received.bytes > 0) return received;
         await storage.removeUpload(received.upload);
       } catch (error) {

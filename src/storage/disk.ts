@@ -1,6 +1,16 @@
 /** Storage in folders: `uploads/<random>.upload`, a copy of it as `.upload.flac` where one is needed, and `segments/<filename>/<segment name>`. */
 import { createHash, randomUUID } from 'node:crypto';
-import { access, type FileHandle, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  type FileHandle,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { insideDirectory } from '../disk/inside-directory.ts';
 import { publishFile, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
@@ -103,6 +113,10 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
       return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     },
 
+    async freeBytes() {
+      const { bavail, bsize } = await statfs(uploads);
+      return bavail * bsize;
+    },
     async assertWritable() {
       for (const folder of [uploads, segments]) {
         const file = path.join(folder, `${TEMPORARY_PREFIX}writable`);

@@ -48,6 +48,8 @@ export interface Storage {
   /** Tracks that have a folder of segments. */
   listSegmentFolders(): Promise<string[]>;
 
+  /** Bytes that can still be stored. */
+  freeBytes(): Promise<number>;
   /** Throws, saying what is wrong, when nothing can be stored. */
   assertWritable(): Promise<void>;
 }

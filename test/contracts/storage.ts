@@ -241,6 +241,10 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     });
   });
 
+  it('knows how much room there is', async () => {
+    expect(await storage.freeBytes()).toBeGreaterThan(0);
+  });
+
   it('can be written to, and keeps nothing of the trial', async () => {
     await expect(storage.assertWritable()).resolves.toBeUndefined();
     expect(await storage.listUploads()).toEqual([]);

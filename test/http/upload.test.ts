@@ -241,6 +241,45 @@ describe('an upload that is refused', () => {
     await busy.close();
   });
 
+  it('because it would leave too little room on the disk: 507, before the body is read', async () => {
+    const free = await server.services.storage.freeBytes();
+    const full = await startServer({ MIN_FREE_BYTES: String(free + 10 * 1024 ** 3) });
+    const { status, body } = await upload(full.url, song(61));
+    expect([status, body.code]).toEqual([507, 'storage_full']);
+    expect(body.detail).toContain('MIN_FREE_BYTES');
+    expect(await readdir(path.join(full.dataDir, 'uploads'))).toEqual([]);
+    await full.close();
+  });
+
+  it('because room runs out as it comes, whatever it declared: 507, and nothing is left', async () => {
+    const free = await server.services.storage.freeBytes();
+    const full = await startServer({ MIN_FREE_BYTES: String(free - 100 * 1024 ** 2) });
+    const chunk = Buffer.alloc(4 * 1024 ** 2, 1);
+    let sent = 0;
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(
+          Buffer.from('--b\r\nContent-Disposition: form-data; name="file"; filename="endless.wav"\r\n\r\n'),
+        );
+      },
+      pull(controller) {
+        sent += chunk.length;
+        controller.enqueue(chunk);
+      },
+    });
+    const answer = await request<Problem>(`${full.url}/upload`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+      duplex: 'half',
+      signal: AbortSignal.timeout(50_000),
+    } as RequestInit);
+    expect([answer.status, answer.body.code]).toEqual([507, 'storage_full']);
+    expect(sent).toBeGreaterThan(8 * 1024 ** 2);
+    expect(await readdir(path.join(full.dataDir, 'uploads'))).toEqual([]);
+    await full.close();
+  });
+
   it('because the client went away in the middle: nothing is left on disk', async () => {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
     socket.write(
