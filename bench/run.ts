@@ -26,12 +26,18 @@ const median = (values: number[]) =>
 const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-bench-'));
 try {
   const inputs = createInputs(folder);
-  await measureHour(inputs);
-  await measureLengths(inputs);
-  await measureOneFile(inputs);
-  await measureLadder(inputs);
-  await measureTwenty(inputs);
-  await measureMemory(inputs);
+  const measures = {
+    hour: measureHour,
+    lengths: measureLengths,
+    one: measureOneFile,
+    ladder: measureLadder,
+    twenty: measureTwenty,
+    memory: measureMemory,
+  };
+  const wanted = process.argv.slice(2);
+  for (const [name, measure] of Object.entries(measures)) {
+    if (wanted.length === 0 || wanted.includes(name)) await measure(inputs);
+  }
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
@@ -121,17 +127,33 @@ async function measureLengths(inputs: Inputs): Promise<void> {
   await server.stop();
 }
 
+/** A whole encode and one plain ffmpeg, three times in turns: the median of the ratios, for a busy host slows either. */
+async function againstPlain(
+  file: string,
+  bitRates: string[],
+): Promise<{ ratio: number; all: number; plain: number }> {
+  const rounds: { ratio: number; all: number; plain: number }[] = [];
+  while (rounds.length < 3) {
+    const plain = await plainFfmpeg(file, bitRates);
+    const ladder = bitRates.map((bitRate) => `aac@${bitRate}`).join(',');
+    const server = await startServer(folder, { AUDIO_LADDER: ladder });
+    const { track, flushedAt, answeredAt } = await upload(server.url, file, '?wait=ready');
+    if (track.renditions.length !== bitRates.length) throw new Error('there is another ladder');
+    await server.stop();
+    const all = answeredAt - flushedAt;
+    rounds.push({ ratio: plain / all, all, plain });
+  }
+  const middle = median(rounds.map(({ ratio }) => ratio));
+  return rounds.find(({ ratio }) => ratio === middle) ?? (rounds[0] as (typeof rounds)[number]);
+}
+
 async function measureOneFile(inputs: Inputs): Promise<void> {
   const file = await inputs.mp3('ten-minutes.mp3', 10);
-  const plain = await plainFfmpeg(file);
-  const server = await startServer(folder, { AUDIO_LADDER: 'aac@128k' });
-  const { flushedAt, answeredAt } = await upload(server.url, file, '?wait=ready');
-  const all = answeredAt - flushedAt;
-  await server.stop();
+  const { ratio, all, plain } = await againstPlain(file, ['128k']);
   report({
     measure:
       '10 min, one rung, all cores on one file, from the last byte to ready: faster than one plain ffmpeg',
-    result: `${(plain / all).toFixed(2)}x (${seconds(all)}; ${seconds(plain)})`,
+    result: `${ratio.toFixed(2)}x (${seconds(all)}; ${seconds(plain)})`,
     mustReach: '1.6x on 2 cores',
     aim: '1.9x',
   });
@@ -139,16 +161,11 @@ async function measureOneFile(inputs: Inputs): Promise<void> {
 
 async function measureLadder(inputs: Inputs): Promise<void> {
   const file = await inputs.mp3('ten-minutes-320k.mp3', 10, '320k');
-  const plain = await plainFfmpeg(file, ['64k', '128k', '256k']);
-  const server = await startServer(folder);
-  const { track, flushedAt, answeredAt } = await upload(server.url, file, '?wait=ready');
-  if (track.renditions.length !== 3) throw new Error('this is no ladder of three');
-  const all = answeredAt - flushedAt;
-  await server.stop();
+  const { ratio, all, plain } = await againstPlain(file, ['64k', '128k', '256k']);
   report({
     measure:
       'ladder of three, 10 min, 320k source, from the last byte to ready: faster than one ffmpeg command making the same three',
-    result: `${(plain / all).toFixed(2)}x (${seconds(all)}; ${seconds(plain)})`,
+    result: `${ratio.toFixed(2)}x (${seconds(all)}; ${seconds(plain)})`,
     mustReach: '1.7x on 2 cores',
     aim: '1.9x',
   });
