@@ -23,18 +23,26 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
 const median = (values: number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
+const measures = {
+  hour: measureHour,
+  lengths: measureLengths,
+  one: measureOneFile,
+  ladder: measureLadder,
+  twenty: measureTwenty,
+  memory: measureMemory,
+};
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(measures, name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no measure "${unknown.join('", "')}": name some of ${Object.keys(measures).join(', ')}.\n`,
+  );
+  process.exit(1);
+}
+
 const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-bench-'));
 try {
   const inputs = createInputs(folder);
-  const measures = {
-    hour: measureHour,
-    lengths: measureLengths,
-    one: measureOneFile,
-    ladder: measureLadder,
-    twenty: measureTwenty,
-    memory: measureMemory,
-  };
-  const wanted = process.argv.slice(2);
   for (const [name, measure] of Object.entries(measures)) {
     if (wanted.length === 0 || wanted.includes(name)) await measure(inputs);
   }

@@ -35,7 +35,7 @@ export function viewTrack(track: Track, live: LiveState | undefined) {
   };
 }
 
-/** From the moment that the first segment of every rung is stored; the manifest is final from then on. */
+/** From the moment that the first segment of every rendition is stored; but for bit rates the manifest is final from then on. */
 export function isPlayable(track: Track, live: LiveState | undefined): boolean {
   return track.status === 'ready' || (track.status === 'processing' && live?.isPlayable === true);
 }

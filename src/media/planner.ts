@@ -91,17 +91,17 @@ function urgentPlace(state: PlannerState): Place | undefined {
   // Who has waited longest comes first, of whatever track: else those of the oldest would keep others from their turn.
   let since = Number.POSITIVE_INFINITY;
   let longest: Place | undefined;
-  for (const [track, rung, state_] of rungsOf(state)) {
-    if (state_.isSequential && state_.runs.length > 0) continue;
-    for (const wanted of state_.wanted) {
-      if (wanted.since >= since || isReachedSoon(state_, wanted.index)) continue;
+  for (const [track, rung, planned] of rungsOf(state)) {
+    if (planned.isSequential && planned.runs.length > 0) continue;
+    for (const wanted of planned.wanted) {
+      if (wanted.since >= since || isReachedSoon(planned, wanted.index)) continue;
       since = wanted.since;
-      longest = { track, rung, from: state_.isSequential ? firstMissing(state_) : wanted.index };
+      longest = { track, rung, from: planned.isSequential ? firstMissing(planned) : wanted.index };
     }
   }
   if (longest) return longest;
-  for (const [track, rung, state_] of rungsOf(state)) {
-    if (!state_.stored.has(0) && !isCovered(state_, 0)) return { track, rung, from: 0 };
+  for (const [track, rung, planned] of rungsOf(state)) {
+    if (!planned.stored.has(0) && !isCovered(planned, 0)) return { track, rung, from: 0 };
   }
   return undefined;
 }
@@ -143,10 +143,10 @@ function idlePlace(state: PlannerState, isMain: boolean): Place | undefined {
 
 /** The first gap that no run is on its way to fill, in the oldest track that has one. */
 function firstGap(state: PlannerState, isMain: boolean): Place | undefined {
-  for (const [track, rung, state_] of rungsOf(state, isMain)) {
-    if (isComplete(state_) || (state_.isSequential && state_.runs.length > 0)) continue;
-    for (let from = 0; from < state_.segmentCount; from++) {
-      if (!state_.stored.has(from) && !isCovered(state_, from)) return { track, rung, from };
+  for (const [track, rung, planned] of rungsOf(state, isMain)) {
+    if (isComplete(planned) || (planned.isSequential && planned.runs.length > 0)) continue;
+    for (let from = 0; from < planned.segmentCount; from++) {
+      if (!planned.stored.has(from) && !isCovered(planned, from)) return { track, rung, from };
     }
   }
   return undefined;
@@ -156,10 +156,10 @@ function firstGap(state: PlannerState, isMain: boolean): Place | undefined {
 function middleOfLongest(state: PlannerState, isMain: boolean): Place | undefined {
   let longest = 2 * state.minStretch - 1;
   let place: Place | undefined;
-  for (const [track, rung, state_] of rungsOf(state, isMain)) {
-    if (state_.isSequential) continue;
-    for (const run of state_.runs) {
-      const end = endOfStretch(state_, run.next, run.until);
+  for (const [track, rung, planned] of rungsOf(state, isMain)) {
+    if (planned.isSequential) continue;
+    for (const run of planned.runs) {
+      const end = endOfStretch(planned, run.next, run.until);
       if (end - run.next <= longest) continue;
       longest = end - run.next;
       // The new run needs time to start while the other is at work.
@@ -217,7 +217,7 @@ function* rungsOf(
 ): Generator<[track: number, rung: number, PlannedRung]> {
   for (const [track, { rungs }] of state.tracks.entries()) {
     const all = [...rungs.entries()].map(
-      ([rung, state_]) => [track, rung, state_] as [number, number, PlannedRung],
+      ([rung, planned]) => [track, rung, planned] as [number, number, PlannedRung],
     );
     if (isMain !== false) yield* all.filter(([, , rung]) => rung.isMain);
     if (isMain !== true) yield* all.filter(([, , rung]) => !rung.isMain);

@@ -18,10 +18,10 @@ import {
   isPlayable,
   type Job,
   type LiveRun,
+  type LiveRung,
   type LiveState,
   liveState,
   loadJob,
-  type Rung,
 } from './job.ts';
 import { createOutcomes } from './outcomes.ts';
 import { createRunner } from './runner.ts';
@@ -102,7 +102,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
   });
 
   /** @throws what the track fails with. */
-  const mend = async (job: Job, rung: Rung, run: LiveRun, error: unknown) => {
+  const mend = async (job: Job, rung: LiveRung, run: LiveRun, error: unknown) => {
     const change = outcomes.correction(job, rung, error);
     if (change) return reload(job, change);
     const failures = (rung.failures.get(run.next) ?? 0) + 1;

@@ -34,7 +34,8 @@ export interface LiveRun {
   done: Promise<void>;
 }
 
-export interface Rung {
+/** A rendition that is being encoded. */
+export interface LiveRung {
   rendition: Rendition;
   /** Listeners need it most: it is encoded first. */
   isMain: boolean;
@@ -50,7 +51,7 @@ export interface Rung {
 export interface Job {
   track: Track;
   timeline: Timeline;
-  rungs: Rung[];
+  rungs: LiveRung[];
   /** Runs that were stopped and have not ended yet. */
   ending: Set<LiveRun>;
   /** Nothing starts while it is being loaded or set right. */

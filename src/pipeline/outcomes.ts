@@ -12,7 +12,7 @@ import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
 import { measuredRendition } from './coverage.ts';
-import type { Interruption, Job, Rung } from './job.ts';
+import type { Interruption, Job, LiveRung } from './job.ts';
 import { InitChangedError } from './runner.ts';
 
 export interface OutcomesOptions {
@@ -28,7 +28,7 @@ export interface Outcomes {
   finish(job: Job): Promise<Track | Interruption>;
   fail(job: Job, error: unknown): Promise<Track | Interruption>;
   /** What sets right what a run stumbled over; undefined where nothing can. To be called when nothing runs. */
-  correction(job: Job, rung: Rung, error: unknown): (() => Promise<void>) | undefined;
+  correction(job: Job, rung: LiveRung, error: unknown): (() => Promise<void>) | undefined;
 }
 
 export function createOutcomes({ library, storage, log, tools, keepOriginals }: OutcomesOptions): Outcomes {

@@ -41,7 +41,11 @@ export async function recover(services: {
 
   for (const track of tracks) {
     const isMeasured = track.renditions.every(({ averageBandwidth }) => averageBandwidth !== null);
-    if (track.status === 'ready' && !isMeasured) await measure(track, services);
+    if (track.status !== 'ready' || isMeasured) continue;
+    // A disk that takes nothing is no reason not to start.
+    await measure(track, services).catch((error: unknown) =>
+      log.warn({ filename: track.filename, err: error }, 'its bit rates could not be measured'),
+    );
   }
 
   const unfinished = tracks.filter((track) => track.status === 'processing').reverse();
@@ -49,7 +53,7 @@ export async function recover(services: {
   if (unfinished.length > 0) log.info({ tracks: unfinished.length }, 'unfinished tracks are taken up again');
 }
 
-/** Tracks from before bit rates were measured. What a segment is missing of is left as it is. */
+/** For tracks from before bit rates were measured. A rendition that lacks a segment stays as it is. */
 async function measure(
   track: Track,
   { library, storage }: { library: Library; storage: Storage },
@@ -58,5 +62,6 @@ async function measure(
   const renditions = track.renditions.map((rendition) =>
     measuredRendition(rendition, timelineOf(track), coverageOf(rendition, segments)),
   );
+  if (renditions.every((rendition, at) => rendition === track.renditions[at])) return;
   await library.update(track.filename, (current) => ({ ...current, renditions }));
 }

@@ -5,7 +5,7 @@ import { run as runFfmpeg } from '../media/run.ts';
 import { initSegmentName, mediaSegmentName } from '../media/segment-name.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Rendition } from '../tracks/track.ts';
-import type { Job, LiveRun, Rung } from './job.ts';
+import type { Job, LiveRun, LiveRung } from './job.ts';
 
 /** This ffmpeg makes another init segment than the stored one: its segments do not go with those that are there. */
 export class InitChangedError extends Error {
@@ -21,18 +21,18 @@ export class InitChangedError extends Error {
 export interface RunnerOptions {
   storage: Storage;
   tools: Tools;
-  onStored(job: Job, rung: Rung, index: number | 'init'): void;
+  onStored(job: Job, rung: LiveRung, index: number | 'init'): void;
 }
 
 export interface Runner {
   /** Starts at once; its `done` settles when the process has ended, and rejects as the run does. */
-  start(job: Job, rung: Rung, stretch: { from: number; until: number }): LiveRun;
+  start(job: Job, rung: LiveRung, stretch: { from: number; until: number }): LiveRun;
 }
 
 export function createRunner({ storage, tools, onStored }: RunnerOptions): Runner {
   let lastId = 0;
 
-  const encode = async (job: Job, rung: Rung, live: LiveRun) => {
+  const encode = async (job: Job, rung: LiveRung, live: LiveRun) => {
     const { track } = job;
     const { rendition, coverage } = rung;
     const { filename } = track;

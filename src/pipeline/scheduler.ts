@@ -1,6 +1,6 @@
 /** Carries out what the planner says: starts runs, shortens them, and stops one to make room for another. */
 import { nextStep, type Step } from '../media/planner.ts';
-import type { Job, LiveRun, Rung } from './job.ts';
+import type { Job, LiveRun, LiveRung } from './job.ts';
 import { plannerState } from './planner-state.ts';
 
 export interface SchedulerOptions {
@@ -8,13 +8,13 @@ export interface SchedulerOptions {
   jobs(): Iterable<Job>;
   /** Runs at the same time. */
   concurrency: number;
-  startRun(job: Job, rung: Rung, stretch: { from: number; until: number }): LiveRun;
+  startRun(job: Job, rung: LiveRung, stretch: { from: number; until: number }): LiveRun;
   /**
    * A run has ended, of a job that goes on.
    *
    * @param error what it failed with; undefined also for one that was stopped to make room.
    */
-  onEnded(job: Job, rung: Rung, run: LiveRun, error: unknown): Promise<void>;
+  onEnded(job: Job, rung: LiveRung, run: LiveRun, error: unknown): Promise<void>;
 }
 
 export interface Scheduler {
@@ -41,7 +41,7 @@ export function createScheduler({ jobs, concurrency, startRun, onEnded }: Schedu
 
   const apply = (step: Step, active: Job[]) => {
     const job = active[step.track] as Job;
-    const rung = job.rungs[step.rung] as Rung;
+    const rung = job.rungs[step.rung] as LiveRung;
     if (step.stop !== undefined) stopRun(active, step.stop);
     for (const run of rung.runs) if (run.next < step.from && run.until > step.from) run.until = step.from;
     const run = startRun(job, rung, step);
@@ -66,7 +66,7 @@ export function createScheduler({ jobs, concurrency, startRun, onEnded }: Schedu
     }
   };
 
-  const ended = async (job: Job, rung: Rung, run: LiveRun, error?: unknown) => {
+  const ended = async (job: Job, rung: LiveRung, run: LiveRun, error?: unknown) => {
     const wasStopped = !rung.runs.delete(run);
     job.ending.delete(run);
     const goesOn = !job.controller.signal.aborted && !job.isPaused;
