@@ -4,10 +4,13 @@ import path from 'node:path';
 import * as z from 'zod';
 import { StartupError } from './errors.ts';
 import { parseLadder } from './media/ladder.ts';
+import type { SandboxSetting } from './media/launcher.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
+const DAY_SECONDS = 24 * 3600;
+const SANDBOX_SETTINGS = ['auto', 'off', 'bubblewrap', 'unshare'] as const satisfies SandboxSetting[];
 
 const wholeNumber = (min: number, max: number) => {
   const allowed = `a whole number from ${min} to ${max}`;
@@ -57,6 +60,7 @@ function environment(projectFolder: string) {
     PORT: wholeNumber(0, 65_535).default(8000),
     DATA_DIR: text('a folder').default(projectFolder),
     MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(2 * GIB),
+    MAX_DURATION_SECONDS: wholeNumber(1, 7 * DAY_SECONDS).default(DAY_SECONDS),
     SEGMENT_SECONDS: segmentSeconds.default(4),
     SEGMENT_WAIT_SECONDS: wholeNumber(1, 3600).default(9),
     AUDIO_LADDER: ladder.prefault('aac@64k,aac@128k,aac@256k'),
@@ -66,6 +70,7 @@ function environment(projectFolder: string) {
     KEEP_ORIGINALS: flag.default(false),
     CORS_ORIGIN: origins.default('*'),
     LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    SANDBOX: z.enum(SANDBOX_SETTINGS, `one of ${SANDBOX_SETTINGS.join(', ')}`).default('auto'),
     FFMPEG_PATH: text('the path of ffmpeg').default('ffmpeg'),
     FFPROBE_PATH: text('the path of ffprobe').default('ffprobe'),
   });
@@ -78,6 +83,8 @@ export interface Config {
   /** Absolute; holds uploads/, segments/ and manifests/. */
   dataDir: string;
   maxUploadBytes: number;
+  /** The longest audio that is taken. */
+  maxDurationSeconds: number;
   segmentSeconds: number;
   /** How long a request for a segment that is not encoded yet is held. */
   segmentWaitSeconds: number;
@@ -91,6 +98,7 @@ export interface Config {
   keepOriginals: boolean;
   corsOrigin: '*' | string[];
   logLevel: (typeof LOG_LEVELS)[number];
+  sandbox: SandboxSetting;
   ffmpegPath: string;
   ffprobePath: string;
 }
@@ -115,6 +123,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     port: value.PORT,
     dataDir: path.resolve(projectFolder, value.DATA_DIR),
     maxUploadBytes: value.MAX_UPLOAD_BYTES,
+    maxDurationSeconds: value.MAX_DURATION_SECONDS,
     segmentSeconds: value.SEGMENT_SECONDS,
     segmentWaitSeconds: value.SEGMENT_WAIT_SECONDS,
     ladder: value.AUDIO_LADDER,
@@ -124,6 +133,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     keepOriginals: value.KEEP_ORIGINALS,
     corsOrigin: value.CORS_ORIGIN,
     logLevel: value.LOG_LEVEL,
+    sandbox: value.SANDBOX,
     ffmpegPath: value.FFMPEG_PATH,
     ffprobePath: value.FFPROBE_PATH,
   };

@@ -160,6 +160,16 @@ export const errors = {
       },
       { cause },
     ),
+  storageUnavailable: (cause: unknown) =>
+    new AppError(
+      {
+        code: 'storage_unavailable',
+        status: 503,
+        detail: 'The file could not be stored: /readyz and the log of the server say why. Try again later.',
+        retryAfterSeconds: 30,
+      },
+      { cause },
+    ),
   probeUnavailable: (cause: unknown) =>
     new AppError(
       {

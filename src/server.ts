@@ -53,7 +53,9 @@ async function main(): Promise<void> {
     }
     throw new StartupError(`Cannot listen on ${config.host}:${config.port}: ${error.message}.`);
   });
-  log.info({ ffmpeg: services.tools.version, dataDir: config.dataDir }, 'ready');
+  const { version, sandbox } = services.tools;
+  if (sandbox.mode === 'off') log.warn({ sandbox: sandbox.mode }, sandbox.detail);
+  log.info({ ffmpeg: version, sandbox: sandbox.mode, dataDir: config.dataDir }, 'ready');
 }
 
 /** JSON for machines; at a terminal, lines for people. */

@@ -9,9 +9,11 @@ import { openDiskLibrary } from './library/disk.ts';
 import type { Library } from './library/library.ts';
 import { missingCapability } from './media/ffmpeg.ts';
 import { prepareTools, type Tools } from './media/launcher.ts';
+import { createSelfTest, type SelfTest } from './media/self-test.ts';
 import { createEncoder, type Encoder } from './pipeline/encode.ts';
 import { createFeed, type Feed } from './pipeline/feed.ts';
 import { createIngest, type Ingest } from './pipeline/ingest.ts';
+import { createMender, type Mender } from './pipeline/mend.ts';
 import { recover } from './pipeline/recover.ts';
 import { openDiskStorage } from './storage/disk.ts';
 import type { Storage } from './storage/storage.ts';
@@ -19,11 +21,13 @@ import type { Storage } from './storage/storage.ts';
 export interface Services {
   log: Logger;
   tools: Tools;
+  selfTest: SelfTest;
   library: Library;
   storage: Storage;
   encoder: Encoder;
   feed: Feed;
   ingest: Ingest;
+  mender: Mender;
   /** Stops probing and encoding; who waits for it is told at once. What is unfinished goes on at the next start. */
   stopWork(): Promise<void>;
   /** Stops work and lets go of the folder: another server may use it then. */
@@ -45,29 +49,41 @@ export async function openServices(config: Config, log: Logger): Promise<Service
     const lock = await lockDataDir(config.dataDir);
     closers.push(() => lock.release());
 
-    const tools = await prepareTools(path.join(config.dataDir, '.launch'), config);
+    const launchFolder = path.join(config.dataDir, '.launch');
+    const tools = await prepareTools(launchFolder, config);
     const missing = await missingCapability(tools.ffmpeg);
     if (missing) {
       throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
     }
+    const selfTest = createSelfTest(tools, launchFolder);
     const storage = await openDiskStorage(config.dataDir);
     const library = await openDiskLibrary(config.dataDir);
 
     const { concurrency, keepOriginals } = config;
     const feed = createFeed();
-    const encoder = createEncoder({ library, storage, feed, log, tools, concurrency, keepOriginals });
-    const { ladder, segmentSeconds, maxWaiting, minFreeBytes } = config;
-    const ingest = createIngest({
-      ...{ library, storage, encoder, feed, tools, log },
-      ...{ ladder, segmentSeconds, maxWaiting, minFreeBytes },
+    const encoder = createEncoder({
+      library,
+      storage,
+      feed,
+      log,
+      tools,
+      selfTest,
+      concurrency,
+      keepOriginals,
     });
+    const { ladder, segmentSeconds, maxDurationSeconds, maxWaiting, minFreeBytes } = config;
+    const ingest = createIngest({
+      ...{ library, storage, encoder, feed, tools, selfTest, log },
+      ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting, minFreeBytes },
+    });
+    const mender = createMender({ library, storage, encoder, feed, log });
     const stopWork = async () => {
       await Promise.all([ingest.close(), encoder.close()]);
     };
     closers.push(stopWork);
 
     await recover({ library, storage, encoder, log });
-    return { log, tools, library, storage, encoder, feed, ingest, stopWork, close };
+    return { log, tools, selfTest, library, storage, encoder, feed, ingest, mender, stopWork, close };
   } catch (error) {
     await close();
     if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'EACCES') {

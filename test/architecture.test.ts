@@ -158,8 +158,8 @@ describe('the process', () => {
     /(?<![.\w])process\s*(\?\.|\.|\[)\s*\w|[({[,=:]\s*process\s*[)}\],;]/.test(codeOf(text)) ||
     /['"](node:)?process['"]/.test(text);
 
-  it('is touched by the server alone', () => {
-    expect(sources.filter((file) => usesProcess(textOf(file)))).toEqual(['server.ts']);
+  it('is touched by the server alone, and to signal the group of another one', () => {
+    expect(sources.filter((file) => usesProcess(textOf(file)))).toEqual(['media/tool-process.ts', 'server.ts']);
   });
 
   it.each([

@@ -1,7 +1,5 @@
 /** `/healthz`: the process answers. `/readyz`: it can do its work. */
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config.ts';
-import { toolVersion } from '../media/launcher.ts';
 import type { Services } from '../services.ts';
 
 interface Check {
@@ -11,9 +9,15 @@ interface Check {
 
 export async function healthRoutes(
   app: FastifyInstance,
-  { services, config }: { services: Services; config: Config },
+  { services }: { services: Services },
 ): Promise<void> {
-  const { library, storage, encoder } = services;
+  const { library, storage, encoder, mender, selfTest, tools } = services;
+
+  /** ffprobe and ffmpeg encode a second of audio. */
+  const ffmpegCheck = async (): Promise<Check> => {
+    const trouble = await selfTest.recentTrouble();
+    return trouble === null ? { ok: true, detail: tools.version } : { ok: false, detail: trouble };
+  };
 
   app.get('/healthz', async (_request, reply) => {
     void reply.header('cache-control', 'no-store');
@@ -30,14 +34,14 @@ export async function healthRoutes(
         return { ok: false, detail: `${name} failed; the log says why` };
       }
     };
-    const [ffmpeg, ffprobe, uploadsAndSegments, manifests, damaged] = await Promise.all([
-      check('ffmpeg', () => toolVersion(config.ffmpegPath, 'FFMPEG_PATH')),
-      check('ffprobe', () => toolVersion(config.ffprobePath, 'FFPROBE_PATH')),
+    const [ffmpeg, uploadsAndSegments, manifests, unreadable, incomplete] = await Promise.all([
+      ffmpegCheck(),
       check('writing to uploads/ and segments/', async () => void (await storage.assertWritable())),
       check('writing to manifests/', async () => void (await library.assertWritable())),
       library.damaged(),
+      mender.damaged(),
     ]);
-    const checks = { ffmpeg, ffprobe, uploadsAndSegments, manifests };
+    const checks = { ffmpeg, uploadsAndSegments, manifests };
     const ready = Object.values(checks).every(({ ok }) => ok);
     return reply
       .code(ready ? 200 : 503)
@@ -46,7 +50,8 @@ export async function healthRoutes(
         status: ready ? 'ready' : 'not ready',
         checks,
         waiting: encoder.waiting,
-        damagedTracks: damaged,
+        sandbox: tools.sandbox,
+        damagedTracks: [...new Set([...unreadable, ...incomplete])],
       });
   });
 }

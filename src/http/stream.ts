@@ -25,7 +25,7 @@ export async function streamRoutes(
   app: FastifyInstance,
   { services, config }: { services: Services; config: Config },
 ): Promise<void> {
-  const { library, storage, encoder } = services;
+  const { library, encoder, mender } = services;
   await app.register(cors, {
     origin: config.corsOrigin,
     methods: ['GET', 'HEAD'],
@@ -70,9 +70,10 @@ export async function streamRoutes(
       const { segmentName } = request.params;
       const track = await trackOf(request.params, library);
       const segment = segmentOf(track, segmentName);
-      if (segment && track.status === 'processing') await hold(track, segmentName, segment, reply);
-      const bytes = segment ? await storage.readSegment(track.filename, segmentName) : undefined;
-      if (!bytes) throw errors.segmentNotFound(track.filename, segmentName);
+      if (!segment) throw errors.segmentNotFound(track.filename, segmentName);
+      if (track.status === 'processing') await hold(track, segmentName, segment, reply);
+      const bytes =
+        (await mender.readWhole(track, segmentName)) ?? (await mended(track, segmentName, segment, reply));
       return sendRepresentation(request, reply, {
         bytes,
         type: SEGMENT_TYPE,
@@ -81,6 +82,26 @@ export async function streamRoutes(
       });
     },
   );
+
+  /**
+   * A segment that should be there and is not, once it is encoded anew.
+   *
+   * @throws {AppError} 404 when it cannot be, or the track has not come so far; 503 as `hold`.
+   */
+  async function mended(
+    track: Track,
+    segmentName: string,
+    segment: SegmentId,
+    reply: FastifyReply,
+  ): Promise<Buffer> {
+    const isExpected = track.status !== 'failed' && (await library.get(track.filename)) !== undefined;
+    if (isExpected && (await mender.mend(track, segmentName))) {
+      await hold(track, segmentName, segment, reply);
+      const bytes = await mender.readWhole(track, segmentName);
+      if (bytes) return bytes;
+    }
+    throw errors.segmentNotFound(track.filename, segmentName);
+  }
 
   /**
    * Holds a request for a segment that is not encoded yet, as long as the client is there.

@@ -142,3 +142,15 @@ function readDecodeTime(moof: Buffer, tfdtStart: number): number {
     ? Number(moof.readBigUInt64BE(tfdtStart + 12))
     : moof.readUInt32BE(tfdtStart + 12);
 }
+
+/** Whether bytes are top-level boxes to the last byte, from the first: what was cut is not. */
+export function isWholeSegment(bytes: Buffer): boolean {
+  let offset = 0;
+  while (offset + 8 <= bytes.length) {
+    const size = bytes.readUInt32BE(offset);
+    if (size < 8) return false;
+    offset += size;
+  }
+  const first = bytes.toString('latin1', 4, 8);
+  return offset === bytes.length && (first === 'ftyp' || first === 'moof');
+}

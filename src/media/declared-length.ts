@@ -1,5 +1,4 @@
 /** How long a file is by its own packets, to the sample. */
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import {
   containerName,
@@ -10,11 +9,10 @@ import {
 } from './ffprobe.ts';
 import { mp3HeaderLength } from './mp3-header.ts';
 import { isChainedOgg } from './ogg.ts';
+import { startTool } from './tool-process.ts';
 
 /** A packet scan takes 0.4 s for an hour of MP3. */
 const PACKETS_TIMEOUT_MS = 120_000;
-/** What declares more than a week is not believed, but counted. */
-export const MAX_SECONDS = 7 * 24 * 3600;
 /** How much of the end of a file is read to find where its last packet ends. */
 const TAIL_SECONDS = 5;
 
@@ -25,7 +23,7 @@ const INEXACT_CONTAINERS = new Set(['asf', 'matroska', 'avi', 'flv', 'mpeg', 'mp
  * N from the tail of the file: where the last packet ends, less what it declares as padding, less where the container
  * starts. Headers alone are off by up to 2,395 samples for MP3 and by 3.5 % for raw AAC.
  *
- * @returns null when packets cannot tell.
+ * @returns null when packets cannot tell. What declares more than is taken at all is not believed, but counted.
  */
 export async function declaredSamples(
   request: ProbeRequest,
@@ -44,7 +42,7 @@ export async function declaredSamples(
     (tailStart > 0 ? await lastPacketEnd(request, { stream, container, fromSeconds: 0 }) : null);
   if (end === null) return null;
   const samples = Math.round((end - start) * sampleRate);
-  return samples >= 1 && samples <= MAX_SECONDS * sampleRate ? samples : null;
+  return samples >= 1 && samples <= request.maxDurationSeconds * sampleRate ? samples : null;
 }
 
 async function headerEnd({ input }: ProbeRequest, stream: ProbedStream): Promise<number | null> {
@@ -67,18 +65,14 @@ async function lastPacketEnd(
     ['-show_entries', 'packet=pts,duration:packet_side_data=discard_padding'],
     ['-print_format', 'compact=print_section=0'],
   );
-  const timeout = AbortSignal.timeout(PACKETS_TIMEOUT_MS);
-  const child = spawn(request.executables.ffprobe, probeArguments(request.input, shown), {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    signal: AbortSignal.any([request.signal, timeout]),
-    killSignal: 'SIGKILL',
+  const { stdout, ended } = startTool(request.executables.ffprobe, probeArguments(request.input, shown), {
+    signal: request.signal,
+    timeoutMs: PACKETS_TIMEOUT_MS,
   });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  child.once('error', () => {});
 
   let lastEnd: number | null = null;
   let padding = 0;
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: stdout })) {
     const packet = readPacket(line);
     if (!packet) continue;
     // Where the last page has no time stamp, lengths are counted on.
@@ -87,9 +81,9 @@ async function lastPacketEnd(
     // The padding may span two frames: it is what all packets up to the end declare together.
     padding += packet.discardPadding;
   }
-  await ended;
+  const { timedOut } = await ended;
   request.signal.throwIfAborted();
-  if (timeout.aborted || lastEnd === null) return null;
+  if (timedOut || lastEnd === null) return null;
   const [numerator = 1, denominator = 1] = stream.time_base.split('/').map(Number);
   // The length of an Ogg packet is given without its padding already.
   const declaredPadding = container === 'ogg' ? 0 : padding / Number(stream.sample_rate);

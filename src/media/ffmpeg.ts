@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import ffmpeg from 'fluent-ffmpeg';
 import { INPUT_OPTIONS, inputUrl } from './input.ts';
+import { killGroup } from './tool-process.ts';
 
 /** How long a process may take to end after a TERM before it is killed. */
 const KILL_AFTER_MS = 2000;
@@ -21,6 +22,8 @@ export interface FfmpegJob {
   signal: AbortSignal;
   /** Wall-clock limit. */
   timeoutMs: number;
+  /** How long it may write nothing to standard output before it is taken for stuck. */
+  silentMs?: number;
 }
 
 export interface FfmpegProcess {
@@ -86,16 +89,21 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
 
     const stop = (reason: unknown) => {
       stopReason ??= reason ?? new Error('stopped');
-      child?.kill('SIGTERM');
-      killTimer ??= setTimeout(() => child?.kill('SIGKILL'), KILL_AFTER_MS);
+      if (child) killGroup(child, 'SIGTERM');
+      killTimer ??= setTimeout(() => child && killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
     };
     const onAbort = () => stop(job.signal.reason);
     const timeout = setTimeout(
       () => stop(failure(`ffmpeg took longer than ${job.timeoutMs} ms`)),
       job.timeoutMs,
     );
+    const { silentMs } = job;
+    const silence =
+      silentMs && setTimeout(() => stop(failure(`ffmpeg wrote nothing for ${silentMs} ms`)), silentMs);
+    if (silence) stdout.on('data', () => silence.refresh());
     const settle = (error?: Error) => {
       clearTimeout(timeout);
+      if (silence) clearTimeout(silence);
       clearTimeout(killTimer);
       job.signal.removeEventListener('abort', onAbort);
       // What stopped the process is the cause, whatever it said as it ended (on TERM it exits with 255).
@@ -107,9 +115,10 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
 
     // Where no process can be had at all (too many open files) the library throws out of a timer.
     const spawnFfmpeg = internals._spawnFfmpeg.bind(command);
-    internals._spawnFfmpeg = (...args) => {
+    internals._spawnFfmpeg = (args, options, ...callbacks) => {
       try {
-        spawnFfmpeg(...args);
+        // The leader of a group of its own, which ends as a whole.
+        spawnFfmpeg(args, { ...(options as object), detached: true }, ...callbacks);
       } catch (error) {
         settle(failure(String(error)));
       }
@@ -134,11 +143,13 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
           else ended();
         });
         // A stop that came before there was a process is carried out now.
-        if (stopReason !== undefined) child?.kill('SIGTERM');
+        if (child && stopReason !== undefined) killGroup(child, 'SIGTERM');
       })
       .on('error', (error: Error) => {
         if (!child) settle(failure(error.message));
       });
+    // Its launcher makes it, so that it can be let through to a confined process.
+    if (job.outputFile !== undefined) command.outputOptions('-y');
     if (job.outputFile === undefined) command.pipe(stdout, { end: true });
     else command.save(`file:${job.outputFile}`);
   });

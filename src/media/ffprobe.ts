@@ -1,11 +1,8 @@
 /** What ffprobe says of a file's headers. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import * as z from 'zod';
 import { errors } from '../errors.ts';
 import { INPUT_OPTIONS, inputUrl } from './input.ts';
-
-const run = promisify(execFile);
+import { startTool } from './tool-process.ts';
 
 /** Reading headers takes 0.1 s. */
 const HEADER_TIMEOUT_MS = 30_000;
@@ -16,6 +13,10 @@ export interface ProbeRequest {
   /** Absolute path of a file of ours. */
   input: string;
   signal: AbortSignal;
+  /** Longer audio is refused. */
+  maxDurationSeconds: number;
+  /** How large a copy may become; asked only where one is needed. */
+  copyRoomBytes(): Promise<number>;
   /** Keeps what `write` makes at the path it is given. */
   makeSeekableCopy<T>(write: (path: string) => Promise<T>): Promise<T>;
 }
@@ -43,23 +44,35 @@ export const Headers = z.object({
 });
 export type Headers = z.infer<typeof Headers>;
 
-/** @throws {AppError} 415 when ffprobe does not recognise the file; 503 when ffprobe itself did not get that far. */
+/**
+ * @throws {AppError} 415 when ffprobe does not recognise the file, or dies of it; 503 when it did not get to a verdict.
+ *   Whether ffprobe works at all is for the caller to find out: see `self-test.ts`.
+ */
 export async function readHeaders(request: ProbeRequest): Promise<Headers> {
   const shown = ['-print_format', 'json', '-show_format', '-show_streams'];
-  const result = await run(request.executables.ffprobe, probeArguments(request.input, shown), {
-    timeout: HEADER_TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-    maxBuffer: MAX_HEADER_OUTPUT_BYTES,
+  const { stdout, ended } = startTool(request.executables.ffprobe, probeArguments(request.input, shown), {
     signal: request.signal,
-  }).catch((error: Error & { code?: unknown; stderr?: string }) => {
-    request.signal.throwIfAborted();
-    // A number is ffprobe's own verdict on the file; anything else means that it did not get to one.
-    if (typeof error.code === 'number') throw notRecognised(error);
-    throw errors.probeUnavailable(error);
+    timeoutMs: HEADER_TIMEOUT_MS,
   });
-  const headers = Headers.safeParse(JSON.parse(result.stdout));
+  let text = '';
+  for await (const chunk of stdout) {
+    if (text.length < MAX_HEADER_OUTPUT_BYTES) text += chunk.toString();
+  }
+  const end = await ended;
+  request.signal.throwIfAborted();
+  if (end.timedOut) throw errors.probeUnavailable(new Error('ffprobe took too long'));
+  if (end.code !== 0) throw notRecognised(new Error(`ffprobe ended with ${end.code}: ${end.stderr}`));
+  const headers = Headers.safeParse(parsedOrNull(text));
   if (!headers.success) throw notRecognised(headers.error);
   return headers.data;
+}
+
+function parsedOrNull(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
 }
 
 /** ffmpeg names a demuxer by all that it reads: `mov,mp4,m4a,3gp,3g2,mj2`. */

@@ -9,7 +9,12 @@ const DEMUXERS = [
 ].join(',');
 
 /** Options before `-i`. */
-export const INPUT_OPTIONS = ['-protocol_whitelist', 'file,pipe', '-format_whitelist', DEMUXERS] as const;
+export const INPUT_OPTIONS = [
+  ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', DEMUXERS],
+  ...['-max_streams', '100', '-probesize', '5000000', '-analyzeduration', '5000000'],
+  // One piece of memory; the index of a day of M4A takes 0.1 GB.
+  ...['-max_alloc', '536870912'],
+] as const;
 
 /** @param absolutePath of a file of ours; `file:` keeps a name such as `concat:x` from being read as a protocol. */
 export function inputUrl(absolutePath: string): string {

@@ -1,7 +1,7 @@
 /**
  * ffmpeg and ffprobe are started through a small launcher each, because fluent-ffmpeg passes nothing but a niceness
- * and a folder to the process it starts. The launcher makes them yield to serving (nice 10) and die with the server,
- * even when that is killed hard.
+ * and a folder to the process it starts. The launcher makes them yield to serving (nice 10), die with the server even
+ * when that is killed hard, keep to limits of memory, time and size, and, where the system allows, confines them.
  */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
@@ -10,10 +10,19 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hasCode, StartupError } from '../errors.ts';
+import { confined, SANDBOXES, type Sandbox, shellQuote, unconfined } from './sandbox.ts';
 
 const run = promisify(execFile);
 const CHECK_TIMEOUT_MS = 20_000;
 const TEXT_BUSY_PAUSE_MS = 5;
+
+/** ffmpeg takes 0.3 GiB of address space for a run. */
+const MAX_ADDRESS_SPACE_BYTES = 2 * 1024 ** 3;
+const MAX_OPEN_FILES = 64;
+/** A copy of the longest file: 48 kHz, two channels, 32 bits. */
+const MAX_BYTES_PER_SECOND = 48_000 * 2 * 4;
+/** Whatever takes more time than its audio lasts is stuck; this much is for short ones. */
+const CPU_GRACE_SECONDS = 120;
 
 /** Paths to start instead of ffmpeg and ffprobe. */
 export interface Tools {
@@ -21,25 +30,60 @@ export interface Tools {
   ffprobe: string;
   /** As ffmpeg tells it, such as `5.1.9-0+deb12u1`. */
   version: string;
+  sandbox: SandboxState;
+}
+
+export interface SandboxState {
+  /** `off`: by setting, or because the system allows none. */
+  mode: Sandbox | 'off';
+  /** A sentence for the operator. */
+  detail: string;
+}
+
+/** `auto`: the first that is usable, else none. */
+export type SandboxSetting = 'auto' | 'off' | Sandbox;
+
+export interface ToolSettings {
+  ffmpegPath: string;
+  ffprobePath: string;
+  sandbox: SandboxSetting;
+  /** The longest audio that is taken: what limits of processor time and of size are measured by. */
+  maxDurationSeconds: number;
 }
 
 /**
  * Finds ffmpeg and ffprobe, and writes their launchers.
  *
  * @param folder of ours, where the launchers go.
- * @throws {StartupError} when one of them does not run.
+ * @throws {StartupError} when one of them does not run, or the sandbox that is asked for cannot be had.
  */
-export async function prepareTools(
-  folder: string,
-  paths: { ffmpegPath: string; ffprobePath: string },
-): Promise<Tools> {
+export async function prepareTools(folder: string, settings: ToolSettings): Promise<Tools> {
   const [version] = await Promise.all([
-    toolVersion(paths.ffmpegPath, 'FFMPEG_PATH'),
-    toolVersion(paths.ffprobePath, 'FFPROBE_PATH'),
+    toolVersion(settings.ffmpegPath, 'FFMPEG_PATH'),
+    toolVersion(settings.ffprobePath, 'FFPROBE_PATH'),
   ]);
-  const ffmpeg = await writeLauncher(folder, 'ffmpeg', paths.ffmpegPath);
-  const ffprobe = await writeLauncher(folder, 'ffprobe', paths.ffprobePath);
-  return { ffmpeg, ffprobe, version };
+  const wanted =
+    settings.sandbox === 'auto' ? SANDBOXES : settings.sandbox === 'off' ? [] : [settings.sandbox];
+  for (const sandbox of wanted) {
+    const tools = await writeLaunchers(folder, settings, sandbox);
+    const detail = 'ffmpeg has no network, and sees no file but the one that it reads.';
+    if (tools) return { ...tools, version, sandbox: { mode: sandbox, detail } };
+  }
+  if (settings.sandbox !== 'auto' && settings.sandbox !== 'off') {
+    throw new StartupError(
+      `SANDBOX=${settings.sandbox} is not usable here: it is not installed, or the system does not allow namespaces. Install it, or set SANDBOX to auto or off.`,
+    );
+  }
+  const detail =
+    settings.sandbox === 'off'
+      ? 'Switched off by SANDBOX=off.'
+      : 'Neither bubblewrap nor unshare can be used here: ffmpeg is not confined. Install bubblewrap, and let this user make namespaces.';
+  // Where not even a script can be started (Windows), ffmpeg still ends when the pipe that it writes to breaks.
+  const tools = (await writeLaunchers(folder, settings, null)) ?? {
+    ffmpeg: settings.ffmpegPath,
+    ffprobe: settings.ffprobePath,
+  };
+  return { ...tools, version, sandbox: { mode: 'off', detail } };
 }
 
 /**
@@ -58,17 +102,60 @@ export async function toolVersion(executable: string, setting: string): Promise<
   }
 }
 
-async function writeLauncher(folder: string, name: string, executable: string): Promise<string> {
-  if (platform() === 'win32') return executable;
-  const launcher = path.join(folder, name);
-  await mkdir(folder, { recursive: true });
-  for (const prefix of ['nice -n 10 setpriv --pdeathsig KILL', 'nice -n 10']) {
-    await writeFile(launcher, `#!/bin/sh\nexec ${prefix} ${shellQuote(executable)} "$@"\n`);
-    await chmod(launcher, 0o755);
-    if (await runs(launcher)) return launcher;
+/** @returns undefined where they do not run. */
+async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: Sandbox | null) {
+  if (platform() === 'win32') return undefined;
+  const root = path.join(folder, 'empty');
+  await mkdir(root, { recursive: true });
+  // `setpriv` is not everywhere; ffmpeg still ends when the pipe that it writes to breaks.
+  for (const diesWithServer of [true, false]) {
+    const write = async (name: string, executable: string) => {
+      const file = path.join(folder, name);
+      const program = await absolutePath(executable);
+      const start = sandbox ? confined(sandbox, program) : unconfined(program, { diesWithServer });
+      await writeFile(file, launcherText(settings, root) + start);
+      await chmod(file, 0o755);
+      return file;
+    };
+    const ffmpeg = await write('ffmpeg', settings.ffmpegPath);
+    const ffprobe = await write('ffprobe', settings.ffprobePath);
+    if ((await runs(ffmpeg)) && (await runs(ffprobe))) return { ffmpeg, ffprobe };
+    if (sandbox) return undefined;
   }
-  // Neither is there: ffmpeg still ends when the pipe that it writes to breaks.
-  return executable;
+  return undefined;
+}
+
+/** What every launcher begins with. Limits that a system does not know are passed over. */
+function launcherText(settings: ToolSettings, root: string): string {
+  const { maxDurationSeconds } = settings;
+  const limits = [
+    ['c', 0],
+    ['n', MAX_OPEN_FILES],
+    ['v', MAX_ADDRESS_SPACE_BYTES / 1024],
+    ['t', maxDurationSeconds + CPU_GRACE_SECONDS],
+    ['f', Math.ceil(((maxDurationSeconds + CPU_GRACE_SECONDS) * MAX_BYTES_PER_SECOND) / 512)],
+  ];
+  return `#!/bin/sh
+# Written by the server at its start, and used by it only.
+${limits.map(([option, value]) => `ulimit -${option} ${value} 2>/dev/null || :`).join('\n')}
+root=${shellQuote(root)}
+if [ -z "$root_is_ready" ]; then
+  input= output= before=
+  for word; do
+    [ "$before" != -i ] || input=\${word#file:}
+    before=$word
+  done
+  case $before in file:*) [ "\${before#file:}" = "$input" ] || output=\${before#file:};; esac
+  # It has to be there to be let through.
+  [ -z "$output" ] || : >> "$output"
+fi
+`;
+}
+
+/** Where a name leads by the server's own PATH; the launcher has another one. */
+async function absolutePath(executable: string): Promise<string> {
+  const { stdout } = await run('/bin/sh', ['-c', 'command -v -- "$1"', 'sh', executable]);
+  return path.resolve(stdout.trim());
 }
 
 async function runs(executable: string): Promise<boolean> {
@@ -81,8 +168,4 @@ async function runs(executable: string): Promise<boolean> {
     await pause(TEXT_BUSY_PAUSE_MS);
     return runs(executable);
   }
-}
-
-function shellQuote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -4,12 +4,12 @@
  */
 import { errors } from '../errors.ts';
 import type { Source } from '../tracks/track.ts';
-import { declaredSamples, MAX_SECONDS } from './declared-length.ts';
+import { declaredSamples } from './declared-length.ts';
 import { FfmpegError, startFfmpeg } from './ffmpeg.ts';
 import { containerName, type Headers, type ProbedStream, type ProbeRequest, readHeaders } from './ffprobe.ts';
 import { outputChannels, outputSampleRate } from './ladder.ts';
 import { DECODE_OPTIONS, takeStream } from './run.ts';
-import { type CopyRequest, copyAndCount } from './seekable-copy.ts';
+import { copyAndCount, type Decoding } from './seekable-copy.ts';
 
 const FIRST_SAMPLE_TIMEOUT_MS = 60_000;
 
@@ -46,7 +46,7 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
   }
   const sampleRate = outputSampleRate(source.sampleRate);
   const channels = outputChannels(source.channels);
-  const { input, signal, executables } = request;
+  const { input, signal, executables, maxDurationSeconds } = request;
   const decoding = {
     input,
     signal,
@@ -54,6 +54,7 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     streamIndex: stream.index,
     sampleRate,
     channels,
+    maxDurationSeconds,
   };
   const [, declared] = await Promise.all([
     assertOneSample(decoding),
@@ -62,13 +63,18 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
   const samples =
     declared ??
     (await request
-      .makeSeekableCopy((file) => copyAndCount(decoding, file))
+      .makeSeekableCopy(async (file) =>
+        copyAndCount({ ...decoding, maxBytes: await request.copyRoomBytes() }, file),
+      )
       .catch((error: unknown) => {
         signal.throwIfAborted();
         throw error instanceof FfmpegError ? nothingDecodes(error) : error;
       }));
-  if (samples > MAX_SECONDS * sampleRate)
-    throw errors.unsupportedMedia('The audio in this file is longer than a week.');
+  if (samples > request.maxDurationSeconds * sampleRate) {
+    throw errors.unsupportedMedia(
+      `The audio in this file is longer than ${request.maxDurationSeconds} seconds (MAX_DURATION_SECONDS).`,
+    );
+  }
   return {
     source,
     streamIndex: stream.index,
@@ -89,7 +95,7 @@ function chooseStream(headers: Headers): ProbedStream {
 }
 
 /** @throws {AppError} 415 when nothing at all decodes. What a decoder complains of is no reason. */
-async function assertOneSample(decoding: CopyRequest): Promise<void> {
+async function assertOneSample(decoding: Decoding): Promise<void> {
   const enough = new AbortController();
   const { stdout, done } = startFfmpeg({
     executable: decoding.executable,

@@ -8,9 +8,15 @@ import { cutSegments } from './cutter.ts';
 import { startFfmpeg } from './ffmpeg.ts';
 import { FRAME_SAMPLES, PADDING_SAMPLES, type Timeline, timelineOf } from './timeline.ts';
 
+/** What a run has to know of a track. */
+export type EncodedTrack = Pick<
+  Track,
+  'sampleRate' | 'samples' | 'segmentFrames' | 'channels' | 'streamIndex' | 'hasSeekableCopy'
+>;
+
 export interface RunRequest {
-  track: Track;
-  rendition: Rendition;
+  track: EncodedTrack;
+  rendition: Pick<Rendition, 'codec' | 'bitRate'>;
   /** Path of ffmpeg or of its launcher. */
   executable: string;
   /** Absolute path of the original. */
@@ -44,6 +50,7 @@ export async function run(request: RunRequest): Promise<void> {
     outputOptions: encodeOptions(track, rendition, from),
     signal: AbortSignal.any([request.signal, enough.signal]),
     timeoutMs: wallClockLimitMs(track),
+    silentMs: SILENT_MS,
   });
   let finished = false;
   try {
@@ -87,7 +94,7 @@ function seekOptions(timeline: Timeline, from: number): string[] {
 }
 
 /** Everything after the input: what is taken, the filter that makes the time line true, and the grid. */
-function encodeOptions(track: Track, rendition: Rendition, from: number): string[] {
+function encodeOptions(track: EncodedTrack, rendition: RunRequest['rendition'], from: number): string[] {
   const timeline = timelineOf(track);
   const { sampleRate, segmentFrames } = track;
   const samples = track.samples - startSample(timeline, from);
@@ -124,10 +131,13 @@ export function trueTimeline(sampleRate: number): string {
   return `aresample=${sampleRate}:async=1:min_hard_comp=0.005:first_pts=0`;
 }
 
+/** The first fragment comes after half a second; a slow disk and a busy machine have this long. */
+const SILENT_MS = 60_000;
+
 /** A longer time is taken for none at all by `setTimeout`. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The encoder does about 75 times real time on a free core; a run slower than real time is stuck. */
-function wallClockLimitMs(track: Track): number {
+function wallClockLimitMs(track: EncodedTrack): number {
   return Math.min(MAX_TIMER_MS, 120_000 + durationSeconds(track) * 1000);
 }

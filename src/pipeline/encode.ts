@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { createDeferred } from '../deferred.ts';
 import type { Library } from '../library/library.ts';
 import type { Tools } from '../media/launcher.ts';
+import type { SelfTest } from '../media/self-test.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Feed } from './feed.ts';
@@ -26,12 +27,15 @@ import {
 import { createOutcomes } from './outcomes.ts';
 import { createRunner } from './runner.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
+import { machineTrouble } from './trouble.ts';
 
 export type { Interruption, LiveState };
 
 export interface Encoder {
   /** Takes up a track whose status is `processing`. Does nothing when it is taken up already. */
   start(track: Track): void;
+  /** A track that is to have lost a segment: looks anew what is stored of it, and fills the gaps. */
+  recheck(track: Track): Promise<void>;
   /** Resolves when the track can be played, or will not come to it: with its record, or with why there is none. */
   whenPlayable(filename: string): Promise<Track | Interruption>;
   /** Resolves when the track is processed no more: with its record, or with why there is no outcome. */
@@ -62,12 +66,15 @@ export interface EncoderOptions {
   feed: Feed;
   log: Logger;
   tools: Tools;
+  selfTest: SelfTest;
   concurrency: number;
   keepOriginals: boolean;
 }
 
 const RETRIES = 1;
-const START_AGAIN_MS = 30_000;
+/** Between two looks whether the machine is well again: at first, and in the end. */
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
 
 export function createEncoder(options: EncoderOptions): Encoder {
   const { storage, library, log, feed } = options;
@@ -96,7 +103,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
         if (isComplete(job)) await settle(job, () => outcomes.finish(job));
         else if (error !== undefined) await mend(job, rung, run, error);
       } catch (failure) {
-        await settle(job, () => outcomes.fail(job, failure));
+        await giveUp(job, failure);
       }
     },
   });
@@ -150,12 +157,12 @@ export function createEncoder(options: EncoderOptions): Encoder {
         { filename: job.track.filename, err: error },
         'the outcome of processing could not be stored',
       );
-      startAgainLater(job.track.filename);
-      return 'stopped' as const;
+      return null;
     });
+    if (result === null && !job.controller.signal.aborted) return waitOut(job);
     jobs.delete(job.track.filename);
     job.settled.resolve(
-      job.controller.signal.aborted ? (job.controller.signal.reason as Interruption) : result,
+      job.controller.signal.aborted ? (job.controller.signal.reason as Interruption) : (result ?? 'stopped'),
     );
     job.loaded.resolve();
     job.playable.resolve();
@@ -165,11 +172,47 @@ export function createEncoder(options: EncoderOptions): Encoder {
     scheduler.schedule();
   };
 
+  /** A job has failed: for good where the failure is its own. */
+  const giveUp = async (job: Job, error: unknown) => {
+    job.isPaused = true;
+    await scheduler.endRuns(job, 'failed');
+    const trouble = await machineTrouble(error, options);
+    if (trouble === null) return settle(job, () => outcomes.fail(job, error));
+    log.error({ filename: job.track.filename, err: error, trouble }, 'processing waits until this is mended');
+    await waitOut(job);
+  };
+
+  /** The machine is not well: who waits for an outcome is told that there is none yet; the job goes on later. */
+  const waitOut = async (job: Job): Promise<void> => {
+    if (job.controller.signal.aborted) return settle(job, async () => 'stopped');
+    const { settled, playable } = job;
+    job.settled = createDeferred();
+    if (!isPlayable(job)) job.playable = createDeferred();
+    settled.resolve('stopped');
+    playable.resolve();
+    for (const rung of job.rungs) rung.failures.clear();
+    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** job.waits++);
+    job.resume = setTimeout(() => {
+      job.resume = undefined;
+      load(job)
+        .catch((error: unknown) => giveUp(job, error))
+        .then(scheduler.schedule)
+        .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
+    }, wait);
+    job.resume.unref();
+    scheduler.schedule();
+  };
+
   const interrupt = async (job: Job, reason: Interruption) => {
     job.controller.abort(reason);
     // Where an outcome is being stored just now, that is waited for.
-    if (!job.isPaused) await settle(job, async () => reason);
-    await job.settled.promise;
+    const { settled } = job;
+    if (!job.isPaused || job.resume) {
+      clearTimeout(job.resume);
+      job.resume = undefined;
+      await settle(job, async () => reason);
+    }
+    await settled.promise;
   };
 
   const start = (track: Track) => {
@@ -177,27 +220,27 @@ export function createEncoder(options: EncoderOptions): Encoder {
     const job = createJob(track);
     jobs.set(track.filename, job);
     load(job)
-      .catch((error: unknown) => settle(job, () => outcomes.fail(job, error)))
+      .catch((error: unknown) => giveUp(job, error))
       .then(scheduler.schedule)
       .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
   };
 
-  /** A full disk takes no outcome either; once there is room the track goes on. */
-  const startAgainLater = (filename: string) => {
-    const again = async () => {
-      const track = await library.get(filename);
-      if (track?.status === 'processing') start(track);
-    };
-    setTimeout(() => void again(), START_AGAIN_MS).unref();
-  };
-
   return {
     start,
+    async recheck(track) {
+      const job = jobs.get(track.filename);
+      if (!job) return start(track);
+      if (job.isPaused) return;
+      await reload(job, async () => {});
+      scheduler.schedule();
+    },
     async whenPlayable(filename) {
       const job = jobs.get(filename);
       if (!job) return (await library.get(filename)) ?? 'deleted';
-      await job.playable.promise;
-      return isPlayable(job) && jobs.get(filename) === job ? job.track : job.settled.promise;
+      // Both may be replaced while it waits for the machine.
+      const { playable, settled } = job;
+      await playable.promise;
+      return isPlayable(job) && jobs.get(filename) === job ? job.track : settled.promise;
     },
     async whenSettled(filename) {
       const job = jobs.get(filename);

@@ -6,6 +6,7 @@ import type { Library } from '../library/library.ts';
 import { type Rung, renditionsOf, rungsFor } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
 import { type Probed, probe } from '../media/probe.ts';
+import type { SelfTest } from '../media/self-test.ts';
 import { framesPerSegment } from '../media/timeline.ts';
 import type { ReceivedUpload, Storage } from '../storage/storage.ts';
 import { safeFilename } from '../tracks/filename.ts';
@@ -46,9 +47,11 @@ export interface IngestOptions {
   encoder: Encoder;
   feed: Feed;
   tools: Tools;
+  selfTest: SelfTest;
   log: Logger;
   ladder: readonly Rung[];
   segmentSeconds: number;
+  maxDurationSeconds: number;
   maxWaiting: number;
   minFreeBytes: number;
 }
@@ -56,7 +59,7 @@ export interface IngestOptions {
 const CHECK_ROOM_EVERY_BYTES = 8 * 1024 * 1024;
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { library, storage, encoder, feed, tools, log } = options;
+  const { library, storage, encoder, feed, tools, selfTest, log } = options;
   const closing = new AbortController();
   // Each file that is probed listens to it.
   setMaxListeners(0, closing.signal);
@@ -99,7 +102,14 @@ export function createIngest(options: IngestOptions): Ingest {
       executables: tools,
       input: await storage.uploadPath(received.upload),
       signal: closing.signal,
+      maxDurationSeconds: options.maxDurationSeconds,
+      copyRoomBytes: async () => (await storage.freeBytes()) - options.minFreeBytes,
       makeSeekableCopy: (write) => storage.makeSeekableCopy(received.upload, write),
+    }).catch(async (error: unknown) => {
+      // A verdict counts only from tools that work.
+      const isVerdict = error instanceof AppError && error.status === 415 && error.cause !== undefined;
+      const trouble = isVerdict ? await selfTest.trouble() : null;
+      throw trouble === null ? error : errors.probeUnavailable(new Error(trouble, { cause: error }));
     });
     const track = await library.add(safeFilename(originalName), describe(received, originalName, probed));
     feed.changed(track.filename);
@@ -174,6 +184,9 @@ export function createIngest(options: IngestOptions): Ingest {
 }
 
 function explained(error: unknown): unknown {
-  if (!(error instanceof AppError) && hasCode(error, 'ENOSPC', 'EDQUOT')) return errors.storageFull(error);
+  if (error instanceof AppError) return error;
+  if (hasCode(error, 'ENOSPC', 'EDQUOT')) return errors.storageFull(error);
+  const isDisk = hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'EIO', 'ENOENT', 'ENOTDIR', 'EMFILE', 'ENFILE');
+  if (isDisk) return errors.storageUnavailable(error);
   return error;
 }

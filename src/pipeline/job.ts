@@ -56,6 +56,10 @@ export interface Job {
   ending: Set<LiveRun>;
   /** Nothing starts while it is being loaded or set right. */
   isPaused: boolean;
+  /** Runs while it waits for the machine to be well again. */
+  resume: NodeJS.Timeout | undefined;
+  /** How often it has waited for that. */
+  waits: number;
   /** Aborted with the interruption as its reason. */
   controller: AbortController;
   /** Resolves when the track is playable, or settled without ever having been. */
@@ -75,6 +79,8 @@ export function createJob(track: Track): Job {
     rungs: [],
     ending: new Set(),
     isPaused: true,
+    resume: undefined,
+    waits: 0,
     controller,
     playable: createDeferred(),
     settled: createDeferred(),

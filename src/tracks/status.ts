@@ -4,10 +4,13 @@ import * as z from 'zod';
 export const TrackStatus = z.enum(['processing', 'ready', 'failed']);
 export type TrackStatus = z.infer<typeof TrackStatus>;
 
-/** What may follow what: `failed` goes back to `processing` by a retry or by uploading the same bytes again. */
+/**
+ * What may follow what: `failed` goes back to `processing` by a retry or by uploading the same bytes again, `ready` when a
+ * segment has gone missing and the original is kept.
+ */
 const next: Record<TrackStatus, readonly TrackStatus[]> = {
   processing: ['ready', 'failed'],
-  ready: [],
+  ready: ['processing'],
   failed: ['processing'],
 };
 

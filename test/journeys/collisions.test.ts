@@ -10,7 +10,7 @@ import { failingFfmpeg, slowFfmpeg } from '../support/slow-ffmpeg.ts';
 describe('a retry and a delete at the same moment', () => {
   it('end, whichever is first, and leave nothing', async () => {
     const { executable, failures } = await failingFfmpeg();
-    const server = await startServer({ FFMPEG_PATH: executable });
+    const server = await startServer({ FFMPEG_PATH: executable, SANDBOX: 'off' });
     for (let round = 0; round < 10; round++) {
       await writeFile(failures, 'one\ntwo\n');
       const { status } = await upload(server.url, {

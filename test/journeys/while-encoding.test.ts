@@ -131,7 +131,7 @@ describe('a source that ends before its declared length', () => {
 describe('a run that fails', () => {
   it('once is tried again; twice at the same place fails the track, and ends all waits at once', async () => {
     const { executable, failures } = await failingFfmpeg();
-    const own = await startServer({ FFMPEG_PATH: executable, CONCURRENCY: '1' });
+    const own = await startServer({ FFMPEG_PATH: executable, SANDBOX: 'off', CONCURRENCY: '1' });
     await writeFile(failures, 'once\n');
     const first = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 20_000, seed: 1 })) });
     expect([first.status, first.body.status]).toEqual([201, 'ready']);

@@ -1,0 +1,64 @@
+/** A process of the ffmpeg family: started in a group of its own, and ended with all of it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+
+const STDERR_BYTES = 8 * 1024;
+
+export interface ToolProcess {
+  /** Read it, or the process stands still. */
+  stdout: Readable;
+  /** Resolves when the process has ended and its output is closed. */
+  ended: Promise<ToolEnd>;
+}
+
+export interface ToolEnd {
+  /** Null where a signal ended it, or where it never began. */
+  code: number | null;
+  /** The end of what it said. */
+  stderr: string;
+  timedOut: boolean;
+}
+
+/** Starts a program; `signal` and the wall-clock limit kill its whole group. */
+export function startTool(
+  executable: string,
+  args: readonly string[],
+  limits: { signal: AbortSignal; timeoutMs: number },
+): ToolProcess {
+  const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  let stderr = '';
+  let timedOut = false;
+  const kill = () => killGroup(child, 'SIGKILL');
+  const timeout = setTimeout(() => {
+    timedOut = true;
+    kill();
+  }, limits.timeoutMs);
+  limits.signal.addEventListener('abort', kill, { once: true });
+  if (limits.signal.aborted) kill();
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_BYTES);
+  });
+  child.once('error', (error) => {
+    stderr += error.message;
+  });
+  const ended = new Promise<ToolEnd>((resolve) => {
+    child.once('close', (code) => {
+      clearTimeout(timeout);
+      limits.signal.removeEventListener('abort', kill);
+      // Node reports a program that could not be started as a negative number.
+      resolve({ code: code !== null && code >= 0 ? code : null, stderr, timedOut });
+    });
+  });
+  return { stdout: child.stdout, ended };
+}
+
+/** Sends a signal to a process that leads a group, and to all in the group. */
+export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // Windows has no groups.
+    child.kill(signal);
+  }
+}

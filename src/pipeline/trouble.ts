@@ -1,0 +1,27 @@
+/**
+ * Tells a failure that is the machine's (a full disk, a folder that cannot be written, an ffmpeg that does not work)
+ * from one that is the track's own. The first passes: the track waits for it.
+ */
+import { hasCode } from '../errors.ts';
+import { EarlyEndError, OffGridError } from '../media/cutter.ts';
+import { FfmpegError } from '../media/ffmpeg.ts';
+import type { SelfTest } from '../media/self-test.ts';
+import type { Storage } from '../storage/storage.ts';
+import { InitChangedError } from './runner.ts';
+
+/** @returns a sentence that says what is wrong with the machine, or null where the failure is the track's own. */
+export async function machineTrouble(
+  error: unknown,
+  { storage, selfTest }: { storage: Storage; selfTest: SelfTest },
+): Promise<string | null> {
+  if (hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
+  const cannotWrite = await storage.assertWritable().then(
+    () => null,
+    (cause: Error) => `Nothing can be stored: ${cause.message}.`,
+  );
+  if (cannotWrite !== null) return cannotWrite;
+  const isOfTools =
+    [FfmpegError, OffGridError, EarlyEndError, InitChangedError].some((type) => error instanceof type) ||
+    (error instanceof Error && /^ffmpeg ended|within a box/.test(error.message));
+  return isOfTools ? selfTest.trouble() : null;
+}
