@@ -89,7 +89,7 @@ function fingerprintOf(names) {
 export function ensureFfmpeg() {
   const found =
     (process.env.FFMPEG_PATH || onPath('ffmpeg')) && (process.env.FFPROBE_PATH || onPath('ffprobe'));
-  if (found || installWithApt('ffmpeg', ['ffmpeg'])) return;
+  if (found || installWithApt('ffmpeg', ['ffmpeg', 'bubblewrap'])) return;
   process.stderr.write(`FFmpeg is missing. Install it with the line for your system, then start again:
 
   Debian, Ubuntu:  sudo apt-get install ffmpeg

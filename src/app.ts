@@ -45,7 +45,7 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
   await app.register(fileRoutes, { services });
   await app.register(eventRoutes, { services });
   await app.register(streamRoutes, { services, config });
-  await app.register(healthRoutes, { services });
+  await app.register(healthRoutes, { services, config });
   await app.register(pageRoutes);
 
   registerMethodNotAllowed();

@@ -159,7 +159,10 @@ describe('the process', () => {
     /['"](node:)?process['"]/.test(text);
 
   it('is touched by the server alone, and to signal the group of another one', () => {
-    expect(sources.filter((file) => usesProcess(textOf(file)))).toEqual(['media/tool-process.ts', 'server.ts']);
+    expect(sources.filter((file) => usesProcess(textOf(file)))).toEqual([
+      'media/tool-process.ts',
+      'server.ts',
+    ]);
   });
 
   it.each([

@@ -1,6 +1,10 @@
 /** `/healthz`: the process answers. `/readyz`: it can do its work. */
 import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
 import type { Services } from '../services.ts';
+
+/** Less is a full disk, whatever is set. */
+const ROOM_FOR_SEGMENTS_BYTES = 1024 ** 2;
 
 interface Check {
   ok: boolean;
@@ -9,7 +13,7 @@ interface Check {
 
 export async function healthRoutes(
   app: FastifyInstance,
-  { services }: { services: Services },
+  { services, config }: { services: Services; config: Config },
 ): Promise<void> {
   const { library, storage, encoder, mender, selfTest, tools } = services;
 
@@ -17,6 +21,12 @@ export async function healthRoutes(
   const ffmpegCheck = async (): Promise<Check> => {
     const trouble = await selfTest.recentTrouble();
     return trouble === null ? { ok: true, detail: tools.version } : { ok: false, detail: trouble };
+  };
+
+  const roomCheck = async (): Promise<Check> => {
+    const free = await storage.freeBytes();
+    const ok = free >= Math.max(ROOM_FOR_SEGMENTS_BYTES, config.minFreeBytes);
+    return { ok, detail: `${free} bytes are free, ${config.minFreeBytes} are kept (MIN_FREE_BYTES)` };
   };
 
   app.get('/healthz', async (_request, reply) => {
@@ -34,14 +44,15 @@ export async function healthRoutes(
         return { ok: false, detail: `${name} failed; the log says why` };
       }
     };
-    const [ffmpeg, uploadsAndSegments, manifests, unreadable, incomplete] = await Promise.all([
+    const [ffmpeg, room, uploadsAndSegments, manifests, unreadable, incomplete] = await Promise.all([
       ffmpegCheck(),
+      roomCheck(),
       check('writing to uploads/ and segments/', async () => void (await storage.assertWritable())),
       check('writing to manifests/', async () => void (await library.assertWritable())),
       library.damaged(),
       mender.damaged(),
     ]);
-    const checks = { ffmpeg, uploadsAndSegments, manifests };
+    const checks = { ffmpeg, room, uploadsAndSegments, manifests };
     const ready = Object.values(checks).every(({ ok }) => ok);
     return reply
       .code(ready ? 200 : 503)

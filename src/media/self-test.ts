@@ -2,7 +2,7 @@
  * Whether ffmpeg and ffprobe do their work just now: a second of audio of ours goes the way that every upload goes. It
  * tells a file that cannot be processed from a machine that cannot process any.
  */
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readHeaders } from './ffprobe.ts';
 import type { Tools } from './launcher.ts';
@@ -46,10 +46,16 @@ export function createSelfTest(tools: Tools, folder: string): SelfTest {
 async function examine(tools: Tools, file: string): Promise<string | null> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const unused = () => Promise.reject(new Error('the self-test makes no copy'));
+  const audio = secondOfAudio();
   try {
-    await writeFile(file, secondOfAudio());
-  } catch {
-    // A full disk; the one of the last look serves.
+    // Once: a full disk would cut it.
+    const size = await stat(file).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (size !== audio.length) await writeFile(file, audio);
+  } catch (error) {
+    return `Its test cannot be made: ${reasonOf(error, signal)}.`;
   }
   try {
     const { streams } = await readHeaders({

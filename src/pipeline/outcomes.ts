@@ -122,9 +122,13 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
       }
       if (error instanceof InitChangedError) {
         const { track } = job;
-        const shape = { ...track, sha256: track.source.sha256, ffmpegVersion: tools.version };
-        const key = renditionKey(error.rendition, shape);
-        return key === error.rendition.key ? undefined : () => startAnew(job, error, key);
+        const shape = { ...track, sha256: track.source.sha256 };
+        // Of another version, or replaced while the server ran: that has one more key.
+        const keys = [tools.version, `${tools.version}, replaced`].map((ffmpegVersion) =>
+          renditionKey(error.rendition, { ...shape, ffmpegVersion }),
+        );
+        const key = keys[keys.indexOf(error.rendition.key) + 1];
+        return key === undefined ? undefined : () => startAnew(job, error, key);
       }
       return undefined;
     },

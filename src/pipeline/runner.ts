@@ -36,6 +36,13 @@ export function createRunner({ storage, tools, onStored }: RunnerOptions): Runne
     const { track } = job;
     const { rendition, coverage } = rung;
     const { filename } = track;
+    /** Published with the first segment: by then it is known that this ffmpeg keeps to the grid. */
+    let newInit: Buffer | undefined;
+    const gotInit = (bytes: Buffer) => {
+      newInit = undefined;
+      coverage.add('init', bytes.length);
+      onStored(job, rung, 'init');
+    };
     await runFfmpeg({
       track,
       rendition,
@@ -46,14 +53,16 @@ export function createRunner({ storage, tools, onStored }: RunnerOptions): Runne
       until: () => (coverage.stored.has(live.next) ? live.next : live.until),
       signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
       async onInit(bytes) {
-        const name = initSegmentName(rendition);
-        const stored = await storage.readSegment(filename, name);
+        const stored = await storage.readSegment(filename, initSegmentName(rendition));
         if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);
-        if (!stored) await storage.putSegment(filename, name, bytes);
-        coverage.add('init', bytes.length);
-        onStored(job, rung, 'init');
+        if (!stored) newInit = bytes;
+        else gotInit(bytes);
       },
       async onSegment(index, bytes) {
+        if (newInit) {
+          await storage.putSegment(filename, initSegmentName(rendition), newInit);
+          gotInit(newInit);
+        }
         // A published segment never changes.
         if (!coverage.stored.has(index)) {
           await storage.putSegment(filename, mediaSegmentName(rendition, index), bytes);

@@ -3,11 +3,8 @@
  * from one that is the track's own. The first passes: the track waits for it.
  */
 import { hasCode } from '../errors.ts';
-import { EarlyEndError, OffGridError } from '../media/cutter.ts';
-import { FfmpegError } from '../media/ffmpeg.ts';
 import type { SelfTest } from '../media/self-test.ts';
 import type { Storage } from '../storage/storage.ts';
-import { InitChangedError } from './runner.ts';
 
 /** @returns a sentence that says what is wrong with the machine, or null where the failure is the track's own. */
 export async function machineTrouble(
@@ -20,8 +17,5 @@ export async function machineTrouble(
     (cause: Error) => `Nothing can be stored: ${cause.message}.`,
   );
   if (cannotWrite !== null) return cannotWrite;
-  const isOfTools =
-    [FfmpegError, OffGridError, EarlyEndError, InitChangedError].some((type) => error instanceof type) ||
-    (error instanceof Error && /^ffmpeg ended|within a box/.test(error.message));
-  return isOfTools ? selfTest.trouble() : null;
+  return selfTest.trouble();
 }

@@ -1,0 +1,244 @@
+/** A machine that is not well: what waits, what goes on, and that it mends without a restart. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { noise, wav } from '../support/audio.ts';
+import { getManifest, getTrack, type Problem, request, settled, upload } from '../support/client.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { decodeTrack, expectOnGrid } from '../support/grid.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const run = promisify(execFile);
+
+interface Ready {
+  status: string;
+  checks: Record<string, { ok: boolean; detail?: string }>;
+  sandbox: { mode: string };
+  damagedTracks: string[];
+}
+const readyz = (server: TestServer) => request<Ready>(`${server.url}/readyz`);
+const sound = (name: string, seed: number, samples = 50_000) => ({
+  name,
+  bytes: wav(noise({ samples, seed })),
+});
+const uploadsOf = (server: TestServer) => readdir(path.join(server.dataDir, 'uploads'));
+
+describe('an ffmpeg that', () => {
+  const working = 'exec ffmpeg "$@"';
+  const whenEncoding = (does: string) => `case "$*" in *frag_duration*) ${does};; esac; ${working}`;
+  /** ffmpeg and ffprobe that can be replaced while the server runs. */
+  async function replaceable() {
+    const folder = await temporaryFolder();
+    const replace = async (name: 'ffmpeg' | 'ffprobe', body: string) => {
+      const file = path.join(folder, name);
+      // Removed first: a program that runs cannot be written to.
+      await rm(file, { force: true });
+      await writeFile(file, `#!/bin/sh\n${body}\n`);
+      await chmod(file, 0o755);
+    };
+    await replace('ffmpeg', working);
+    await replace('ffprobe', 'exec ffprobe "$@"');
+    const [FFMPEG_PATH, FFPROBE_PATH] = [path.join(folder, 'ffmpeg'), path.join(folder, 'ffprobe')];
+    const server = await startServer({ FFMPEG_PATH, FFPROBE_PATH });
+    return { server, replace, folder };
+  }
+
+  it.each([
+    ['crashes as it encodes', whenEncoding("sh -c 'kill -SEGV $$'; exit $?")],
+    ['fails as it encodes', whenEncoding('echo broken >&2; exit 1')],
+    ['writes nothing', whenEncoding('exit 0')],
+    ['writes rubbish', whenEncoding('head -c 100000 /usr/bin/env; exit 0')],
+    [
+      'writes off the grid',
+      whenEncoding(
+        'exec ffmpeg -hide_banner -loglevel error -nostdin -i "$input" -c:a aac -f mp4 -movflags +dash+delay_moov -frag_duration 100000 pipe:1',
+      ).replace(
+        'case',
+        'previous=; for word; do [ "$previous" != -i ] || input=$word; previous=$word; done; case',
+      ),
+    ],
+  ])('%s: the track waits, /readyz says why, and all goes on once it is mended', async (_, body) => {
+    const { server, replace } = await replaceable();
+    const before = await upload(server.url, sound('before.wav', 1));
+    expect(before.status).toBe(201);
+    await replace('ffmpeg', body);
+
+    const { status, body: accepted } = await upload(server.url, sound('waits.wav', 2));
+    expect([status, accepted.status]).toEqual([202, 'processing']);
+    const { status: ready, body: state } = await readyz(server);
+    expect([ready, state.checks.ffmpeg?.ok]).toEqual([503, false]);
+    expect(state.checks.ffmpeg?.detail).toMatch(/^ffmpeg does not /);
+    // What is there is served all the same.
+    await expectOnGrid(await getManifest(server.url, before.body), before.body.samples);
+
+    await replace('ffmpeg', working);
+    expect((await settled(server.url, 'waits.wav')).status).toBe('ready');
+    expect((await readyz(server)).status).toBe(200);
+    await server.close();
+  });
+
+  it('is gone: uploads are refused for now, not for what they are', async () => {
+    const { server, replace, folder } = await replaceable();
+    await rm(path.join(folder, 'ffprobe'));
+    const refused = await upload(server.url, sound('a.wav', 3));
+    expect([refused.status, refused.body.code]).toEqual([503, 'probe_unavailable']);
+    expect(refused.headers.get('retry-after')).toBe('30');
+    expect((await readyz(server)).body.checks.ffmpeg).toEqual({
+      ok: false,
+      detail: expect.stringMatching(/^ffprobe does not work: /),
+    });
+    expect(await uploadsOf(server)).toEqual([]);
+    await replace('ffprobe', 'exec ffprobe "$@"');
+    await rm(path.join(folder, 'ffmpeg'));
+    expect((await upload(server.url, sound('a.wav', 3))).status).toBe(503);
+    await replace('ffmpeg', working);
+    expect((await upload(server.url, sound('a.wav', 3))).status).toBe(201);
+    await server.close();
+  });
+
+  it('waits can be deleted, and a server that waits can be stopped', async () => {
+    const { server, replace } = await replaceable();
+    await replace('ffmpeg', whenEncoding('exit 1'));
+    for (const name of ['deleted.wav', 'kept.wav']) await upload(server.url, sound(name, name.length));
+    expect((await request(`${server.url}/files/deleted.wav`, { method: 'DELETE' })).status).toBe(204);
+    expect(await uploadsOf(server)).toHaveLength(1);
+    await server.close();
+    const next = await startServer({ DATA_DIR: server.dataDir });
+    expect((await settled(next.url, 'kept.wav')).status).toBe('ready');
+    await next.close();
+  });
+});
+
+const folder = await temporaryFolder();
+const canMount = await run('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder]).then(
+  () => true,
+  () => false,
+);
+afterAll(async () => {
+  if (canMount) await run('umount', ['-l', folder]);
+});
+if (!canMount) console.warn('NOT TESTED: a full disk, for no file system may be mounted here.');
+
+describe.runIf(canMount)('a disk of 3 MB', () => {
+  it('that is full answers 507, keeps nothing half-written, serves what it has, and goes on once there is room', async () => {
+    const server = await startServer({ DATA_DIR: folder, MIN_FREE_BYTES: '0', AUDIO_LADDER: 'aac@256k' });
+    expect((await readyz(server)).status).toBe(200);
+    const before = await upload(server.url, sound('before.wav', 4));
+    expect(before.status).toBe(201);
+
+    // Larger than the disk.
+    const large = await upload(server.url, sound('large.wav', 5, 2_000_000));
+    expect([large.status, large.body.code]).toEqual([507, 'storage_full']);
+    expect(large.body.detail).toMatch(/nothing of this upload was kept/i);
+    expect(await uploadsOf(server)).toEqual([]);
+
+    // Its bytes fit, its segments do not.
+    const filler = path.join(folder, 'filler');
+    const free = await server.services.storage.freeBytes();
+    await writeFile(filler, Buffer.alloc(free - 1_100_000));
+    const waits = await upload(server.url, sound('waits.wav', 6, 500_000));
+    expect([waits.status, waits.body.status]).toEqual([202, 'processing']);
+    const { body } = await readyz(server);
+    expect(body.checks.room?.ok).toBe(false);
+    expect(body.checks.ffmpeg?.ok).toBe(true);
+    await expectOnGrid(await getManifest(server.url, before.body), before.body.samples);
+    const names = (await readdir(folder, { recursive: true })).filter((name) => name.includes('.tmp-'));
+    expect(names).toEqual([]);
+
+    await rm(filler);
+    expect((await settled(server.url, 'waits.wav')).status).toBe('ready');
+    const manifest = await getManifest(server.url, await getTrack(server.url, 'waits.wav'));
+    await expectOnGrid(manifest, 500_000);
+    await server.close();
+  });
+
+  it('keeps MIN_FREE_BYTES: what would touch them is refused, also a copy that cannot be made', async () => {
+    const server = await startServer({ DATA_DIR: folder, MIN_FREE_BYTES: '1500000' });
+    const refused = await upload(server.url, sound('large.wav', 7, 800_000));
+    expect([refused.status, refused.body.code]).toEqual([507, 'storage_full']);
+    expect((await readyz(server)).status).toBe(200);
+    await server.close();
+  });
+
+  it('that became read-only: 503, /readyz says so, and it mends by itself', async () => {
+    const server = await startServer({ DATA_DIR: folder, MIN_FREE_BYTES: '0' });
+    await run('mount', ['-o', 'remount,ro', folder]);
+    const refused = await upload(server.url, sound('a.wav', 8));
+    expect([refused.status, refused.body.code]).toEqual([503, 'storage_unavailable']);
+    const { status, body } = await readyz(server);
+    expect([status, body.checks.uploadsAndSegments?.ok, body.checks.manifests?.ok]).toEqual([
+      503,
+      false,
+      false,
+    ]);
+    expect((await request(`${server.url}/files`)).status).toBe(200);
+    await run('mount', ['-o', 'remount,rw', folder]);
+    expect((await readyz(server)).status).toBe(200);
+    expect((await upload(server.url, sound('a.wav', 8))).status).toBe(201);
+    await server.close();
+  });
+});
+
+describe('a stored segment that is missing or cut', () => {
+  async function damaged(keep: 'true' | 'false', damage: (file: string) => Promise<void>) {
+    const server = await startServer({ KEEP_ORIGINALS: keep });
+    const samples = 900_000;
+    const { body } = await upload(server.url, sound('song.wav', 9, samples));
+    const other = await upload(server.url, sound('other.wav', 10));
+    const manifest = await getManifest(server.url, body);
+    const url = manifest.segments[2]?.url as string;
+    await damage(path.join(server.dataDir, 'segments', 'song.wav', path.basename(url)));
+    return { server, url, manifest, samples, other: other.body };
+  }
+  const damages: [string, (file: string) => Promise<void>][] = [
+    ['missing', (file) => rm(file)],
+    ['cut', (file) => truncate(file, 1000)],
+    ['empty', (file) => truncate(file, 0)],
+  ];
+
+  it.each(damages)('%s: is encoded anew where the original is kept', async (_, damage) => {
+    const { server, url, manifest, samples } = await damaged('true', damage);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => request(url)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(200));
+    expect((await settled(server.url, 'song.wav')).status).toBe('ready');
+    await expectOnGrid(manifest, samples);
+    expect((await decodeTrack(manifest)).length).toBeGreaterThanOrEqual(samples);
+    expect((await readyz(server)).body.damagedTracks).toEqual([]);
+    await server.close();
+  });
+
+  it.each(damages)('%s: harms its track alone where it is not, and /readyz names it', async (_, damage) => {
+    const { server, url, manifest, other } = await damaged('false', damage);
+    const answer = await request<Problem>(url);
+    expect([answer.status, answer.body.code]).toEqual([404, 'segment_not_found']);
+    expect((await request(manifest.segments[1]?.url as string)).status).toBe(200);
+    await expectOnGrid(await getManifest(server.url, other), other.samples);
+    const { status, body } = await readyz(server);
+    expect([status, body.damagedTracks]).toEqual([200, ['song.wav']]);
+    await request(`${server.url}/files/song.wav`, { method: 'DELETE' });
+    expect((await readyz(server)).body.damagedTracks).toEqual([]);
+    await server.close();
+  });
+});
+
+it('a damaged record harms its track alone, keeps its name and its files, and is named', async () => {
+  const first = await startServer({ KEEP_ORIGINALS: 'true' });
+  await upload(first.url, sound('broken.wav', 11));
+  await upload(first.url, sound('whole.wav', 12));
+  await first.close();
+  const record = path.join(first.dataDir, 'manifests', 'broken.wav', 'track.json');
+  await writeFile(record, (await readFile(record, 'utf8')).slice(0, 100));
+
+  const server = await startServer({ DATA_DIR: first.dataDir, KEEP_ORIGINALS: 'true' });
+  const { status, body } = await readyz(server);
+  expect([status, body.damagedTracks]).toEqual([200, ['broken.wav']]);
+  expect((await getTrack(server.url, 'whole.wav')).status).toBe('ready');
+  expect((await request(`${server.url}/files/broken.wav`)).status).toBe(404);
+  expect(await uploadsOf(server)).toHaveLength(2);
+  const again = await upload(server.url, sound('broken.wav', 13));
+  expect(again.body.filename).toBe('broken-2.wav');
+  await mkdir(path.join(first.dataDir, 'segments', 'broken.wav'), { recursive: true });
+  await server.close();
+});

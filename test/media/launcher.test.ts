@@ -1,0 +1,113 @@
+/** What the launchers take away from ffmpeg: files, network, environment, memory, rights. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { prepareTools, type SandboxSetting, type ToolSettings } from '../../src/media/launcher.ts';
+import { SANDBOXES } from '../../src/media/sandbox.ts';
+import { createSelfTest } from '../../src/media/self-test.ts';
+import { audioFile, noise } from '../support/audio.ts';
+import { temporaryFolder } from '../support/folders.ts';
+
+const run = promisify(execFile);
+
+async function prepared(sandbox: SandboxSetting, changes: Partial<ToolSettings> = {}) {
+  const folder = path.join(await temporaryFolder(), 'it’s "ours"');
+  const settings = { ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe', maxDurationSeconds: 3600 };
+  return { folder, tools: await prepareTools(folder, { ...settings, sandbox, ...changes }) };
+}
+
+/** A program that stands where ffmpeg does, and says what it sees. */
+async function spy(body: string): Promise<string> {
+  const file = path.join(await temporaryFolder(), 'spy');
+  await writeFile(
+    file,
+    `#!/bin/sh\ncase "$1" in -hide_banner) echo "ffmpeg version spy"; exit;; esac\n${body}\n`,
+  );
+  await chmod(file, 0o755);
+  return file;
+}
+
+const isUsable = async (sandbox: SandboxSetting) =>
+  prepared(sandbox).then(
+    () => true,
+    () => false,
+  );
+const usable: SandboxSetting[] = [];
+for (const sandbox of SANDBOXES) {
+  if (await isUsable(sandbox)) usable.push(sandbox);
+  else console.warn(`NOT TESTED: the sandbox "${sandbox}" cannot be used on this machine.`);
+}
+
+it('a sandbox is there where the tests run under CI', () => {
+  if (process.env.CI) expect(usable).not.toEqual([]);
+  expect(usable.length).toBeLessThanOrEqual(SANDBOXES.length);
+});
+
+describe.each(usable)('in the sandbox "%s"', (sandbox) => {
+  it('ffmpeg and ffprobe do their work', async () => {
+    const { folder, tools } = await prepared(sandbox);
+    expect(tools.sandbox.mode).toBe(sandbox);
+    expect(await createSelfTest(tools, folder).trouble()).toBe(null);
+  });
+
+  it('a program sees its input, its output, the system, and no other file', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(path.join(folder, 'uploads'));
+    const [input, other, output] = ['input', 'other', 'output'].map((name) =>
+      path.join(folder, 'uploads', name),
+    ) as [string, string, string];
+    await writeFile(input, 'mine');
+    await writeFile(other, 'of somebody else');
+    const program = await spy(
+      `cat ${input}; cat ${other} /etc/passwd /etc/hostname; for folder in /proc /home /root /sys /var; do ls -A $folder; done; echo x > ${input}; echo done > ${output}; exit 0`,
+    );
+    const { tools } = await prepared(sandbox, { ffmpegPath: program });
+    const { stdout } = await run(tools.ffmpeg, ['-i', `file:${input}`, '-y', `file:${output}`]).catch(
+      (e) => e,
+    );
+    expect(stdout).toBe('mine');
+    expect(await readFile(input, 'utf8')).toBe('mine');
+    expect(await readFile(output, 'utf8')).toBe('done\n');
+  });
+
+  it('it reaches nobody on the network', async () => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const input = await audioFile('net.wav', noise({ samples: 5000 }));
+    const { tools } = await prepared(sandbox);
+    const sending = (executable: string) =>
+      run(executable, ['-i', `file:${input}`, '-f', 'wav', `tcp://127.0.0.1:${port}`]).catch(
+        (error) => error,
+      );
+    await sending(tools.ffmpeg);
+    expect(connections).toBe(0);
+    // The same without it does: the listener listens.
+    await sending('ffmpeg');
+    expect(connections).toBe(1);
+    server.close();
+  });
+});
+
+describe.each(['off', ...usable] as const)('with SANDBOX=%s', (sandbox) => {
+  it('a program has no environment, little memory, few files, and a folder with nothing in it', async () => {
+    const program = await spy(
+      'env; echo "limits $(ulimit -v) $(ulimit -n) $(ulimit -c) $(ulimit -t)"; echo "nice $(nice)"; ls -A .',
+    );
+    const { tools } = await prepared(sandbox, { ffmpegPath: program });
+    const { stdout } = await run(tools.ffmpeg, [], { env: { ...process.env, SECRET: 'key' } });
+    expect(stdout).not.toContain('SECRET');
+    expect(stdout).not.toContain('HOME=');
+    expect(stdout).toContain('limits 2097152 64 0 3720');
+    expect(stdout).toContain('nice 10');
+    const listed = stdout.split('nice 10\n')[1]?.trim().split('\n');
+    expect(listed).not.toContain('package.json');
+  });
+});
