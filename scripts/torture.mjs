@@ -1,0 +1,10 @@
+/** `npm run fuzz` and `npm run chaos`: prepare, then try to break the built server. */
+import path from 'node:path';
+import { ensureBuild, ensureDependencies, ensureFfmpeg, projectFolder, run } from './prepare.mjs';
+
+const [name, ...options] = process.argv.slice(2);
+ensureFfmpeg();
+ensureDependencies();
+ensureBuild();
+const tsx = path.join(projectFolder, 'node_modules', 'tsx', 'dist', 'cli.mjs');
+run(process.execPath, [tsx, `torture/run-${name}.ts`, ...options]);

@@ -1,0 +1,58 @@
+/** Whether what a server serves of a track lies on the grid. Without a test runner: it throws a plain error. */
+import { readBoxes, readFragment } from '../src/media/boxes.ts';
+import { framesPerSegment, timelineOf } from '../src/media/timeline.ts';
+
+export interface ListedTrack {
+  filename: string;
+  status: string;
+  samples: number;
+  sampleRate: number;
+  manifestUrl: string | null;
+  message?: string;
+}
+
+async function bytesOf(url: string): Promise<Buffer> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) });
+  if (response.status !== 200) throw new Error(`${response.status} for ${url}`);
+  return Buffer.from(await response.arrayBuffer());
+}
+
+/**
+ * Every segment of every rendition against the timeline.
+ *
+ * @returns each rendition as one file, init segment first.
+ */
+export async function assertOnGrid(url: string, track: ListedTrack): Promise<Buffer[]> {
+  const manifestUrl = new URL(track.manifestUrl ?? 'null', url).href;
+  const xml = (await bytesOf(manifestUrl)).toString();
+  const segmentFrames = framesPerSegment(4, track.sampleRate);
+  const timeline = timelineOf({ ...track, segmentFrames });
+  const whole: Buffer[] = [];
+  for (const [, media = ''] of xml.matchAll(/\bmedia="([^"]+)"/g)) {
+    const init = media.replace('$Number%05d$.m4s', 'init.mp4');
+    const parts = [await bytesOf(new URL(init, manifestUrl).href)];
+    for (let index = 0; index < timeline.segmentCount; index++) {
+      const name = media.replace('$Number%05d$', String(index + 1).padStart(5, '0'));
+      const bytes = await bytesOf(new URL(name, manifestUrl).href);
+      await assertSpan(bytes, timeline.media(index), `${track.filename} ${name}`);
+      parts.push(bytes);
+    }
+    whole.push(Buffer.concat(parts));
+  }
+  if (whole.length === 0) throw new Error(`${track.filename}: the manifest names no segments`);
+  return whole;
+}
+
+async function assertSpan(bytes: Buffer, span: { start: number; duration: number }, what: string) {
+  async function* once() {
+    yield bytes;
+  }
+  let end = span.start;
+  for await (const box of readBoxes(once())) {
+    if (box.type !== 'moof') continue;
+    const fragment = readFragment(box.bytes);
+    if (fragment.decodeTime !== end) throw new Error(`${what} is at ${fragment.decodeTime}, not ${end}`);
+    end += fragment.duration;
+  }
+  if (end !== span.start + span.duration) throw new Error(`${what} ends at ${end}`);
+}

@@ -1,0 +1,48 @@
+/** Whole files of every format that is read, some seconds each, made by ffmpeg. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface SourceFile {
+  name: string;
+  bytes: Buffer;
+}
+
+/** Name, seconds, and what ffmpeg is told beside. */
+const FORMATS: [name: string, seconds: number, ...options: string[]][] = [
+  ['cbr.mp3', 5, '-b:a', '96k'],
+  ['vbr.mp3', 3, '-q:a', '5'],
+  ['plain.mp3', 2, '-write_xing', '0', '-id3v2_version', '0'],
+  ['pcm.wav', 0.6],
+  ['float.wav', 0.4, '-c:a', 'pcm_f32le'],
+  ['adpcm.wav', 2, '-c:a', 'adpcm_ms'],
+  ['raw.aac', 4],
+  ['aac.m4a', 6],
+  ['fast.m4a', 3, '-movflags', '+faststart'],
+  ['fragments.mp4', 3, '-c:a', 'aac', '-movflags', '+frag_keyframe+empty_moov'],
+  ['alac.m4a', 1, '-c:a', 'alac'],
+  ['lossless.flac', 1],
+  ['vorbis.ogg', 5, '-c:a', 'libvorbis'],
+  ['opus.opus', 4, '-c:a', 'libopus'],
+  ['pcm.aiff', 0.5],
+  ['windows.wma', 4],
+  ['opus.webm', 4, '-c:a', 'libopus'],
+  ['vorbis.mka', 3, '-c:a', 'libvorbis'],
+  ['mp3.avi', 3, '-c:a', 'libmp3lame'],
+  ['aac.ts', 3, '-c:a', 'aac', '-f', 'mpegts'],
+];
+
+/** @param folder where they are made. */
+export async function makeSources(folder: string, count = FORMATS.length): Promise<SourceFile[]> {
+  const sources: SourceFile[] = [];
+  for (const [name, seconds, ...options] of FORMATS.slice(0, count)) {
+    const file = path.join(folder, name);
+    const sound = `anoisesrc=d=${seconds}:r=44100:a=0.3:seed=7`;
+    await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', sound, '-ac', '2', ...options, file]);
+    sources.push({ name, bytes: await readFile(file) });
+  }
+  return sources;
+}
