@@ -8,8 +8,10 @@ import { fileRoutes } from './http/files.ts';
 import { healthRoutes } from './http/health.ts';
 import { watchMethods } from './http/method-not-allowed.ts';
 import { pageRoutes } from './http/page.ts';
+import { PATIENCE, type Patience } from './http/patience.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
+import { answerClientError, limitSlowClients, serverOptions } from './http/slow-clients.ts';
 import { streamRoutes } from './http/stream.ts';
 import { uploadRoutes } from './http/upload.ts';
 import type { Services } from './services.ts';
@@ -18,8 +20,16 @@ import type { Services } from './services.ts';
 const MAX_PARAM_LENGTH = 1024;
 const IDLE_CHECK_MS = 50;
 
-/** Builds the app; it does not listen yet. Closing it closes the services. */
-export async function buildApp(services: Services, config: Config): Promise<FastifyInstance> {
+/**
+ * Builds the app; it does not listen yet. Closing it closes the services.
+ *
+ * @param patience with clients that are slow; tests have less.
+ */
+export async function buildApp(
+  services: Services,
+  config: Config,
+  patience: Patience = PATIENCE,
+): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: services.log,
     logController: new RequestLog(),
@@ -28,6 +38,8 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
     // Connections without a request end at once when the server stops; responses under way are finished.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    http: serverOptions(patience),
+    clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance;
 
   const connections = watchConnections(app);
@@ -39,9 +51,10 @@ export async function buildApp(services: Services, config: Config): Promise<Fast
   app.addHook('onClose', async () => services.close());
 
   registerProblems(app);
+  limitSlowClients(app, patience);
   const registerMethodNotAllowed = watchMethods(app);
 
-  await app.register(uploadRoutes, { services, config });
+  await app.register(uploadRoutes, { services, config, patience });
   await app.register(fileRoutes, { services });
   await app.register(eventRoutes, { services });
   await app.register(streamRoutes, { services, config });

@@ -60,6 +60,7 @@ function environment(projectFolder: string) {
     PORT: wholeNumber(0, 65_535).default(8000),
     DATA_DIR: text('a folder').default(projectFolder),
     MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(2 * GIB),
+    MAX_UPLOADS: wholeNumber(1, 100_000).default(256),
     MAX_DURATION_SECONDS: wholeNumber(1, 7 * DAY_SECONDS).default(DAY_SECONDS),
     SEGMENT_SECONDS: segmentSeconds.default(4),
     SEGMENT_WAIT_SECONDS: wholeNumber(1, 3600).default(9),
@@ -83,6 +84,8 @@ export interface Config {
   /** Absolute; holds uploads/, segments/ and manifests/. */
   dataDir: string;
   maxUploadBytes: number;
+  /** Uploads that are received at the same time. */
+  maxUploads: number;
   /** The longest audio that is taken. */
   maxDurationSeconds: number;
   segmentSeconds: number;
@@ -123,6 +126,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     port: value.PORT,
     dataDir: path.resolve(projectFolder, value.DATA_DIR),
     maxUploadBytes: value.MAX_UPLOAD_BYTES,
+    maxUploads: value.MAX_UPLOADS,
     maxDurationSeconds: value.MAX_DURATION_SECONDS,
     segmentSeconds: value.SEGMENT_SECONDS,
     segmentWaitSeconds: value.SEGMENT_WAIT_SECONDS,

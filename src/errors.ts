@@ -107,6 +107,12 @@ export const errors = {
   /** Nobody is there to read it; for the log only. */
   clientClosed: () =>
     new AppError({ code: 'client_closed', status: 499, detail: 'The client closed the connection.' }),
+  uploadTooSlow: () =>
+    new AppError({
+      code: 'upload_too_slow',
+      status: 408,
+      detail: 'The upload did not go on, or hardly. Nothing of it was kept; send it again.',
+    }),
   uploadTooLarge: (limitBytes: number) =>
     new AppError({
       code: 'upload_too_large',
@@ -124,6 +130,13 @@ export const errors = {
       extensions: { filename },
     }),
 
+  tooManyUploads: (limit: number) =>
+    new AppError({
+      code: 'too_many_uploads',
+      status: 503,
+      detail: `${limit} uploads are being received already (MAX_UPLOADS). Try again in a moment.`,
+      retryAfterSeconds: 5,
+    }),
   tooBusy: (waiting: number) =>
     new AppError({
       code: 'too_busy',

@@ -7,19 +7,26 @@ import { AppError, errors } from '../errors.ts';
 export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
   if (error.retryAfterSeconds !== undefined)
     void reply.header('retry-after', String(error.retryAfterSeconds));
+  // RFC 9110 section 15.5.9: the server has given up waiting on this connection.
+  if (error.status === 408) void reply.header('connection', 'close');
   return reply
     .code(error.status)
     .header('cache-control', 'no-store')
     .type('application/problem+json')
     .serializer((body: unknown) => JSON.stringify(body))
-    .send({
-      type: 'about:blank',
-      title: STATUS_CODES[error.status] ?? 'Error',
-      status: error.status,
-      code: error.code,
-      detail: error.message,
-      ...error.extensions,
-    });
+    .send(problemOf(error));
+}
+
+/** The problem document of an error. */
+export function problemOf(error: AppError) {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[error.status] ?? 'Error',
+    status: error.status,
+    code: error.code,
+    detail: error.message,
+    ...error.extensions,
+  };
 }
 
 /** Makes every error of the app a problem document, those of Fastify and its plugins included. */

@@ -3,12 +3,14 @@ import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import type { Config } from '../config.ts';
-import { errors } from '../errors.ts';
+import { AppError, errors } from '../errors.ts';
 import type { Services } from '../services.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
+import type { Patience } from './patience.ts';
 import { parseQuery } from './query.ts';
 import { fileUrl, isPlayable, viewTrack } from './track-view.ts';
+import { createUploadSlots } from './upload-slots.ts';
 
 const UploadQuery = z.object({
   /** Until it is playable (`true`), until it is encoded whole (`ready`), or not at all. */
@@ -21,9 +23,10 @@ const MAX_FIELD_BYTES = 64 * 1024;
 
 export async function uploadRoutes(
   app: FastifyInstance,
-  { services, config }: { services: Services; config: Config },
+  { services, config, patience }: { services: Services; config: Config; patience: Patience },
 ): Promise<void> {
   const { encoder, ingest } = services;
+  const slots = createUploadSlots(config.maxUploads, patience);
   await app.register(multipart, {
     throwFileSizeLimit: false,
     limits: {
@@ -73,10 +76,11 @@ export async function uploadRoutes(
   async function receiveOneFile(
     request: FastifyRequest,
   ): Promise<{ received: ReceivedUpload; originalName: string }> {
+    const slot = slots.take(request.raw);
     let found: { received: ReceivedUpload; originalName: string } | undefined;
     let files = 0;
     try {
-      for await (const part of request.parts()) {
+      for await (const part of untilAborted(request.parts(), slot.signal)) {
         if (part.type !== 'file') continue;
         if (++files > 1) throw errors.tooManyFiles();
         if (part.fieldname !== 'file') {
@@ -84,13 +88,17 @@ export async function uploadRoutes(
           continue;
         }
         const originalName = part.filename ?? '';
-        const received = await ingest.receive(wholeFile(part, config.maxUploadBytes), originalName);
+        const received = await ingest.receive(
+          wholeFile(part, config.maxUploadBytes, slot.signal),
+          originalName,
+        );
         found = { received, originalName };
       }
     } catch (error) {
       if (found) await ingest.discard(found.received);
       throw asUploadError(error);
     } finally {
+      slot.release();
       // Whatever is left of the body is read and dropped, so that the client gets to read the answer.
       request.raw.unpipe();
       request.raw.resume();
@@ -101,9 +109,34 @@ export async function uploadRoutes(
 }
 
 /** The bytes of a part; past the limit @fastify/multipart ends it without an error, so that is looked at here. */
-async function* wholeFile(part: MultipartFile, limitBytes: number): AsyncGenerator<Buffer> {
-  yield* part.file as AsyncIterable<Buffer>;
-  if (part.file.truncated) throw errors.uploadTooLarge(limitBytes);
+async function* wholeFile(
+  part: MultipartFile,
+  limitBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { file } = part;
+  const onAbort = () => file.destroy(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    yield* file as AsyncIterable<Buffer>;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  if (file.truncated) throw errors.uploadTooLarge(limitBytes);
+}
+
+/** Goes on as `values` do. @throws the reason of the signal, where that comes first. */
+async function* untilAborted<T>(values: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = values[Symbol.asyncIterator]();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+  aborted.catch(() => {});
+  for (;;) {
+    const next = await Promise.race([iterator.next(), aborted]);
+    if (next.done) return;
+    yield next.value;
+  }
 }
 
 /** What does not fit is refused before a byte of it is read. */
@@ -113,6 +146,7 @@ function assertDeclaredSize(declaredBytes: number, limitBytes: number): void {
 }
 
 function asUploadError(error: unknown): unknown {
+  if (error instanceof AppError) return error;
   const code = (error as { code?: unknown }).code;
   if (code === 'FST_FILES_LIMIT') return errors.tooManyFiles();
   const message = error instanceof Error ? error.message : '';

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { afterAll } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
+import { PATIENCE, type Patience } from '../../src/http/patience.ts';
 import { openServices, type Services } from '../../src/services.ts';
 import { temporaryFolder } from './folders.ts';
 
@@ -27,15 +28,21 @@ afterAll(async () => {
 /** For `startServer`: the ladder that the service has where nothing is set. */
 export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
 
-/** @param env settings as the environment gives them; one rung, where it does not say more: it is the fastest. */
-export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {
+/**
+ * @param env settings as the environment gives them; one rung, where it does not say more: it is the fastest.
+ * @param patience where it is to have less than the real one.
+ */
+export async function startServer(
+  env: Record<string, string> = {},
+  patience: Partial<Patience> = {},
+): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
   const config = parseConfig(
     { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...env, DATA_DIR: dataDir, PORT: '0' },
     dataDir,
   );
   const services = await openServices(config, pino({ level: config.logLevel }));
-  const app = await buildApp(services, config);
+  const app = await buildApp(services, config, { ...PATIENCE, ...patience });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {

@@ -1,0 +1,34 @@
+/**
+ * How long the server waits for clients. These are no settings: they are far from what any honest client needs, and
+ * tests shorten them. An answer that is not there yet is not limited here: `?wait=ready` may take hours.
+ */
+export interface Patience {
+  /** Milliseconds for the header section of a request, from the opening of the connection or its first byte on. */
+  headersMs: number;
+  /** Milliseconds between two looks at that; a client may take that much longer. */
+  headersCheckMs: number;
+  /** Milliseconds for what is left of a body once its request is answered. */
+  leftoverMs: number;
+  /** Milliseconds in which a client that is being answered takes nothing at all. */
+  stalledAnswerMs: number;
+  /** Bytes per second below which an upload counts as not moving. */
+  uploadBytesPerSecond: number;
+  /** Seconds in which an upload may be slower than that while there is room for others. */
+  uploadIdleSeconds: number;
+  /** The last seconds of an upload that count when another one wants its place. */
+  uploadRecentSeconds: number;
+  /** Seconds in which an upload keeps its place, however slow it is. */
+  uploadGraceSeconds: number;
+}
+
+export const PATIENCE: Patience = {
+  headersMs: 15_000,
+  headersCheckMs: 5000,
+  leftoverMs: 30_000,
+  stalledAnswerMs: 60_000,
+  // A tenth of what the slowest mobile networks carry.
+  uploadBytesPerSecond: 1024,
+  uploadIdleSeconds: 60,
+  uploadRecentSeconds: 10,
+  uploadGraceSeconds: 2,
+};

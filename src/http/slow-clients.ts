@@ -1,0 +1,76 @@
+/**
+ * Connections whose client does not go on: headers that do not come, bodies that do not end, answers that are not
+ * read. Uploads have rules of their own, see `upload-slots.ts`.
+ */
+import { type ServerOptions, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../errors.ts';
+import type { Patience } from './patience.ts';
+import { problemOf } from './problem.ts';
+
+/**
+ * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout`, which Fastify leaves at
+ * none, would cut a long upload however well it moves, and `connectionTimeout` a request that waits for its answer.
+ */
+export function serverOptions({ headersMs, headersCheckMs }: Patience): ServerOptions {
+  return { headersTimeout: headersMs, connectionsCheckingInterval: headersCheckMs };
+}
+
+/** To be called before any route is registered. */
+export function limitSlowClients(app: FastifyInstance, patience: Patience): void {
+  const { leftoverMs, stalledAnswerMs } = patience;
+
+  // No route takes JSON or text: nobody's answer waits for the end of such a body, and none is held in memory.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
+
+  app.addHook('onSend', async (_request, reply) => {
+    // Without a listener Node destroys the socket.
+    reply.raw.setTimeout(stalledAnswerMs);
+  });
+
+  /**
+   * What is left of a body after its answer, such as that of an upload that was refused, is read and dropped for a
+   * while: a client that is still sending would otherwise lose the answer to a reset (RFC 9112 section 9.6).
+   */
+  app.addHook('onResponse', async ({ raw }) => {
+    const { socket } = raw;
+    // With other requests behind it, Node would let that timeout go on into their waiting.
+    if (socket.timeout === stalledAnswerMs) socket.setTimeout(0);
+    if (raw.complete || socket.destroyed) return;
+    const timer = setTimeout(() => socket.destroy(), leftoverMs);
+    const stop = () => clearTimeout(timer);
+    raw.once('end', stop);
+    socket.once('close', stop);
+  });
+}
+
+/**
+ * Answers what is no request, or not in time, as all errors are answered (RFC 9457), and closes the connection: where
+ * a next request would begin is unknown.
+ */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Nothing may be put into the middle of an answer.
+  const current = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage;
+  if (socket.writable && error.code !== 'ECONNRESET' && !current?.headersSent) {
+    const problem = problemOf(fromParser(error));
+    const body = JSON.stringify(problem);
+    socket.write(
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy();
+}
+
+function fromParser({ code }: NodeJS.ErrnoException): AppError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const detail = 'The request did not arrive in time.';
+    return new AppError({ code: 'request_too_slow', status: 408, detail });
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new AppError({ code: 'bad_request', status: 431, detail: 'The headers are too long.' });
+  }
+  return new AppError({ code: 'bad_request', status: 400, detail: 'That is not HTTP.' });
+}

@@ -1,0 +1,256 @@
+/**
+ * Kills the server at random instants while clients upload, play and delete, starts it again, and looks whether what was
+ * answered holds: what was acknowledged is there, what was not is there whole or not at all, and nothing else is left.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { FRAME_SAMPLES, timelineOf } from '../src/media/timeline.ts';
+import { assertOnGrid, type ListedTrack } from './grid.ts';
+import {
+  freePort,
+  processesMentioning,
+  seeded,
+  startServer,
+  type TortureServer,
+  untilNone,
+} from './server.ts';
+import { makeSources, type SourceFile } from './sources.ts';
+
+const run = promisify(execFile);
+
+const CLIENTS = 3;
+/** Tracks that are kept; the oldest are deleted beyond that. */
+const KEPT = 8;
+const LATEST_KILL_MS = 2500;
+const READY_LIMIT_MS = 120_000;
+const MAX_DECODED_BYTES = 1024 ** 3;
+
+export interface ChaosOptions {
+  kills: number;
+  seed: number;
+  formats?: number;
+  log(line: string): void;
+}
+
+export interface ChaosReport {
+  failures: string[];
+  kills: number;
+  killedAtStart: number;
+  acknowledged: number;
+  deleted: number;
+  /** Uploads whose answer never arrived: found whole, or not found at all. */
+  unansweredThere: number;
+  unansweredGone: number;
+  decoded: number;
+  samples: number;
+  folder: string;
+}
+
+/** What the clients know. */
+interface Known {
+  /** By file name: acknowledged with 201 or 202. */
+  tracks: Map<string, SourceFile>;
+  /** A DELETE without an answer: may be there or not. */
+  maybeDeleted: Set<string>;
+  unanswered: SourceFile[];
+}
+
+/** Runs it. The folder is removed, unless something failed. */
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-chaos-'));
+  const dataDir = path.join(folder, 'data');
+  const report: ChaosReport = {
+    ...{ failures: [], kills: 0, killedAtStart: 0, acknowledged: 0, deleted: 0 },
+    ...{ unansweredThere: 0, unansweredGone: 0, decoded: 0, samples: 0, folder },
+  };
+  const random = seeded(options.seed);
+  const sources = await makeSources(folder, options.formats);
+  const settings = { DATA_DIR: dataDir, PORT: String(await freePort()), AUDIO_LADDER: 'aac@64k,aac@128k' };
+  const known: Known = { tracks: new Map(), maybeDeleted: new Set(), unanswered: [] };
+  const fail = (text: string) => report.failures.push(`after kill ${report.kills}: ${text}`);
+
+  while (report.kills < options.kills && report.failures.length === 0) {
+    const delay = random() * LATEST_KILL_MS;
+    const dies = new AbortController();
+    // From its very start on: a server that is killed as it recovers must recover from that.
+    const started = await startServer(settings, (child) => {
+      if (random() < 0.15) setTimeout(() => child.kill('SIGKILL'), delay / 5);
+    }).catch(() => undefined);
+    if (started) {
+      await judge(started, { dataDir, known, report, fail });
+      const clients = Array.from({ length: CLIENTS }, () =>
+        client(started.url, { sources, random, known, report, signal: dies.signal }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      await started.end('SIGKILL');
+      dies.abort();
+      await Promise.all(clients);
+    } else report.killedAtStart++;
+    report.kills++;
+    const survivors = await untilNone(() => processesMentioning(dataDir), 5000);
+    if (survivors.length > 0) fail(`still running: ${survivors.join('; ')}`);
+    if (report.kills % 10 === 0)
+      options.log(
+        `${report.kills} kills, ${report.acknowledged} uploads acknowledged, ${report.failures.length} failures`,
+      );
+  }
+  if (report.failures.length === 0) await finish(settings, { dataDir, known, report, fail });
+  if (report.failures.length === 0) await rm(folder, { recursive: true, force: true });
+  return report;
+}
+
+interface Judged {
+  dataDir: string;
+  known: Known;
+  report: ChaosReport;
+  fail(text: string): void;
+}
+
+/** Right after a start: what must be there is there, and nothing that must not. */
+async function judge(server: TortureServer, { dataDir, known, report, fail }: Judged): Promise<void> {
+  const listed = (await (await fetch(`${server.url}/files`)).json()) as
+    | { files?: ListedTrack[] }
+    | ListedTrack[];
+  const tracks = Array.isArray(listed) ? listed : (listed.files ?? []);
+  const names = new Set(tracks.map(({ filename }) => filename));
+  for (const filename of known.tracks.keys()) {
+    if (known.maybeDeleted.has(filename)) {
+      if (!names.has(filename)) known.tracks.delete(filename);
+    } else if (!names.has(filename)) fail(`${filename} was acknowledged and is lost`);
+  }
+  known.maybeDeleted.clear();
+  for (const { status, filename } of tracks) if (status === 'failed') fail(`${filename} has failed`);
+  const rubbish = await untilNone(() => rubbishIn(dataDir), 5000);
+  if (rubbish.length > 0) fail(`rubbish: ${rubbish.join(', ')}`);
+
+  for (const file of known.unanswered.splice(0)) {
+    const answer = await submit(server.url, file, 'false');
+    if (answer.status === 200) report.unansweredThere++;
+    else if (answer.status === 201 || answer.status === 202) report.unansweredGone++;
+    else fail(`${file.name}, sent again, is answered with ${answer.status}`);
+    if (answer.status >= 300) continue;
+    report.acknowledged++;
+    known.tracks.set(answer.body.filename, file);
+  }
+}
+
+/** Files that no record owns. Segments being published have a `.tmp-` name for a moment, so it is looked at again. */
+async function rubbishIn(dataDir: string): Promise<string[]> {
+  const found: string[] = [];
+  const uploads = new Set<string>();
+  const names = await readdir(path.join(dataDir, 'manifests'));
+  for (const name of names) {
+    const record = await readFile(path.join(dataDir, 'manifests', name, 'track.json'), 'utf8').catch(
+      () => null,
+    );
+    if (record === null) found.push(`manifests/${name}`);
+    else uploads.add(String(JSON.parse(record).upload));
+  }
+  for (const name of await readdir(path.join(dataDir, 'uploads'))) {
+    if (!uploads.has(name.replace(/\.flac$/, ''))) found.push(`uploads/${name}`);
+  }
+  for (const name of await readdir(path.join(dataDir, 'segments'))) {
+    if (!names.includes(name)) found.push(`segments/${name}`);
+  }
+  const all = await readdir(dataDir, { recursive: true });
+  return [...found, ...all.filter((name) => path.basename(name).startsWith('.tmp-'))];
+}
+
+interface Client {
+  sources: readonly SourceFile[];
+  random: () => number;
+  known: Known;
+  report: ChaosReport;
+  signal: AbortSignal;
+}
+
+let lastFile = 0;
+
+/** Uploads, listens and deletes until the server is gone. */
+async function client(url: string, { sources, random, known, report, signal }: Client): Promise<void> {
+  while (!signal.aborted) {
+    const source = sources[Math.floor(random() * sources.length)] as SourceFile;
+    const file = unlike(source, ++lastFile);
+    try {
+      const wait = ['false', 'true', 'ready'][Math.floor(random() * 3)] as string;
+      const answer = await submit(url, file, wait).catch((error: unknown) => {
+        known.unanswered.push(file);
+        throw error;
+      });
+      if (answer.status !== 201 && answer.status !== 202) continue;
+      report.acknowledged++;
+      known.tracks.set(answer.body.filename, file);
+      if (answer.body.manifestUrl && random() < 0.5) await assertOnGrid(url, answer.body);
+      if (known.tracks.size <= KEPT) continue;
+      const oldest = [...known.tracks.keys()].find((name) => !known.maybeDeleted.has(name)) as string;
+      known.maybeDeleted.add(oldest);
+      await fetch(`${url}/files/${encodeURIComponent(oldest)}`, { method: 'DELETE' });
+      known.maybeDeleted.delete(oldest);
+      known.tracks.delete(oldest);
+      report.deleted++;
+    } catch {
+      // The server was killed under it: what was asked has no answer.
+      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+/** The same sound with other bytes behind it. */
+function unlike({ name, bytes }: SourceFile, number: number): SourceFile {
+  return { name: `${number}-${name}`, bytes: Buffer.concat([bytes, Buffer.from(`chaos ${number}`)]) };
+}
+
+async function submit(url: string, file: SourceFile, wait: string) {
+  const form = new FormData();
+  form.append('file', new Blob([new Uint8Array(file.bytes)]), file.name);
+  const signal = AbortSignal.timeout(READY_LIMIT_MS);
+  const response = await fetch(`${url}/upload?wait=${wait}`, { method: 'POST', body: form, signal });
+  return { status: response.status, body: (await response.json()) as ListedTrack };
+}
+
+/** In the end everything becomes ready, and decodes to exactly N samples. */
+async function finish(settings: Record<string, string>, judged: Judged): Promise<void> {
+  const { known, report, fail, dataDir } = judged;
+  const server = await startServer(settings);
+  await judge(server, judged);
+  for (const filename of known.tracks.keys()) {
+    const url = `${server.url}/files/${encodeURIComponent(filename)}`;
+    const look = async () => (await (await fetch(url)).json()) as ListedTrack;
+    const unready = await untilNone(
+      async () => ((await look()).status === 'ready' ? [] : [filename]),
+      READY_LIMIT_MS,
+    );
+    if (unready.length > 0) fail(`${filename} does not become ready`);
+    const track = await look();
+    for (const whole of await assertOnGrid(server.url, track)) {
+      const samples = await decodedSamples(whole, path.join(dataDir, '..', 'whole.mp4'));
+      if (samples !== decodedLength(track))
+        fail(`${filename} decodes to ${samples} samples, not ${decodedLength(track)}`);
+      report.decoded++;
+      report.samples += track.samples;
+    }
+  }
+  const rubbish = await untilNone(() => rubbishIn(dataDir), 5000);
+  if (rubbish.length > 0) fail(`rubbish: ${rubbish.join(', ')}`);
+  await server.end('SIGTERM');
+}
+
+/**
+ * All frames of N samples and the priming before them. What the container hides of the first and the last one is in the
+ * edit list and in the lengths that `assertOnGrid` has added up to N.
+ */
+function decodedLength({ samples }: ListedTrack): number {
+  return timelineOf({ samples, sampleRate: 1, segmentFrames: 1 }).frameCount * FRAME_SAMPLES;
+}
+
+async function decodedSamples(bytes: Buffer, file: string): Promise<number> {
+  await writeFile(file, bytes);
+  const { stdout } = await run('ffmpeg', ['-v', 'error', '-i', file, '-f', 's16le', '-ac', '1', 'pipe:1'], {
+    encoding: 'buffer',
+    maxBuffer: MAX_DECODED_BYTES,
+  });
+  return stdout.length / 2;
+}
