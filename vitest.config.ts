@@ -8,9 +8,11 @@ export default defineConfig({
     // Without Chromium `npm test` says so, loudly, and under CI does not get here.
     exclude: hasChromium ? [] : ['test/browser/**'],
     globalSetup: 'test/support/one-browser.ts',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Much of the time is playing and waiting: more workers than cores.
-    maxWorkers: 4,
+    // Far beyond what any test takes on a machine that has its cores to itself.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    maxWorkers: 2,
+    // Four players in a test of their own each: more at once than these starve each other.
+    maxConcurrency: 2,
   },
 });

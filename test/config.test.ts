@@ -22,6 +22,8 @@ describe('the configuration', () => {
     port: 8000,
     dataDir: project,
     maxUploadBytes: 2 * 1024 ** 3,
+    maxUploads: 256,
+    maxDurationSeconds: 86_400,
     segmentSeconds: 4,
     segmentWaitSeconds: 9,
     ladder: [64_000, 128_000, 256_000].map((bitRate) => ({ codec: 'aac', bitRate })),
@@ -31,6 +33,7 @@ describe('the configuration', () => {
     keepOriginals: false,
     corsOrigin: '*',
     logLevel: 'info',
+    sandbox: 'auto',
     ffmpegPath: 'ffmpeg',
     ffprobePath: 'ffprobe',
   };
@@ -47,6 +50,7 @@ describe('the configuration', () => {
     ...['HOST', 'PORT', 'DATA_DIR', 'MAX_UPLOAD_BYTES', 'SEGMENT_SECONDS', 'AUDIO_LADDER', 'CONCURRENCY'],
     'SEGMENT_WAIT_SECONDS',
     'MIN_FREE_BYTES',
+    ...['MAX_UPLOADS', 'MAX_DURATION_SECONDS', 'SANDBOX'],
     ...['MAX_WAITING', 'KEEP_ORIGINALS', 'CORS_ORIGIN', 'LOG_LEVEL', 'FFMPEG_PATH', 'FFPROBE_PATH'],
   ])('takes an empty %s for one that is not set', (name) => {
     expect(parseConfig({ [name]: '' }, project)).toEqual(defaults);

@@ -177,8 +177,17 @@ export function createEncoder(options: EncoderOptions): Encoder {
     job.isPaused = true;
     await scheduler.endRuns(job, 'failed');
     const trouble = await machineTrouble(error, options);
-    if (trouble === null) return settle(job, () => outcomes.fail(job, error));
-    log.error({ filename: job.track.filename, err: error, trouble }, 'processing waits until this is mended');
+    // What failed just before the machine was mended did not fail by itself: a job that has waited is tried once more.
+    const isMendedNow = trouble === null && job.waits > 0 && !job.hasTriedWell;
+    if (trouble === null && !isMendedNow) return settle(job, () => outcomes.fail(job, error));
+    job.hasTriedWell = isMendedNow;
+    if (isMendedNow)
+      log.warn({ filename: job.track.filename, err: error }, 'all is well again: tried once more');
+    else
+      log.error(
+        { filename: job.track.filename, err: error, trouble },
+        'processing waits until this is mended',
+      );
     await waitOut(job);
   };
 

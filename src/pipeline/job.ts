@@ -60,6 +60,8 @@ export interface Job {
   resume: NodeJS.Timeout | undefined;
   /** How often it has waited for that. */
   waits: number;
+  /** Whether the machine was well, and had not been before, when it failed last. */
+  hasTriedWell: boolean;
   /** Aborted with the interruption as its reason. */
   controller: AbortController;
   /** Resolves when the track is playable, or settled without ever having been. */
@@ -81,6 +83,7 @@ export function createJob(track: Track): Job {
     isPaused: true,
     resume: undefined,
     waits: 0,
+    hasTriedWell: false,
     controller,
     playable: createDeferred(),
     settled: createDeferred(),

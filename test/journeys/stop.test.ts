@@ -17,6 +17,7 @@ import {
   textOf,
 } from '../support/process.ts';
 import { DEFAULT_LADDER } from '../support/server.ts';
+import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
 const NODE = [process.execPath, path.join(projectFolder, 'dist/server.js')] as const;
 const NPM = ['npm', 'start'] as const;
@@ -32,7 +33,8 @@ async function startMidTrack(
   dataDir: string,
   env: Record<string, string> = { AUDIO_LADDER: 'aac@128k' },
 ): Promise<ServerProcess> {
-  const server = await startProcess(command, { DATA_DIR: dataDir, ...env });
+  // However slow the test is, the track is not done before it looks.
+  const server = await startProcess(command, { DATA_DIR: dataDir, FFMPEG_PATH: await slowFfmpeg(8), ...env });
   await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '?wait=false');
   await until(async () => expect((await segmentsOf(dataDir, 'long.mp3')).length).toBeGreaterThan(1));
   return server;
