@@ -1,0 +1,46 @@
+import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { verifyLibrary } from '../../src/pipeline/verify.ts';
+import { noise, wav } from '../support/audio.ts';
+import { upload } from '../support/client.ts';
+import { exitOf, start, textOf } from '../support/process.ts';
+import { startServer } from '../support/server.ts';
+
+it('finds nothing wrong with a library that is whole, and every damage to one that is not', async () => {
+  const server = await startServer();
+  const { body } = await upload(server.url, {
+    name: 'song.wav',
+    bytes: wav(noise({ samples: 500_000 })),
+  });
+  const problems = async () => {
+    const found: string[] = [];
+    for await (const { filename, problem } of verifyLibrary(server.services)) {
+      expect(filename).toBe(body.filename);
+      found.push(problem);
+    }
+    return found;
+  };
+  expect(await problems()).toEqual([]);
+
+  const folder = path.join(server.dataDir, 'segments', 'song.wav');
+  const [init, first, second] = (await readdir(folder)).sort(
+    (a, b) => Number(/init/.test(b)) - Number(/init/.test(a)) || a.localeCompare(b),
+  ) as [string, string, string];
+  await truncate(path.join(folder, first), 1000);
+  await rm(path.join(folder, second));
+  await writeFile(path.join(folder, 'stranger.m4s'), 'x');
+  expect(init).toMatch(/init\.mp4$/);
+  expect(await problems()).toEqual([
+    `${first} is cut short`,
+    `${second} is missing`,
+    'stranger.m4s is none of its segments',
+  ]);
+  await server.close();
+
+  const verify = start(['npm', 'run', '-s', 'verify'], { DATA_DIR: server.dataDir });
+  const [text, code] = await Promise.all([textOf(verify.stdout), exitOf(verify)]);
+  expect(text).toContain(`"song.wav": ${second} is missing\n`);
+  expect(text).toContain('1 tracks looked through, 3 things are wrong.');
+  expect(code).toBe(1);
+});
