@@ -2,7 +2,7 @@
  * Connections whose client does not go on: headers that do not come, bodies that do not end, answers that are not
  * read. Uploads have rules of their own, see `upload-slots.ts`.
  */
-import { type ServerOptions, STATUS_CODES } from 'node:http';
+import { type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.ts';
@@ -25,7 +25,10 @@ export function limitSlowClients(app: FastifyInstance, patience: Patience): void
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
 
+  /** Answers that are being sent, and are to be read. */
+  const answering = new WeakSet<ServerResponse>();
   app.addHook('onSend', async (_request, reply) => {
+    answering.add(reply.raw);
     // Without a listener Node destroys the socket.
     reply.raw.setTimeout(stalledAnswerMs);
   });
@@ -36,8 +39,10 @@ export function limitSlowClients(app: FastifyInstance, patience: Patience): void
    */
   app.addHook('onResponse', async ({ raw }) => {
     const { socket } = raw;
-    // With other requests behind it, Node would let that timeout go on into their waiting.
-    if (socket.timeout === stalledAnswerMs) socket.setTimeout(0);
+    // With other requests behind it, Node would let that timeout go on into their waiting; but where the next answer
+    // is ready already, the timeout is that one's.
+    const next = answerOn(socket);
+    if (socket.timeout === stalledAnswerMs && !(next && answering.has(next))) socket.setTimeout(0);
     if (raw.complete || socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), leftoverMs);
     const stop = () => clearTimeout(timer);
@@ -52,8 +57,7 @@ export function limitSlowClients(app: FastifyInstance, patience: Patience): void
  */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // Nothing may be put into the middle of an answer.
-  const current = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage;
-  if (socket.writable && error.code !== 'ECONNRESET' && !current?.headersSent) {
+  if (socket.writable && error.code !== 'ECONNRESET' && !answerOn(socket)?.headersSent) {
     const problem = problemOf(fromParser(error));
     const body = JSON.stringify(problem);
     socket.write(
@@ -73,4 +77,9 @@ function fromParser({ code }: NodeJS.ErrnoException): AppError {
     return new AppError({ code: 'bad_request', status: 431, detail: 'The headers are too long.' });
   }
   return new AppError({ code: 'bad_request', status: 400, detail: 'That is not HTTP.' });
+}
+
+/** The answer that a connection is carrying just now; Node has no public way to ask. */
+function answerOn(socket: Socket): ServerResponse | null | undefined {
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
 }
