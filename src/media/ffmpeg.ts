@@ -139,8 +139,10 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
         child?.once('error', (error) => settle(failure(error.message)));
         child?.once('exit', (code, signal) => {
           const ended = () => settle(code === 0 ? undefined : failure(`ffmpeg ended with ${signal ?? code}`));
-          if (child?.stderr?.closed === false) child.stderr.once('close', ended);
-          else ended();
+          if (child?.stderr?.closed !== false) return ended();
+          // Whoever is left of its group would keep the pipes open.
+          killGroup(child, 'SIGKILL');
+          child.stderr.once('close', ended);
         });
         // A stop that came before there was a process is carried out now.
         if (child && stopReason !== undefined) killGroup(child, 'SIGTERM');

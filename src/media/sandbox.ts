@@ -39,7 +39,7 @@ function bubblewrap(program: string): string {
     const quoted = shellQuote(path);
     return `--ro-bind-try ${quoted} ${quoted}`;
   });
-  return `exec ${YIELDING} ${EMPTY_ENVIRONMENT} bwrap --unshare-all --die-with-parent --as-pid-1 --new-session --cap-drop ALL \\
+  return `exec ${YIELDING} ${EMPTY_ENVIRONMENT} bwrap --unshare-all --die-with-parent --as-pid-1 --cap-drop ALL \\
   ${readable.join(' ')} \\
   \${input:+--ro-bind "$input" "$input"} \${output:+--bind "$output" "$output"} \\
   --chdir / -- ${shellQuote(program)} "$@"

@@ -38,6 +38,7 @@ export function startTool(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_BYTES);
   });
+  child.once('exit', () => killGroup(child, 'SIGKILL'));
   child.once('error', (error) => {
     stderr += error.message;
   });
@@ -52,13 +53,17 @@ export function startTool(
   return { stdout: child.stdout, ended };
 }
 
-/** Sends a signal to a process that leads a group, and to all in the group. */
+/**
+ * Sends a signal to a process that leads a group, and to all in the group: also to those that its leader left behind,
+ * as a bubblewrap does that is stopped before it has told its child to die with it. To be called only until the output
+ * of the group is closed: its number may be another's after that.
+ */
 export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // Windows has no groups.
+    // Windows has no groups; elsewhere nobody is left.
     child.kill(signal);
   }
 }
