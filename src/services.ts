@@ -8,7 +8,7 @@ import { StartupError } from './errors.ts';
 import { openDiskLibrary } from './library/disk.ts';
 import type { Library } from './library/library.ts';
 import { missingCapability } from './media/ffmpeg.ts';
-import { prepareTools, type Tools } from './media/launcher.ts';
+import { prepareTools, type ToolPatience, type Tools } from './media/launcher.ts';
 import { createSelfTest, type SelfTest } from './media/self-test.ts';
 import { createEncoder, type Encoder } from './pipeline/encode.ts';
 import { createFeed, type Feed } from './pipeline/feed.ts';
@@ -35,9 +35,14 @@ export interface Services {
 }
 
 /**
+ * @param toolPatience with ffmpeg; tests have less.
  * @throws {StartupError} with a message for the operator: ffmpeg missing, the folder in use or not writable.
  */
-export async function openServices(config: Config, log: Logger): Promise<Services> {
+export async function openServices(
+  config: Config,
+  log: Logger,
+  toolPatience?: ToolPatience,
+): Promise<Services> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -50,7 +55,7 @@ export async function openServices(config: Config, log: Logger): Promise<Service
     closers.push(() => lock.release());
 
     const launchFolder = path.join(config.dataDir, '.launch');
-    const tools = await prepareTools(launchFolder, config);
+    const tools = await prepareTools(launchFolder, config, toolPatience);
     const missing = await missingCapability(tools.ffmpeg);
     if (missing) {
       throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
@@ -59,19 +64,13 @@ export async function openServices(config: Config, log: Logger): Promise<Service
     const storage = await openDiskStorage(config.dataDir);
     const library = await openDiskLibrary(config.dataDir);
 
-    const { concurrency, keepOriginals } = config;
+    const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
     const feed = createFeed();
     const encoder = createEncoder({
-      library,
-      storage,
-      feed,
-      log,
-      tools,
-      selfTest,
-      concurrency,
-      keepOriginals,
+      ...{ library, storage, feed, log, tools, selfTest },
+      ...{ concurrency, keepOriginals, maxDurationSeconds, minFreeBytes },
     });
-    const { ladder, segmentSeconds, maxDurationSeconds, maxWaiting, minFreeBytes } = config;
+    const { ladder, segmentSeconds, maxWaiting } = config;
     const ingest = createIngest({
       ...{ library, storage, encoder, feed, tools, selfTest, log },
       ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting, minFreeBytes },

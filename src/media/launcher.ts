@@ -31,7 +31,18 @@ export interface Tools {
   /** As ffmpeg tells it, such as `5.1.9-0+deb12u1`. */
   version: string;
   sandbox: SandboxState;
+  patience: ToolPatience;
 }
+
+/** How long they may do nothing before they are taken for stuck, in milliseconds. No setting; tests have less. */
+export interface ToolPatience {
+  /** For one run. The first fragment comes after half a second; a slow disk and a busy machine have this long. */
+  silentMs: number;
+  /** For the test whether they work at all. */
+  selfTestMs: number;
+}
+
+export const TOOL_PATIENCE: ToolPatience = { silentMs: 60_000, selfTestMs: 20_000 };
 
 export interface SandboxState {
   /** `off`: by setting, or because the system allows none. */
@@ -57,7 +68,11 @@ export interface ToolSettings {
  * @param folder of ours, where the launchers go.
  * @throws {StartupError} when one of them does not run, or the sandbox that is asked for cannot be had.
  */
-export async function prepareTools(folder: string, settings: ToolSettings): Promise<Tools> {
+export async function prepareTools(
+  folder: string,
+  settings: ToolSettings,
+  patience = TOOL_PATIENCE,
+): Promise<Tools> {
   const [version] = await Promise.all([
     toolVersion(settings.ffmpegPath, 'FFMPEG_PATH'),
     toolVersion(settings.ffprobePath, 'FFPROBE_PATH'),
@@ -67,7 +82,7 @@ export async function prepareTools(folder: string, settings: ToolSettings): Prom
   for (const sandbox of wanted) {
     const tools = await writeLaunchers(folder, settings, sandbox);
     const detail = 'ffmpeg has no network, and sees no file but the one that it reads.';
-    if (tools) return { ...tools, version, sandbox: { mode: sandbox, detail } };
+    if (tools) return { ...tools, version, patience, sandbox: { mode: sandbox, detail } };
   }
   if (settings.sandbox !== 'auto' && settings.sandbox !== 'off') {
     throw new StartupError(
@@ -83,7 +98,7 @@ export async function prepareTools(folder: string, settings: ToolSettings): Prom
     ffmpeg: settings.ffmpegPath,
     ffprobe: settings.ffprobePath,
   };
-  return { ...tools, version, sandbox: { mode: 'off', detail } };
+  return { ...tools, version, patience, sandbox: { mode: 'off', detail } };
 }
 
 /**

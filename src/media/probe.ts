@@ -64,7 +64,7 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     declared ??
     (await request
       .makeSeekableCopy(async (file) =>
-        copyAndCount({ ...decoding, maxBytes: await request.copyRoomBytes() }, file),
+        copyAndCount({ ...decoding, maxBytes: await request.copyRoomBytes(), hasTimeline: true }, file),
       )
       .catch((error: unknown) => {
         signal.throwIfAborted();

@@ -26,6 +26,8 @@ export interface RunRequest {
   /** The segment after the last one wanted; asked again after each segment, for a run may be cut short under way. */
   until(): number;
   signal: AbortSignal;
+  /** How long ffmpeg may write nothing, in milliseconds. */
+  silentMs: number;
   /** Awaited before the next piece is read: a slow disk slows the encoder. A throw ends the run. */
   onInit(bytes: Buffer): Promise<void>;
   onSegment(index: number, bytes: Buffer): Promise<void>;
@@ -50,7 +52,7 @@ export async function run(request: RunRequest): Promise<void> {
     outputOptions: encodeOptions(track, rendition, from),
     signal: AbortSignal.any([request.signal, enough.signal]),
     timeoutMs: wallClockLimitMs(track),
-    silentMs: SILENT_MS,
+    silentMs: request.silentMs,
   });
   let finished = false;
   try {
@@ -131,8 +133,13 @@ export function trueTimeline(sampleRate: number): string {
   return `aresample=${sampleRate}:async=1:min_hard_comp=0.005:first_pts=0`;
 }
 
-/** The first fragment comes after half a second; a slow disk and a busy machine have this long. */
-const SILENT_MS = 60_000;
+/**
+ * What is decoded, end to end, whatever its time stamps say. Where the sample rate changes midway ffmpeg starts the
+ * other filter anew, and that would begin at 0 again.
+ */
+export function endToEnd(sampleRate: number): string {
+  return `aresample=${sampleRate}`;
+}
 
 /** A longer time is taken for none at all by `setTimeout`. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,8 +1,11 @@
-/** A copy of a source that cannot be sought in to the sample, made by decoding it once from beginning to end. */
+/**
+ * A copy of a source that cannot be sought in to the sample, or that does not keep to its own time line, made by
+ * decoding it once from beginning to end.
+ */
 import { open } from 'node:fs/promises';
 import { errors } from '../errors.ts';
 import { FfmpegError, startFfmpeg } from './ffmpeg.ts';
-import { DECODE_OPTIONS, takeStream, trueTimeline } from './run.ts';
+import { DECODE_OPTIONS, endToEnd, takeStream, trueTimeline } from './run.ts';
 
 /** Decoding runs at some hundred times real time: enough for a day of audio on a slow machine. */
 const DECODE_TIMEOUT_MS = 20 * 60_000;
@@ -24,23 +27,27 @@ export interface Decoding {
 export interface CopyRequest extends Decoding {
   /** More than that would leave too little room on the disk. */
   maxBytes: number;
+  /** Whether its time stamps are worth keeping to: what is lost becomes silence then. */
+  hasTimeline: boolean;
 }
 
 /**
- * N by decoding the whole file through the filter that the encode uses: true for every container. As it has to be done
- * for those that cannot be sought in, the result is kept, as FLAC, and every run starts from that.
+ * N by decoding the whole file, as a rule through the filter that the encode uses: true for every container. As it has to
+ * be done for those that cannot be sought in, the result is kept, as FLAC, and every run starts from that.
  *
  * @throws {FfmpegError} when not one sample decodes.
  * @throws {AppError} 507 when there is no room for the copy.
  */
 export async function copyAndCount(request: CopyRequest, copy: string): Promise<number> {
+  const { sampleRate } = request;
+  const filter = request.hasTimeline ? trueTimeline(sampleRate) : endToEnd(sampleRate);
   const { done } = startFfmpeg({
     executable: request.executable,
     input: request.input,
     inputOptions: DECODE_OPTIONS,
     outputOptions: [
       ...takeStream(request.streamIndex),
-      ...['-filter:a', trueTimeline(request.sampleRate), '-ac', String(request.channels)],
+      ...['-filter:a', filter, '-ac', String(request.channels)],
       // 24 bits, for sources of floating point; the least compression is the fastest.
       ...['-fs', String(Math.max(1, request.maxBytes))],
       ...['-t', String(request.maxDurationSeconds + 1)],

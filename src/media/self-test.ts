@@ -8,7 +8,6 @@ import { readHeaders } from './ffprobe.ts';
 import type { Tools } from './launcher.ts';
 import { run } from './run.ts';
 
-const TIMEOUT_MS = 20_000;
 const SAMPLE_RATE = 48_000;
 const SAMPLES = 48_000;
 
@@ -44,7 +43,9 @@ export function createSelfTest(tools: Tools, folder: string): SelfTest {
 }
 
 async function examine(tools: Tools, file: string): Promise<string | null> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const { silentMs, selfTestMs } = tools.patience;
+  const signal = AbortSignal.timeout(selfTestMs);
+  const reason = (error: unknown) => reasonOf(error, signal, selfTestMs);
   const unused = () => Promise.reject(new Error('the self-test makes no copy'));
   const audio = secondOfAudio();
   try {
@@ -55,7 +56,7 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
     );
     if (size !== audio.length) await writeFile(file, audio);
   } catch (error) {
-    return `Its test cannot be made: ${reasonOf(error, signal)}.`;
+    return `Its test cannot be made: ${reason(error)}.`;
   }
   try {
     const { streams } = await readHeaders({
@@ -68,7 +69,7 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
     });
     if (streams[0]?.sample_rate !== String(SAMPLE_RATE)) return 'ffprobe does not tell what a file is.';
   } catch (error) {
-    return `ffprobe does not work: ${reasonOf(error, signal)}.`;
+    return `ffprobe does not work: ${reason(error)}.`;
   }
   try {
     let segments = 0;
@@ -78,18 +79,18 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
         ...{ streamIndex: 0, hasSeekableCopy: false },
       },
       rendition: { codec: 'aac', bitRate: 64_000 },
-      ...{ executable: tools.ffmpeg, input: file, from: 0, until: () => 2, signal },
+      ...{ executable: tools.ffmpeg, input: file, from: 0, until: () => 2, signal, silentMs },
       onInit: async () => {},
       onSegment: async () => void segments++,
     });
     return segments === 2 ? null : 'ffmpeg does not encode as it should.';
   } catch (error) {
-    return `ffmpeg does not work: ${reasonOf(error, signal)}.`;
+    return `ffmpeg does not work: ${reason(error)}.`;
   }
 }
 
-function reasonOf(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return `it did nothing for ${TIMEOUT_MS / 1000} seconds`;
+function reasonOf(error: unknown, signal: AbortSignal, timeoutMs: number): string {
+  if (signal.aborted) return `it did nothing for ${timeoutMs / 1000} seconds`;
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const lines = inner instanceof Error ? inner.message.trim().split('\n') : [];
   return (lines[0] ?? String(error)).replace(/[.:]$/, '');

@@ -69,6 +69,8 @@ export interface EncoderOptions {
   selfTest: SelfTest;
   concurrency: number;
   keepOriginals: boolean;
+  maxDurationSeconds: number;
+  minFreeBytes: number;
 }
 
 const RETRIES = 1;

@@ -6,11 +6,13 @@ import { FfmpegError } from '../media/ffmpeg.ts';
 import { renditionKey } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
 import { renderMpd } from '../media/mpd.ts';
+import { copyAndCount } from '../media/seekable-copy.ts';
 import { parseSegmentName } from '../media/segment-name.ts';
+import type { SelfTest } from '../media/self-test.ts';
 import { PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
-import type { Track } from '../tracks/track.ts';
+import type { Rendition, Track } from '../tracks/track.ts';
 import { measuredRendition } from './coverage.ts';
 import type { Interruption, Job, LiveRung } from './job.ts';
 import { InitChangedError } from './runner.ts';
@@ -20,7 +22,10 @@ export interface OutcomesOptions {
   storage: Storage;
   log: Logger;
   tools: Tools;
+  selfTest: SelfTest;
   keepOriginals: boolean;
+  maxDurationSeconds: number;
+  minFreeBytes: number;
 }
 
 export interface Outcomes {
@@ -31,7 +36,15 @@ export interface Outcomes {
   correction(job: Job, rung: LiveRung, error: unknown): (() => Promise<void>) | undefined;
 }
 
-export function createOutcomes({ library, storage, log, tools, keepOriginals }: OutcomesOptions): Outcomes {
+export function createOutcomes(options: OutcomesOptions): Outcomes {
+  const { library, storage, log, tools, keepOriginals } = options;
+
+  const removeSegments = async (filename: string, keys: readonly string[]) => {
+    for (const { name } of await storage.listSegments(filename)) {
+      if (keys.includes(parseSegmentName(name)?.key ?? '')) await storage.removeSegment(filename, name);
+    }
+  };
+
   /**
    * The source ended before the N that its packets declared: N is corrected, and the end encoded anew. What is stored
    * beyond it holds padding, and goes.
@@ -57,15 +70,49 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
   ) => {
     const { filename } = track;
     log.warn({ filename, rendition: id }, 'ffmpeg has changed: the rendition starts anew');
+    // Before the record tells of the new names: after a crash in between they are gaps, and not rubbish.
+    await removeSegments(filename, [oldKey]);
     await library.update(filename, (current) => ({
       ...current,
       renditions: current.renditions.map((rendition) =>
         rendition.id === id ? { ...rendition, key } : rendition,
       ),
     }));
-    for (const { name } of await storage.listSegments(filename)) {
-      if (parseSegmentName(name)?.key === oldKey) await storage.removeSegment(filename, name);
-    }
+  };
+
+  /**
+   * A source that leaves the grid although ffmpeg works, such as one whose sample rate changes midway: it is decoded
+   * once, end to end, and everything is encoded anew from that.
+   *
+   * @throws what it left the grid with where ffmpeg does not work.
+   */
+  const encodeFromCopy = async (
+    { track, controller: { signal } }: Job,
+    upload: string,
+    error: OffGridError,
+  ) => {
+    if ((await options.selfTest.trouble()) !== null) throw error;
+    const { filename, channels, streamIndex, sampleRate } = track;
+    log.warn({ filename, err: error }, 'the source does not keep to its own time line: it is decoded first');
+    const decoding = {
+      ...{ executable: tools.ffmpeg, input: await storage.uploadPath(upload), signal },
+      ...{ channels, streamIndex, sampleRate, hasTimeline: false },
+      maxDurationSeconds: options.maxDurationSeconds,
+      maxBytes: (await storage.freeBytes()) - options.minFreeBytes,
+    };
+    const samples = await storage.makeSeekableCopy(upload, (file) => copyAndCount(decoding, file));
+    const keys = track.renditions.map(({ key }) => key);
+    await removeSegments(filename, keys);
+    await library.update(filename, (current) => ({
+      ...current,
+      samples: Math.max(1, samples),
+      truncated: null,
+      hasSeekableCopy: true,
+      renditions: current.renditions.map((rendition) => ({
+        ...rendition,
+        key: renditionKey(rendition, shapeOf(current, `${tools.version}${FROM_COPY}`)),
+      })),
+    }));
   };
 
   return {
@@ -121,18 +168,33 @@ export function createOutcomes({ library, storage, log, tools, keepOriginals }: 
         };
       }
       if (error instanceof InitChangedError) {
-        const { track } = job;
-        const shape = { ...track, sha256: track.source.sha256 };
-        // Of another version, or replaced while the server ran: that has one more key.
-        const keys = [tools.version, `${tools.version}, replaced`].map((ffmpegVersion) =>
-          renditionKey(error.rendition, { ...shape, ffmpegVersion }),
-        );
-        const key = keys[keys.indexOf(error.rendition.key) + 1];
+        const key = nextKey(error.rendition, job.track, tools.version);
         return key === undefined ? undefined : () => startAnew(job, error, key);
       }
+      const { upload, hasSeekableCopy } = job.track;
+      if (error instanceof OffGridError && upload !== null && !hasSeekableCopy)
+        return () => encodeFromCopy(job, upload, error);
       return undefined;
     },
   };
+}
+
+/** Part of what shaped the encode, and so of the names of its segments. */
+const FROM_COPY = ', from a copy';
+
+function shapeOf(track: Track, ffmpegVersion: string) {
+  return { ...track, sha256: track.source.sha256, ffmpegVersion };
+}
+
+/** For an ffmpeg of another version, or one replaced while the server ran: that has one more key, and no more. */
+function nextKey(rendition: Rendition, track: Track, version: string): string | undefined {
+  const chains = ['', FROM_COPY].map((source) =>
+    [`${version}${source}`, `${version}${source}, replaced`].map((ffmpegVersion) =>
+      renditionKey(rendition, shapeOf(track, ffmpegVersion)),
+    ),
+  );
+  const chain = chains.find((keys) => keys.includes(rendition.key)) ?? chains[0];
+  return chain?.[chain.indexOf(rendition.key) + 1];
 }
 
 /** What the client is told; paths and command lines are for the log. */

@@ -52,6 +52,7 @@ export function createRunner({ storage, tools, onStored }: RunnerOptions): Runne
       // It ends at the first segment that is stored already.
       until: () => (coverage.stored.has(live.next) ? live.next : live.until),
       signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
+      silentMs: tools.patience.silentMs,
       async onInit(bytes) {
         const stored = await storage.readSegment(filename, initSegmentName(rendition));
         if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);

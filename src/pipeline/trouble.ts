@@ -2,7 +2,7 @@
  * Tells a failure that is the machine's (a full disk, a folder that cannot be written, an ffmpeg that does not work)
  * from one that is the track's own. The first passes: the track waits for it.
  */
-import { hasCode } from '../errors.ts';
+import { AppError, hasCode } from '../errors.ts';
 import type { SelfTest } from '../media/self-test.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -11,7 +11,8 @@ export async function machineTrouble(
   error: unknown,
   { storage, selfTest }: { storage: Storage; selfTest: SelfTest },
 ): Promise<string | null> {
-  if (hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
+  const isFull = error instanceof AppError && error.code === 'storage_full';
+  if (isFull || hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
   const cannotWrite = await storage.assertWritable().then(
     () => null,
     (cause: Error) => `Nothing can be stored: ${cause.message}.`,

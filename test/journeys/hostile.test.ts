@@ -185,7 +185,7 @@ describe('numbers that lie', () => {
   });
 
   it.each(['aac', 'mp3'])(
-    '%s whose sample rate changes midway is on the grid or fails as a whole',
+    '%s whose sample rate changes midway is decoded end to end, and plays as a whole',
     async (extension) => {
       const parts = [44_100, 22_050].map((sampleRate) =>
         audioFile(`part.${extension}`, noise({ samples: 3 * sampleRate, sampleRate })).then((file) =>
@@ -196,8 +196,10 @@ describe('numbers that lie', () => {
         name: `joined.${extension}`,
         bytes: Buffer.concat(await Promise.all(parts)),
       });
-      if (status === 201) await expectOnGrid(await getManifest(server.url, body), body.samples);
-      else expect([status, body.code]).toEqual([422, 'processing_failed']);
+      expect([status, body.code]).toEqual([201, undefined]);
+      // Six seconds; what decoders lose or add at the joint is a frame or two, and priming and padding.
+      expect(Math.abs(body.samples - 6 * 44_100)).toBeLessThan(6 * 1152);
+      await expectOnGrid(await getManifest(server.url, body), body.samples);
       await removed(body.filename ?? `joined.${extension}`);
     },
   );

@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:f
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { ToolPatience } from '../../src/media/launcher.ts';
 import { noise, wav } from '../support/audio.ts';
 import { getManifest, getTrack, type Problem, request, settled, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -29,7 +30,7 @@ describe('an ffmpeg that', () => {
   const working = 'exec ffmpeg "$@"';
   const whenEncoding = (does: string) => `case "$*" in *frag_duration*) ${does};; esac; ${working}`;
   /** ffmpeg and ffprobe that can be replaced while the server runs. */
-  async function replaceable() {
+  async function replaceable(patience: Partial<ToolPatience> = {}) {
     const folder = await temporaryFolder();
     const replace = async (name: 'ffmpeg' | 'ffprobe', body: string) => {
       const file = path.join(folder, name);
@@ -41,14 +42,15 @@ describe('an ffmpeg that', () => {
     await replace('ffmpeg', working);
     await replace('ffprobe', 'exec ffprobe "$@"');
     const [FFMPEG_PATH, FFPROBE_PATH] = [path.join(folder, 'ffmpeg'), path.join(folder, 'ffprobe')];
-    const server = await startServer({ FFMPEG_PATH, FFPROBE_PATH });
+    const server = await startServer({ FFMPEG_PATH, FFPROBE_PATH }, patience);
     return { server, replace, folder };
   }
 
-  it.each([
+  it.each<[string, string, Partial<ToolPatience>?]>([
     ['crashes as it encodes', whenEncoding("sh -c 'kill -SEGV $$'; exit $?")],
     ['fails as it encodes', whenEncoding('echo broken >&2; exit 1')],
     ['writes nothing', whenEncoding('exit 0')],
+    ['hangs', whenEncoding('exec sleep 1000'), { silentMs: 3000 }],
     ['writes rubbish', whenEncoding('head -c 100000 /usr/bin/env; exit 0')],
     [
       'writes off the grid',
@@ -59,25 +61,28 @@ describe('an ffmpeg that', () => {
         'previous=; for word; do [ "$previous" != -i ] || input=$word; previous=$word; done; case',
       ),
     ],
-  ])('%s: the track waits, /readyz says why, and all goes on once it is mended', async (_, body) => {
-    const { server, replace } = await replaceable();
-    const before = await upload(server.url, sound('before.wav', 1));
-    expect(before.status).toBe(201);
-    await replace('ffmpeg', body);
+  ])(
+    '%s: the track waits, /readyz says why, and all goes on once it is mended',
+    async (_, body, patience = {}) => {
+      const { server, replace } = await replaceable(patience);
+      const before = await upload(server.url, sound('before.wav', 1));
+      expect(before.status).toBe(201);
+      await replace('ffmpeg', body);
 
-    const { status, body: accepted } = await upload(server.url, sound('waits.wav', 2));
-    expect([status, accepted.status]).toEqual([202, 'processing']);
-    const { status: ready, body: state } = await readyz(server);
-    expect([ready, state.checks.ffmpeg?.ok]).toEqual([503, false]);
-    expect(state.checks.ffmpeg?.detail).toMatch(/^ffmpeg does not /);
-    // What is there is served all the same.
-    await expectOnGrid(await getManifest(server.url, before.body), before.body.samples);
+      const { status, body: accepted } = await upload(server.url, sound('waits.wav', 2));
+      expect([status, accepted.status]).toEqual([202, 'processing']);
+      const { status: ready, body: state } = await readyz(server);
+      expect([ready, state.checks.ffmpeg?.ok]).toEqual([503, false]);
+      expect(state.checks.ffmpeg?.detail).toMatch(/^ffmpeg does not /);
+      // What is there is served all the same.
+      await expectOnGrid(await getManifest(server.url, before.body), before.body.samples);
 
-    await replace('ffmpeg', working);
-    expect((await settled(server.url, 'waits.wav')).status).toBe('ready');
-    expect((await readyz(server)).status).toBe(200);
-    await server.close();
-  });
+      await replace('ffmpeg', working);
+      expect((await settled(server.url, 'waits.wav')).status).toBe('ready');
+      expect((await readyz(server)).status).toBe(200);
+      await server.close();
+    },
+  );
 
   it('is gone: uploads are refused for now, not for what they are', async () => {
     const { server, replace, folder } = await replaceable();

@@ -29,6 +29,7 @@ async function encodeStretches(input: string, stretches: [number, number][]) {
       rendition: track.renditions[0] as Track['renditions'][number],
       executable: 'ffmpeg',
       signal: new AbortController().signal,
+      silentMs: 60_000,
       onInit: async (bytes) => void inits.push(bytes),
       onSegment: async (index, bytes) => void segments.set(index, bytes),
     });
@@ -80,7 +81,15 @@ describe('one track, encoded in several runs', () => {
     const stop = new AbortController();
     const reason = new Error('enough');
     const running = run({
-      ...{ track, input, from: 0, until: () => count, signal: stop.signal, executable: 'ffmpeg' },
+      ...{
+        track,
+        input,
+        from: 0,
+        until: () => count,
+        signal: stop.signal,
+        executable: 'ffmpeg',
+        silentMs: 60_000,
+      },
       rendition: track.renditions[0] as Track['renditions'][number],
       onInit: async () => {},
       onSegment: async () => stop.abort(reason),

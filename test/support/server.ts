@@ -7,6 +7,7 @@ import { afterAll } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
 import { PATIENCE, type Patience } from '../../src/http/patience.ts';
+import { TOOL_PATIENCE, type ToolPatience } from '../../src/media/launcher.ts';
 import { openServices, type Services } from '../../src/services.ts';
 import { temporaryFolder } from './folders.ts';
 
@@ -30,18 +31,21 @@ export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
 
 /**
  * @param env settings as the environment gives them; one rung, where it does not say more: it is the fastest.
- * @param patience where it is to have less than the real one.
+ * @param patience where it is to have less than the real one, with clients and with ffmpeg.
  */
 export async function startServer(
   env: Record<string, string> = {},
-  patience: Partial<Patience> = {},
+  patience: Partial<Patience & ToolPatience> = {},
 ): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
   const config = parseConfig(
     { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...env, DATA_DIR: dataDir, PORT: '0' },
     dataDir,
   );
-  const services = await openServices(config, pino({ level: config.logLevel }));
+  const services = await openServices(config, pino({ level: config.logLevel }), {
+    ...TOOL_PATIENCE,
+    ...patience,
+  });
   const app = await buildApp(services, config, { ...PATIENCE, ...patience });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
