@@ -10,8 +10,10 @@ import { mutated } from './mutate.ts';
 import { processesMentioning, seeded, startServer, type TortureServer, untilNone } from './server.ts';
 import { makeSources, type SourceFile } from './sources.ts';
 
-/** Longer than any probe, copy or encode of a short file may take. */
+/** Longer than any probe, copy or encode of a file may take that is not longer than that. */
 const ANSWER_LIMIT_MS = 60_000;
+/** A header that says so makes hours of silence of a second of audio: right, but slow. */
+const MAX_DURATION_SECONDS = 600;
 const AT_ONCE = 4;
 /** Kept, taken already, not a file, not audio, not encodable. */
 const SENSIBLE = new Set([200, 201, 400, 415, 422]);
@@ -54,6 +56,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       DATA_DIR: dataDir,
       PORT: '0',
       AUDIO_LADDER: 'aac@64k',
+      MAX_DURATION_SECONDS: String(MAX_DURATION_SECONDS),
       LOG_LEVEL: 'info',
     });
     const numbers = (
