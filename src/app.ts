@@ -1,8 +1,8 @@
 /** The server, as a list that can be read from top to bottom. */
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
+import { watchConnections } from './http/connections.ts';
 import { eventRoutes } from './http/events.ts';
 import { fileRoutes } from './http/files.ts';
 import { healthRoutes } from './http/health.ts';
@@ -13,12 +13,12 @@ import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
 import { answerClientError, limitSlowClients, serverOptions } from './http/slow-clients.ts';
 import { streamRoutes } from './http/stream.ts';
+import { createPresenter } from './http/track-view.ts';
 import { uploadRoutes } from './http/upload.ts';
 import type { Services } from './services.ts';
 
 /** Longer than any safe file name, percent-encoded. */
 const MAX_PARAM_LENGTH = 1024;
-const IDLE_CHECK_MS = 50;
 
 /**
  * Builds the app; it does not listen yet. Closing it closes the services.
@@ -42,7 +42,7 @@ export async function buildApp(
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance;
 
-  const connections = watchConnections(app);
+  const connections = watchConnections(app.server);
   // Uploads that wait for their track are answered once work stops, so that goes on beside the closing.
   app.addHook('preClose', async () => {
     void services.stopWork();
@@ -51,38 +51,17 @@ export async function buildApp(
   app.addHook('onClose', async () => services.close());
 
   registerProblems(app);
-  limitSlowClients(app, patience);
+  limitSlowClients(app, connections, patience);
   const registerMethodNotAllowed = watchMethods(app);
 
-  await app.register(uploadRoutes, { services, config, patience });
-  await app.register(fileRoutes, { services });
-  await app.register(eventRoutes, { services });
+  const presenter = createPresenter(services.encoder, config.publicUrl);
+  await app.register(uploadRoutes, { services, config, presenter, patience });
+  await app.register(fileRoutes, { services, presenter });
+  await app.register(eventRoutes, { services, presenter });
   await app.register(streamRoutes, { services, config });
   await app.register(healthRoutes, { services, config });
   await app.register(pageRoutes);
 
   registerMethodNotAllowed();
   return app;
-}
-
-/**
- * Closes connections as the server closes. Node closes those that are idle at that moment; those that finish a response
- * later, and those that browsers open for a request to come, would keep it open.
- */
-function watchConnections(app: FastifyInstance): { closeAsTheyFallIdle(): void } {
-  const open = new Set<Socket>();
-  app.server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-  });
-  const closeIdle = () => {
-    app.server.closeIdleConnections();
-    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
-  };
-  return {
-    closeAsTheyFallIdle() {
-      const timer = setInterval(closeIdle, IDLE_CHECK_MS);
-      app.server.once('close', () => clearInterval(timer));
-    },
-  };
 }

@@ -38,6 +38,15 @@ const origins = text('"*" or origins such as https://example.org, separated by c
   },
 );
 
+const publicUrl = text('an address such as https://example.org/audio').transform((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.search + url.hash + url.username !== '') {
+    context.addIssue('an address such as https://example.org/audio');
+    return z.NEVER;
+  }
+  return url.href.replace(/\/+$/, '');
+});
+
 const ladder = z.string().transform((value, context) => {
   try {
     return parseLadder(value);
@@ -64,11 +73,13 @@ function environment(projectFolder: string) {
     MAX_DURATION_SECONDS: wholeNumber(1, 7 * DAY_SECONDS).default(DAY_SECONDS),
     SEGMENT_SECONDS: segmentSeconds.default(4),
     SEGMENT_WAIT_SECONDS: wholeNumber(1, 3600).default(9),
+    SEGMENT_CACHE_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(256 * MIB),
     AUDIO_LADDER: ladder.prefault('aac@64k,aac@128k,aac@256k'),
     CONCURRENCY: wholeNumber(1, 1024).default(availableParallelism()),
     MAX_WAITING: wholeNumber(1, 1_000_000).default(1000),
     MIN_FREE_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(256 * MIB),
     KEEP_ORIGINALS: flag.default(false),
+    PUBLIC_URL: publicUrl.default(''),
     CORS_ORIGIN: origins.default('*'),
     LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
     SANDBOX: z.enum(SANDBOX_SETTINGS, `one of ${SANDBOX_SETTINGS.join(', ')}`).default('auto'),
@@ -91,6 +102,8 @@ export interface Config {
   segmentSeconds: number;
   /** How long a request for a segment that is not encoded yet is held. */
   segmentWaitSeconds: number;
+  /** Memory for hot segments; 0 for none. */
+  segmentCacheBytes: number;
   ladder: ReturnType<typeof parseLadder>;
   /** ffmpeg processes that encode at the same time. */
   concurrency: number;
@@ -99,6 +112,8 @@ export interface Config {
   /** Room on the disk that uploads do not touch. */
   minFreeBytes: number;
   keepOriginals: boolean;
+  /** What clients put before the paths of the API, without a slash at its end; empty where it is not set. */
+  publicUrl: string;
   corsOrigin: '*' | string[];
   logLevel: (typeof LOG_LEVELS)[number];
   sandbox: SandboxSetting;
@@ -130,11 +145,13 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     maxDurationSeconds: value.MAX_DURATION_SECONDS,
     segmentSeconds: value.SEGMENT_SECONDS,
     segmentWaitSeconds: value.SEGMENT_WAIT_SECONDS,
+    segmentCacheBytes: value.SEGMENT_CACHE_BYTES,
     ladder: value.AUDIO_LADDER,
     concurrency: value.CONCURRENCY,
     maxWaiting: value.MAX_WAITING,
     minFreeBytes: value.MIN_FREE_BYTES,
     keepOriginals: value.KEEP_ORIGINALS,
+    publicUrl: value.PUBLIC_URL,
     corsOrigin: value.CORS_ORIGIN,
     logLevel: value.LOG_LEVEL,
     sandbox: value.SANDBOX,

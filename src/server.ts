@@ -35,6 +35,10 @@ async function main(): Promise<void> {
   process.on('SIGINT', onSignal);
 
   const services = await openServices(config, log);
+  services.started.catch((error: unknown) => {
+    log.fatal({ err: error }, 'the library cannot be read');
+    process.exit(1);
+  });
   const app = await buildApp(services, config);
   stop = async () => {
     const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT_MS);

@@ -7,6 +7,7 @@ import { lockDataDir } from './disk/lock.ts';
 import { StartupError } from './errors.ts';
 import { openDiskLibrary } from './library/disk.ts';
 import type { Library } from './library/library.ts';
+import { isWholeSegment } from './media/boxes.ts';
 import { missingCapability } from './media/ffmpeg.ts';
 import { prepareTools, type ToolPatience, type Tools } from './media/launcher.ts';
 import { createSelfTest, type SelfTest } from './media/self-test.ts';
@@ -15,6 +16,7 @@ import { createFeed, type Feed } from './pipeline/feed.ts';
 import { createIngest, type Ingest } from './pipeline/ingest.ts';
 import { createMender, type Mender } from './pipeline/mend.ts';
 import { recover } from './pipeline/recover.ts';
+import { cacheSegments } from './storage/cache.ts';
 import { openDiskStorage } from './storage/disk.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -28,6 +30,11 @@ export interface Services {
   feed: Feed;
   ingest: Ingest;
   mender: Mender;
+  /**
+   * Resolves when the library is read and unfinished work is taken up again. Until then what is ready is served, and
+   * uploads wait. Rejects when the library cannot be read.
+   */
+  started: Promise<void>;
   /** Stops probing and encoding; who waits for it is told at once. What is unfinished goes on at the next start. */
   stopWork(): Promise<void>;
   /** Stops work and lets go of the folder: another server may use it then. */
@@ -61,7 +68,8 @@ export async function openServices(
       throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
     }
     const selfTest = createSelfTest(tools, launchFolder);
-    const storage = await openDiskStorage(config.dataDir);
+    const disk = await openDiskStorage(config.dataDir);
+    const storage = cacheSegments(disk, { maxBytes: config.segmentCacheBytes, isWhole: isWholeSegment });
     const library = await openDiskLibrary(config.dataDir);
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
@@ -71,7 +79,10 @@ export async function openServices(
       ...{ concurrency, keepOriginals, maxDurationSeconds, minFreeBytes },
     });
     const { ladder, segmentSeconds, maxWaiting } = config;
+    const started = library.opened.then(() => recover({ library, storage, encoder, log }));
+    started.catch(() => {});
     const ingest = createIngest({
+      started,
       ...{ library, storage, encoder, feed, tools, selfTest, log },
       ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting, minFreeBytes },
     });
@@ -79,10 +90,12 @@ export async function openServices(
     const stopWork = async () => {
       await Promise.all([ingest.close(), encoder.close()]);
     };
-    closers.push(stopWork);
+    closers.push(stopWork, () => started.catch(() => {}));
 
-    await recover({ library, storage, encoder, log });
-    return { log, tools, selfTest, library, storage, encoder, feed, ingest, mender, stopWork, close };
+    return {
+      ...{ log, tools, selfTest, library, storage, encoder, feed, ingest, mender },
+      ...{ started, stopWork, close },
+    };
   } catch (error) {
     await close();
     if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'EACCES') {

@@ -31,6 +31,8 @@ describe('the configuration', () => {
     maxWaiting: 1000,
     minFreeBytes: 268_435_456,
     keepOriginals: false,
+    segmentCacheBytes: 268_435_456,
+    publicUrl: '',
     corsOrigin: '*',
     logLevel: 'info',
     sandbox: 'auto',
@@ -50,7 +52,7 @@ describe('the configuration', () => {
     ...['HOST', 'PORT', 'DATA_DIR', 'MAX_UPLOAD_BYTES', 'SEGMENT_SECONDS', 'AUDIO_LADDER', 'CONCURRENCY'],
     'SEGMENT_WAIT_SECONDS',
     'MIN_FREE_BYTES',
-    ...['MAX_UPLOADS', 'MAX_DURATION_SECONDS', 'SANDBOX'],
+    ...['MAX_UPLOADS', 'MAX_DURATION_SECONDS', 'SANDBOX', 'SEGMENT_CACHE_BYTES', 'PUBLIC_URL'],
     ...['MAX_WAITING', 'KEEP_ORIGINALS', 'CORS_ORIGIN', 'LOG_LEVEL', 'FFMPEG_PATH', 'FFPROBE_PATH'],
   ])('takes an empty %s for one that is not set', (name) => {
     expect(parseConfig({ [name]: '' }, project)).toEqual(defaults);
@@ -74,6 +76,9 @@ describe('the configuration', () => {
     ['MIN_FREE_BYTES', '0', { minFreeBytes: 0 }],
     ['KEEP_ORIGINALS', 'true', { keepOriginals: true }],
     ['KEEP_ORIGINALS', 'false', { keepOriginals: false }],
+    ['SEGMENT_CACHE_BYTES', '0', { segmentCacheBytes: 0 }],
+    ['PUBLIC_URL', 'https://example.org/audio/', { publicUrl: 'https://example.org/audio' }],
+    ['PUBLIC_URL', 'http://10.0.0.1:8000', { publicUrl: 'http://10.0.0.1:8000' }],
     ['CORS_ORIGIN', 'https://a.example', { corsOrigin: ['https://a.example'] }],
     [
       'CORS_ORIGIN',
@@ -126,6 +131,17 @@ describe('a wrong variable is named, with its value and what is allowed', () => 
     ['KEEP_ORIGINALS', 'yes', flag],
     ['KEEP_ORIGINALS', 'TRUE', flag],
     ['KEEP_ORIGINALS', '1', flag],
+    ...[
+      'example.org',
+      '/audio',
+      'ftp://example.org',
+      'https://example.org/?a',
+      'https://me:pw@example.org',
+    ].map((value): [string, string, string] => [
+      'PUBLIC_URL',
+      value,
+      'an address such as https://example.org/audio',
+    ]),
     ['CORS_ORIGIN', 'example.org', origins],
     ['CORS_ORIGIN', 'https://example.org/', origins],
     ['CORS_ORIGIN', 'https://example.org/path', origins],

@@ -1,6 +1,6 @@
-/** Bytes are published whole or not at all: written beside, synced, renamed. */
+/** Bytes are published whole or not at all: written aside, synced, renamed. */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Files that a crash may leave half-written begin with this; they are swept at the next start. */
@@ -9,10 +9,16 @@ export const TEMPORARY_PREFIX = '.tmp-';
 /**
  * Writes a file that is either wholly there or not at all, also after a power failure once the folder is synced.
  *
+ * @param aside folder of the same file system, for what is not whole yet: one for many files, so that a crash leaves
+ *   nothing that would have to be looked for.
  * @throws the system's error; nothing is left behind then.
  */
-export async function publishFile(file: string, bytes: Buffer | string): Promise<void> {
-  const temporary = path.join(path.dirname(file), TEMPORARY_PREFIX + randomUUID());
+export async function publishFile(
+  file: string,
+  bytes: Buffer | string,
+  aside = path.dirname(file),
+): Promise<void> {
+  const temporary = path.join(aside, TEMPORARY_PREFIX + randomUUID());
   try {
     await withFile(temporary, 'wx', async (handle) => {
       await handle.writeFile(bytes);
@@ -22,6 +28,14 @@ export async function publishFile(file: string, bytes: Buffer | string): Promise
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Removes from a folder what a crash left half-written. */
+export async function sweepTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(TEMPORARY_PREFIX))
+      await rm(path.join(folder, name), { recursive: true, force: true });
   }
 }
 

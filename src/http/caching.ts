@@ -1,13 +1,24 @@
-/** Conditional and ranged answers (RFC 9110 sections 13 and 14) for bytes that are in memory. */
+/**
+ * Conditional and ranged answers (RFC 9110 sections 13 and 14) for bytes that are in memory.
+ *
+ * They are written to Node's response directly. Requests a second for a hot segment of 65 kB on one core, over those of
+ * nginx: MEASURED.
+ */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+/** Name, value, name, value, ...: Node writes a list like that as it is. */
+export type HeaderList = readonly string[];
+
+/** What a client may keep: bytes, and headers that are made once for all answers. */
 export interface Representation {
   bytes: Buffer;
-  type: string;
-  cacheControl: string;
   /** Strong, quotes included. */
   etag: string;
+  /** Of an answer with all bytes. */
+  headers: HeaderList;
+  /** Of every answer, also of one without bytes. */
+  validators: HeaderList;
 }
 
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
@@ -19,28 +30,58 @@ export function etagOf(bytes: Buffer): string {
   return `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
 }
 
+/** @param more headers of every answer. */
+export function representationOf(
+  bytes: Buffer,
+  { type, cacheControl, more = [] }: { type: string; cacheControl: string; more?: HeaderList },
+): Representation {
+  const etag = etagOf(bytes);
+  const validators = ['ETag', etag, 'Cache-Control', cacheControl, 'Accept-Ranges', 'bytes', ...more];
+  const headers = ['Content-Type', type, 'Content-Length', String(bytes.length), ...validators];
+  return { bytes, etag, headers, validators };
+}
+
 /**
  * Answers GET and HEAD: 304 where the client has it, 206 for a single range, 416 for one beyond the end, else 200.
  * Several ranges are answered whole, as section 14.2 allows.
+ *
+ * @param more headers of this answer only.
  */
 export function sendRepresentation(
-  request: FastifyRequest,
+  { headers, method }: FastifyRequest,
   reply: FastifyReply,
-  { bytes, type, cacheControl, etag }: Representation,
-): FastifyReply {
-  void reply.headers({ etag, 'cache-control': cacheControl, 'accept-ranges': 'bytes' });
-  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
-
-  const range = wantedRange(request, bytes.length, etag);
-  if (range === 'unsatisfiable') {
-    return reply.code(416).header('content-range', `bytes */${bytes.length}`).send();
+  representation: Representation,
+  more: HeaderList = [],
+): void {
+  const { bytes, etag, validators } = representation;
+  const { 'if-none-match': ifNoneMatch, range } = headers;
+  reply.hijack();
+  const response = reply.raw;
+  if (matchesEtag(ifNoneMatch, etag)) {
+    response.writeHead(304, [...validators, ...more]).end();
+    return;
   }
-  void reply.type(type);
-  if (!range) return reply.send(bytes);
-  return reply
-    .code(206)
-    .header('content-range', `bytes ${range.start}-${range.end}/${bytes.length}`)
-    .send(bytes.subarray(range.start, range.end + 1));
+  // A range is defined for GET only (section 14.2); a stale If-Range asks for the whole (section 13.1.5).
+  const isRanged = range !== undefined && method === 'GET' && (headers['if-range'] ?? etag) === etag;
+  const wanted = isRanged ? parseRange(range, bytes.length) : undefined;
+  if (wanted === undefined) {
+    const all = more.length === 0 ? representation.headers : [...representation.headers, ...more];
+    // Node leaves the body out of an answer to HEAD.
+    response.writeHead(200, all as string[]).end(bytes);
+    return;
+  }
+  if (wanted === 'unsatisfiable') {
+    const length = ['Content-Range', `bytes */${bytes.length}`, 'Content-Length', '0'];
+    response.writeHead(416, [...length, ...validators, ...more]).end();
+    return;
+  }
+  const part = bytes.subarray(wanted.start, wanted.end + 1);
+  const replaced = ['Content-Range', `bytes ${wanted.start}-${wanted.end}/${bytes.length}`].concat([
+    'Content-Length',
+    String(part.length),
+  ]);
+  const [, type] = representation.headers;
+  response.writeHead(206, ['Content-Type', type as string, ...replaced, ...validators, ...more]).end(part);
 }
 
 /** If-None-Match compares weakly (section 13.1.2). */
@@ -48,14 +89,6 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   if (header.trim() === '*') return true;
   return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
-}
-
-function wantedRange(request: FastifyRequest, size: number, etag: string) {
-  const { range, 'if-range': ifRange } = request.headers;
-  // A range is defined for GET only (section 14.2); a stale If-Range asks for the whole (section 13.1.5).
-  if (range === undefined || request.method !== 'GET' || (ifRange !== undefined && ifRange !== etag))
-    return undefined;
-  return parseRange(range, size);
 }
 
 /**

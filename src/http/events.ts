@@ -4,7 +4,7 @@ import type { Services } from '../services.ts';
 import type { Track } from '../tracks/track.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { type TrackParams, trackOf } from './track-param.ts';
-import { viewTrack } from './track-view.ts';
+import type { Presenter } from './track-view.ts';
 
 /** What one client follows. */
 interface Following {
@@ -15,8 +15,11 @@ interface Following {
   isOver(): Promise<boolean>;
 }
 
-export async function eventRoutes(app: FastifyInstance, { services }: { services: Services }): Promise<void> {
-  const { library, encoder, feed } = services;
+export async function eventRoutes(
+  app: FastifyInstance,
+  { services, presenter }: { services: Services; presenter: Presenter },
+): Promise<void> {
+  const { library, feed } = services;
   const open = new Set<EventStream>();
   // An open stream would keep the server from closing.
   app.addHook('preClose', async () => {
@@ -25,7 +28,7 @@ export async function eventRoutes(app: FastifyInstance, { services }: { services
 
   const tell = async (stream: EventStream, filename: string) => {
     const track = await library.get(filename);
-    if (track) await stream.send('track', viewTrack(track, encoder.live(filename)));
+    if (track) await stream.send('track', presenter.view(track));
     else await stream.send('removed', { filename });
   };
 

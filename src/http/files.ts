@@ -4,10 +4,10 @@ import * as z from 'zod';
 import { removeTrack } from '../pipeline/remove.ts';
 import { retryTrack } from '../pipeline/retry.ts';
 import type { Services } from '../services.ts';
-import type { Track } from '../tracks/track.ts';
+import { compressJson } from './compression.ts';
 import { parseQuery } from './query.ts';
 import { type TrackParams, trackName, trackOf } from './track-param.ts';
-import { fileUrl, viewTrack } from './track-view.ts';
+import type { Presenter } from './track-view.ts';
 
 const MAX_LIMIT = 1000;
 const ListQuery = z.object({
@@ -21,16 +21,20 @@ const ListQuery = z.object({
   q: z.string().optional(),
 });
 
-export async function fileRoutes(app: FastifyInstance, { services }: { services: Services }): Promise<void> {
-  const { library, encoder } = services;
-  const view = (track: Track) => viewTrack(track, encoder.live(track.filename));
+export async function fileRoutes(
+  app: FastifyInstance,
+  { services, presenter }: { services: Services; presenter: Presenter },
+): Promise<void> {
+  const { library } = services;
+  const { view, fileUrl, listUrl } = presenter;
+  compressJson(app);
 
   app.get('/files', async (request, reply) => {
     const { limit, cursor, q } = parseQuery(ListQuery, request.query);
     const { tracks, nextCursor } = await library.page({ limit, cursor, query: q });
     if (nextCursor !== undefined) {
       const next = new URLSearchParams({ limit: String(limit), cursor: nextCursor, ...(q && { q }) });
-      void reply.header('link', `</files?${next}>; rel="next"`);
+      void reply.header('link', `<${listUrl(next)}>; rel="next"`);
     }
     return tracks.map(view);
   });

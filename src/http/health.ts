@@ -15,7 +15,15 @@ export async function healthRoutes(
   app: FastifyInstance,
   { services, config }: { services: Services; config: Config },
 ): Promise<void> {
-  const { library, storage, encoder, mender, selfTest, tools } = services;
+  const { library, storage, encoder, mender, selfTest, tools, started } = services;
+
+  let isIndexed = false;
+  started.then(
+    () => {
+      isIndexed = true;
+    },
+    () => {},
+  );
 
   /** ffprobe and ffmpeg encode a second of audio. */
   const ffmpegCheck = async (): Promise<Check> => {
@@ -44,6 +52,13 @@ export async function healthRoutes(
         return { ok: false, detail: `${name} failed; the log says why` };
       }
     };
+    if (!isIndexed) {
+      const library = { ok: false, detail: 'it is being read; what is ready is served, uploads wait' };
+      return reply
+        .code(503)
+        .header('cache-control', 'no-store')
+        .send({ status: 'not ready', checks: { library } });
+    }
     const [ffmpeg, room, uploadsAndSegments, manifests, unreadable, incomplete] = await Promise.all([
       ffmpegCheck(),
       roomCheck(),

@@ -15,11 +15,11 @@ export function watchMethods(app: FastifyInstance): () => void {
   return () => {
     for (const [url, known] of [...methods]) {
       const allow = [...known].sort().join(', ');
-      // Preflights of streams are answered by @fastify/cors.
+      // Preflights of streams have a route of their own for all of them.
       const isTaken = (method: string) =>
         known.has(method) || (method === 'OPTIONS' && url.startsWith('/stream/'));
       const others = app.supportedMethods.filter((method) => !isTaken(method)) as HTTPMethods[];
-      if (others.length === 0 || url === '*') continue;
+      if (others.length === 0 || url.endsWith('*')) continue;
       app.route({
         method: others,
         url,

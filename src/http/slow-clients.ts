@@ -2,12 +2,16 @@
  * Connections whose client does not go on: headers that do not come, bodies that do not end, answers that are not
  * read. Uploads have rules of their own, see `upload-slots.ts`.
  */
-import { type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.ts';
+import type { Connections } from './connections.ts';
 import type { Patience } from './patience.ts';
 import { problemOf } from './problem.ts';
+
+/** An answer that stalls is noticed a quarter of its time later at the most. */
+const LOOKS_PER_STALL = 4;
 
 /**
  * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout`, which Fastify leaves at
@@ -17,36 +21,47 @@ export function serverOptions({ headersMs, headersCheckMs }: Patience): ServerOp
   return { headersTimeout: headersMs, connectionsCheckingInterval: headersCheckMs };
 }
 
-/** To be called before any route is registered. */
-export function limitSlowClients(app: FastifyInstance, patience: Patience): void {
+/**
+ * To be called before any route is registered. Nothing here is a hook: a request without a body costs a look at two
+ * headers, and answers are looked at now and then, all at once.
+ */
+export function limitSlowClients(app: FastifyInstance, { open }: Connections, patience: Patience): void {
+  const { server } = app;
   const { leftoverMs, stalledAnswerMs } = patience;
 
   // No route takes JSON or text: nobody's answer waits for the end of such a body, and none is held in memory.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
 
-  /** Answers that are being sent, and are to be read. */
-  const answering = new WeakSet<ServerResponse>();
-  app.addHook('onSend', async (_request, reply) => {
-    answering.add(reply.raw);
-    // Without a listener Node destroys the socket.
-    reply.raw.setTimeout(stalledAnswerMs);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+    if (length !== undefined || coding !== undefined) limitLeftover(request, response, leftoverMs);
   });
 
-  /**
-   * What is left of a body after its answer, such as that of an upload that was refused, is read and dropped for a
-   * while: a client that is still sending would otherwise lose the answer to a reset (RFC 9112 section 9.6).
-   */
-  app.addHook('onResponse', async ({ raw }) => {
-    const { socket } = raw;
-    // With other requests behind it, Node would let that timeout go on into their waiting; but where the next answer
-    // is ready already, the timeout is that one's.
-    const next = answerOn(socket);
-    if (socket.timeout === stalledAnswerMs && !(next && answering.has(next))) socket.setTimeout(0);
-    if (raw.complete || socket.destroyed) return;
+  // Node watches the time itself, and sees each packet that a client takes; it is told only when to.
+  const watchAnswers = setInterval(() => {
+    for (const socket of open) {
+      const isSending = socket.writableLength > 0;
+      const isWatched = socket.timeout === stalledAnswerMs;
+      // Without a listener Node destroys the socket then.
+      if (isSending !== isWatched) socket.setTimeout(isSending ? stalledAnswerMs : 0);
+    }
+  }, stalledAnswerMs / LOOKS_PER_STALL);
+  watchAnswers.unref();
+  server.once('close', () => clearInterval(watchAnswers));
+}
+
+/**
+ * What is left of a body after its answer, such as that of an upload that was refused, is read and dropped for a
+ * while: a client that is still sending would otherwise lose the answer to a reset (RFC 9112 section 9.6).
+ */
+function limitLeftover(request: IncomingMessage, response: ServerResponse, leftoverMs: number): void {
+  response.once('finish', () => {
+    const { socket } = request;
+    if (request.complete || socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), leftoverMs);
     const stop = () => clearTimeout(timer);
-    raw.once('end', stop);
+    request.once('end', stop);
     socket.once('close', stop);
   });
 }

@@ -1,11 +1,29 @@
 /** A track as the API shows it. */
-import type { LiveState } from '../pipeline/encode.ts';
+import type { Encoder, LiveState } from '../pipeline/encode.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 
 export type TrackView = ReturnType<typeof viewTrack>;
 
+/** Shows tracks, with addresses that clients can use. */
+export interface Presenter {
+  view(track: Track): TrackView;
+  fileUrl(filename: string): string;
+  /** The address of a page of the list. */
+  listUrl(query: URLSearchParams): string;
+}
+
+/** @param publicUrl under which clients find the server, without a slash at its end; empty where it is at the root. */
+export function createPresenter(encoder: Encoder, publicUrl: string): Presenter {
+  return {
+    view: (track) => viewTrack(track, encoder.live(track.filename), publicUrl),
+    fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,
+    listUrl: (query) => `${publicUrl}/files?${query}`,
+  };
+}
+
 /** @param live what is known beyond the record while the track is processed. */
-export function viewTrack(track: Track, live: LiveState | undefined) {
+function viewTrack(track: Track, live: LiveState | undefined, publicUrl: string) {
+  const streamUrl = (name: string) => `${publicUrl}/stream/${encodeURIComponent(track.filename)}/${name}`;
   return {
     name: track.filename,
     filename: track.filename,
@@ -14,8 +32,8 @@ export function viewTrack(track: Track, live: LiveState | undefined) {
     progress: track.status === 'ready' ? 1 : (live?.progress ?? 0),
     /** Spans of time in seconds that are encoded in the main rendition: what can be listened to at once. */
     encoded: track.status === 'ready' ? [[0, durationSeconds(track)]] : (live?.encoded ?? []),
-    manifestUrl: isPlayable(track, live) ? streamUrl(track.filename, 'manifest') : null,
-    hlsUrl: isPlayable(track, live) ? streamUrl(track.filename, 'master.m3u8') : null,
+    manifestUrl: isPlayable(track, live) ? streamUrl('manifest') : null,
+    hlsUrl: isPlayable(track, live) ? streamUrl('master.m3u8') : null,
     durationSeconds: durationSeconds(track),
     samples: track.samples,
     sampleRate: track.sampleRate,
@@ -38,12 +56,4 @@ export function viewTrack(track: Track, live: LiveState | undefined) {
 /** From the moment that the first segment of every rendition is stored; but for bit rates the manifest is final from then on. */
 export function isPlayable(track: Track, live: LiveState | undefined): boolean {
   return track.status === 'ready' || (track.status === 'processing' && live?.isPlayable === true);
-}
-
-function streamUrl(filename: string, name: string): string {
-  return `/stream/${encodeURIComponent(filename)}/${name}`;
-}
-
-export function fileUrl(filename: string): string {
-  return `/files/${encodeURIComponent(filename)}`;
 }

@@ -9,7 +9,7 @@ import type { ReceivedUpload } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Patience } from './patience.ts';
 import { parseQuery } from './query.ts';
-import { fileUrl, isPlayable, viewTrack } from './track-view.ts';
+import { isPlayable, type Presenter } from './track-view.ts';
 import { createUploadSlots } from './upload-slots.ts';
 
 const UploadQuery = z.object({
@@ -23,7 +23,12 @@ const MAX_FIELD_BYTES = 64 * 1024;
 
 export async function uploadRoutes(
   app: FastifyInstance,
-  { services, config, patience }: { services: Services; config: Config; patience: Patience },
+  {
+    services,
+    config,
+    presenter,
+    patience,
+  }: { services: Services; config: Config; presenter: Presenter; patience: Patience },
 ): Promise<void> {
   const { encoder, ingest } = services;
   const slots = createUploadSlots(config.maxUploads, patience);
@@ -57,10 +62,10 @@ export async function uploadRoutes(
     const isAccepted = created && !isPlayable(track, live);
     return reply
       .code(isAccepted ? 202 : done)
-      .header('location', fileUrl(track.filename))
+      .header('location', presenter.fileUrl(track.filename))
       .send({
         message: message(track, { created, playable: isPlayable(track, live) }),
-        ...viewTrack(track, live),
+        ...presenter.view(track),
       });
   });
 

@@ -20,6 +20,11 @@ export interface PageRequest {
 }
 
 export interface Library {
+  /**
+   * Resolves when all records are read. Until then `get` finds any track all the same, and whatever else is asked for
+   * waits.
+   */
+  readonly opened: Promise<void>;
   get(filename: string): Promise<Track | undefined>;
   findBySha256(sha256: string): Promise<Track | undefined>;
   /** Newest first. Tracks that come or go between two pages shift nothing. Throws an AppError on a wrong cursor. */

@@ -6,6 +6,8 @@ type Entry = Pick<Track, 'filename' | 'uploadedAt'>;
 
 export interface UploadOrder {
   add(track: Entry): void;
+  /** To be called once, before any other is added. */
+  addAll(tracks: Iterable<Entry>): void;
   remove(track: Entry): void;
   /** An ISO 8601 time later than that of every track so far: now, or a millisecond after the newest. */
   nextTime(): string;
@@ -32,6 +34,10 @@ export function createUploadOrder(): UploadOrder {
   return {
     add({ filename, uploadedAt }) {
       entries.splice(search(uploadedAt), 0, { filename, uploadedAt });
+    },
+    addAll(tracks) {
+      for (const { filename, uploadedAt } of tracks) entries.push({ filename, uploadedAt });
+      entries.sort((one, other) => (one.uploadedAt < other.uploadedAt ? -1 : 1));
     },
     remove({ filename, uploadedAt }) {
       for (let index = search(uploadedAt); entries[index]?.uploadedAt === uploadedAt; index++) {

@@ -51,8 +51,8 @@ export function problemText(body, status) {
  */
 export async function listTracks({ query, next }) {
   const response = await call(next ?? `files?${new URLSearchParams({ limit: '50', q: query })}`);
-  const link = /<\/([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '');
-  return { tracks: await response.json(), next: link?.[1] ?? null };
+  const link = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '');
+  return { tracks: await response.json(), next: link ? here(link[1] ?? '') : null };
 }
 
 /**

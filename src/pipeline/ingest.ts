@@ -18,7 +18,7 @@ import { retryTrack } from './retry.ts';
 
 export interface Ingest {
   /**
-   * Asked before the body is read.
+   * Asked before the body is read. Waits until the server has wholly started.
    *
    * @param declaredBytes what the client is about to send, 0 where it does not tell.
    * @throws {AppError} 503 when no more can be taken on, 507 when it would leave too little room on the disk.
@@ -42,6 +42,8 @@ export interface Ingest {
 }
 
 export interface IngestOptions {
+  /** Names and contents that are taken are known, and what a crash has left is swept. */
+  started: Promise<void>;
   library: Library;
   storage: Storage;
   encoder: Encoder;
@@ -160,6 +162,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   return {
     async assertRoom(declaredBytes) {
+      await options.started;
       if (closing.signal.aborted) throw errors.shuttingDown();
       if (encoder.waiting >= options.maxWaiting) throw errors.tooBusy(encoder.waiting);
       await assertDiskRoom(declaredBytes);

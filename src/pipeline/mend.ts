@@ -4,7 +4,6 @@
  */
 import type { Logger } from 'pino';
 import type { Library } from '../library/library.ts';
-import { isWholeSegment } from '../media/boxes.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
@@ -12,8 +11,6 @@ import type { Encoder } from './encode.ts';
 import type { Feed } from './feed.ts';
 
 export interface Mender {
-  /** The bytes of a stored segment, or undefined where there is none that is whole. */
-  readWhole(track: Track, segmentName: string): Promise<Buffer | undefined>;
   /**
    * To be told of a segment that its track should have and has not.
    *
@@ -35,10 +32,6 @@ export function createMender(services: {
   const damaged = new Set<string>();
 
   return {
-    async readWhole(track, segmentName) {
-      const bytes = await storage.readSegment(track.filename, segmentName);
-      return bytes && isWholeSegment(bytes) ? bytes : undefined;
-    },
     async mend({ filename, upload }, segmentName) {
       const canMend = upload !== null;
       const consequence = canMend ? 'it is encoded anew' : 'its original is not kept: upload it again';

@@ -7,7 +7,7 @@ import type { Track } from '../tracks/track.ts';
 import { coverageOf, measuredRendition } from './coverage.ts';
 import type { Encoder } from './encode.ts';
 
-/** To be called before the first request: what belongs to no track is taken for rubbish. */
+/** To be called before the first upload is taken: what belongs to no track is taken for rubbish. */
 export async function recover(services: {
   library: Library;
   storage: Storage;
@@ -28,8 +28,9 @@ export async function recover(services: {
   await Promise.all(orphans.map((upload) => storage.removeUpload(upload)));
 
   // A crash between a track's end and the removal of its copy.
-  for (const { upload, hasSeekableCopy } of tracks) {
-    if (upload !== null && !hasSeekableCopy) await storage.removeSeekableCopy(upload);
+  const copied = new Set(tracks.filter((track) => track.hasSeekableCopy).map((track) => track.upload));
+  for (const upload of damaged.length > 0 ? [] : await storage.listSeekableCopies()) {
+    if (!copied.has(upload)) await storage.removeSeekableCopy(upload);
   }
 
   const known = new Set([...tracks.map((track) => track.filename), ...damaged]);

@@ -1,21 +1,16 @@
 /** Storage in folders: `uploads/<random>.upload`, a copy of it as `.upload.flac` where one is needed, and `segments/<filename>/<segment name>`. */
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  access,
-  type FileHandle,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  statfs,
-} from 'node:fs/promises';
+import { readFile } from 'node:fs';
+import { access, type FileHandle, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { insideDirectory } from '../disk/inside-directory.ts';
-import { publishFile, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
+import { publishFile, sweepTemporaries, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
 import { hasCode } from '../errors.ts';
 import type { Storage, StoredSegment } from './storage.ts';
+
+/** Takes half the time of that of `fs/promises`. */
+const readWhole = promisify(readFile);
 
 const UPLOAD_NAME = /^[0-9a-f-]{36}\.upload$/;
 /** An upload is synced as it goes, so that its last sync, for which the client waits, is a short one. */
@@ -86,16 +81,21 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
       const names = (await readdir(uploads)).map((name) => name.replace(/\.flac$/, ''));
       return [...new Set(names)].filter((name) => UPLOAD_NAME.test(name));
     },
+    async listSeekableCopies() {
+      const copies = (await readdir(uploads)).filter((name) => name.endsWith('.flac'));
+      return copies.map((name) => name.replace(/\.flac$/, '')).filter((name) => UPLOAD_NAME.test(name));
+    },
 
     async putSegment(filename, name, bytes) {
       await mkdir(segmentFolder(filename), { recursive: true });
-      await publishFile(segmentFile(filename, name), bytes);
+      await publishFile(segmentFile(filename, name), bytes, segments);
     },
     async syncSegments(filename) {
       await syncFolder(segmentFolder(filename));
       await syncFolder(segments);
     },
-    readSegment: (filename, name) => absentAs(undefined, readFile(segmentFile(filename, name))),
+    hotSegment: () => undefined,
+    readSegment: (filename, name) => absentAs(undefined, readWhole(segmentFile(filename, name))),
     async listSegments(filename) {
       const folder = segmentFolder(filename);
       const names = await absentAs([], readdir(folder));
@@ -158,19 +158,6 @@ async function writeStream(
 async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
   for (let offset = 0; offset < bytes.length; ) {
     offset += (await handle.write(bytes, offset)).bytesWritten;
-  }
-}
-
-/** Removes what a crash left half-written, here and one folder down. */
-async function sweepTemporaries(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const name = path.join(folder, entry.name);
-    if (entry.name.startsWith(TEMPORARY_PREFIX)) await rm(name, { recursive: true, force: true });
-    else if (entry.isDirectory()) {
-      for (const inner of await readdir(name)) {
-        if (inner.startsWith(TEMPORARY_PREFIX)) await rm(path.join(name, inner), { force: true });
-      }
-    }
   }
 }
 

@@ -34,11 +34,15 @@ export interface Storage {
   /** Removes an original and its copy; what is not there is removed already. */
   removeUpload(upload: string): Promise<void>;
   listUploads(): Promise<string[]>;
+  /** Originals that have a copy. */
+  listSeekableCopies(): Promise<string[]>;
 
   /** Publishes a segment: it is there whole, or not at all. Its name is durable after `syncSegments`. */
   putSegment(filename: string, name: string, bytes: Buffer): Promise<void>;
   /** Makes the names of all segments published so far durable. */
   syncSegments(filename: string): Promise<void>;
+  /** The bytes of a segment where they are in memory; always the same object as long as they are. */
+  hotSegment(filename: string, name: string): Buffer | undefined;
   /** The bytes of a segment, or undefined where there is none. */
   readSegment(filename: string, name: string): Promise<Buffer | undefined>;
   listSegments(filename: string): Promise<StoredSegment[]>;

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { etagOf, IMMUTABLE, sendRepresentation } from '../../src/http/caching.ts';
+import { etagOf, IMMUTABLE, representationOf, sendRepresentation } from '../../src/http/caching.ts';
 
 const bytes = Buffer.from('0123456789');
 const etag = etagOf(bytes);
@@ -9,7 +9,11 @@ let app: FastifyInstance;
 beforeAll(async () => {
   app = Fastify();
   app.get('/digits', (request, reply) =>
-    sendRepresentation(request, reply, { bytes, type: 'audio/mp4', cacheControl: IMMUTABLE, etag }),
+    sendRepresentation(
+      request,
+      reply,
+      representationOf(bytes, { type: 'audio/mp4', cacheControl: IMMUTABLE }),
+    ),
   );
   await app.ready();
 });

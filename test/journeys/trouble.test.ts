@@ -188,7 +188,7 @@ describe.runIf(canMount)('a disk of 3 MB', () => {
 
 describe('a stored segment that is missing or cut', () => {
   async function damaged(keep: 'true' | 'false', damage: (file: string) => Promise<void>) {
-    const server = await startServer({ KEEP_ORIGINALS: keep });
+    const server = await startServer({ KEEP_ORIGINALS: keep, SEGMENT_CACHE_BYTES: '0' });
     const samples = 900_000;
     const { body } = await upload(server.url, sound('song.wav', 9, samples));
     const other = await upload(server.url, sound('other.wav', 10));

@@ -93,17 +93,66 @@ describe('a library on disk', () => {
   ])('removes a folder with %s as it opens, and its name is free', async (_what, files) => {
     const { dataDir, manifests } = await folderWith('crashed.mp3', files);
     const library = await openDiskLibrary(dataDir);
-    expect(await readdir(manifests)).toEqual(['good.mp3']);
     expect(await library.damaged()).toEqual([]);
+    expect(await readdir(manifests)).toEqual(['good.mp3']);
     expect((await library.add('crashed.mp3', sampleDraft('new'))).filename).toBe('crashed.mp3');
   });
 
   it('sweeps what a crash left half-written', async () => {
-    const { dataDir, manifests } = await folderWith('good.mp3', { '.tmp-0b1c': 'half' });
+    const { dataDir, manifests } = await folderWith('good.mp3', {});
     await writeFile(path.join(manifests, '.tmp-2d3e'), 'half');
-    await openDiskLibrary(dataDir);
-    expect(await readdir(path.join(manifests, 'good.mp3'))).toEqual(['track.json']);
+    await (await openDiskLibrary(dataDir)).opened;
     expect(await readdir(manifests)).toEqual(['good.mp3']);
+  });
+
+  it('finds any track while it still reads the others, and whatever else is asked for waits', async () => {
+    const { dataDir, manifests } = await folderWith('good.mp3', {});
+    const names = Array.from({ length: 500 }, (_, n) => `copied-${n}.mp3`);
+    for (const [n, filename] of names.entries()) {
+      const uploadedAt = new Date(1_700_000_000_000 + n).toISOString();
+      await mkdir(path.join(manifests, filename));
+      await writeFile(
+        path.join(manifests, filename, 'track.json'),
+        JSON.stringify(sampleTrack({ filename, uploadedAt })),
+      );
+    }
+    const library = await openDiskLibrary(dataDir);
+    let isOpen = false;
+    void library.opened.then(() => {
+      isOpen = true;
+    });
+    const [last, none, tooLong] = await Promise.all([
+      library.get('copied-499.mp3'),
+      library.get('none.mp3'),
+      library.get(`${'x'.repeat(300)}.mp3`),
+    ]);
+    expect([last?.filename, none, tooLong, isOpen]).toEqual(['copied-499.mp3', undefined, undefined, false]);
+    const again = library.add('copied-3.mp3', sampleDraft('new'));
+    expect((await library.page({})).tracks.slice(-500).map(({ filename }) => filename)).toEqual(
+      names.reverse(),
+    );
+    expect(isOpen).toBe(true);
+    expect((await again).filename).toBe('copied-3-2.mp3');
+    expect(await library.damaged()).toEqual([]);
+  });
+
+  it('finds another of equal bytes once one of them is removed', async () => {
+    const { dataDir, manifests } = await folderWith('good.mp3', {});
+    for (const filename of ['a.mp3', 'b.mp3', 'c.mp3']) {
+      await mkdir(path.join(manifests, filename));
+      await writeFile(
+        path.join(manifests, filename, 'track.json'),
+        JSON.stringify(sampleTrack({ filename })),
+      );
+    }
+    const library = await openDiskLibrary(dataDir);
+    const { sha256 } = sampleTrack({}).source;
+    const left = new Set(['a.mp3', 'b.mp3', 'c.mp3']);
+    for (let found = await library.findBySha256(sha256); found; found = await library.findBySha256(sha256)) {
+      expect(left.delete(found.filename)).toBe(true);
+      await library.remove(found.filename, async () => {});
+    }
+    expect(left.size).toBe(0);
   });
 
   it('leaves alone what is no folder of a track', async () => {

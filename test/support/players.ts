@@ -126,7 +126,9 @@ const DRIVERS: Record<PlayerName, Driver> = {
         abr: { autoSwitchBitrate: { audio: false } },
       },
     });
-    player.on(MediaPlayer.events.ERROR, (event) => driver.errors.push(JSON.stringify(event)));
+    player.on(MediaPlayer.events.ERROR, ({ error }) =>
+      driver.errors.push(typeof error === 'string' ? error : `dash.js error ${error.code}: ${error.message}`),
+    );
     // Five times a second it looks whether the end is reached, and when it is first it pauses and seeks, so that the
     // element's `ended` never comes.
     driver.ended = new Promise((resolve) => {

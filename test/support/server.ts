@@ -47,7 +47,7 @@ export async function startServer(
     ...patience,
   });
   const app = await buildApp(services, config, { ...PATIENCE, ...patience });
-  await app.listen({ host: '127.0.0.1', port: 0 });
+  await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started]);
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {
     url: `http://127.0.0.1:${port}`,

@@ -1,4 +1,4 @@
-/** An ffmpeg that reads no faster than so many times real time, and fails when it is told to. */
+/** An ffmpeg that reads no faster than so many times real time, one that halts, and one that fails when it is told to. */
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { temporaryFolder } from './folders.ts';
@@ -6,6 +6,11 @@ import { temporaryFolder } from './folders.ts';
 /** @returns its path, for FFMPEG_PATH. */
 export async function slowFfmpeg(timesRealTime: number): Promise<string> {
   return script(`exec ffmpeg -readrate ${timesRealTime} "$@"`);
+}
+
+/** An ffmpeg that writes so many bytes, and then nothing more. */
+export async function haltingFfmpeg(bytes: number): Promise<string> {
+  return script(`ffmpeg "$@" | head -c ${bytes}; exec sleep 1000`);
 }
 
 /**

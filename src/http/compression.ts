@@ -1,0 +1,40 @@
+/** Content codings (RFC 9110 section 8.4) for text. */
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import acceptNegotiator from '@fastify/accept-negotiator';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+const CODINGS = ['br', 'gzip', 'identity'] as const;
+export type Encoding = (typeof CODINGS)[number];
+
+const compressBrotli = promisify(brotliCompress);
+const compressGzip = promisify(gzip);
+/** A fifth of the time of the highest, for a twentieth more bytes. */
+const BROTLI_QUALITY = 5;
+/** Less fits into one packet anyhow. */
+const MIN_BYTES = 1024;
+
+/** What the client prefers of what there is (RFC 9110 section 12.5.3). */
+export function wantedEncoding({ headers }: FastifyRequest): Encoding {
+  const accepted = headers['accept-encoding'];
+  if (accepted === undefined) return 'identity';
+  return (acceptNegotiator.negotiate(String(accepted), [...CODINGS]) as Encoding | null) ?? 'identity';
+}
+
+export async function compress(bytes: Buffer, encoding: Encoding): Promise<Buffer> {
+  if (encoding === 'gzip') return compressGzip(bytes);
+  if (encoding === 'identity') return bytes;
+  return compressBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } });
+}
+
+/** Compresses the JSON that the routes of this scope answer with, where it is worth it. */
+export function compressJson(app: FastifyInstance): void {
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (typeof payload !== 'string') return payload;
+    void reply.header('vary', 'Accept-Encoding');
+    const encoding = wantedEncoding(request);
+    if (encoding === 'identity' || payload.length < MIN_BYTES) return payload;
+    void reply.header('content-encoding', encoding);
+    return compress(Buffer.from(payload), encoding);
+  });
+}

@@ -1,0 +1,33 @@
+/** The connections that are open just now. */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+
+const IDLE_CHECK_MS = 50;
+
+export interface Connections {
+  readonly open: ReadonlySet<Socket>;
+  /**
+   * To be called as the server closes. Node closes connections that are idle at that moment; those that finish a response
+   * later, and those that browsers open for a request to come, would keep it open.
+   */
+  closeAsTheyFallIdle(): void;
+}
+
+export function watchConnections(server: Server): Connections {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  const closeIdle = () => {
+    server.closeIdleConnections();
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  };
+  return {
+    open,
+    closeAsTheyFallIdle() {
+      const timer = setInterval(closeIdle, IDLE_CHECK_MS);
+      server.once('close', () => clearInterval(timer));
+    },
+  };
+}
