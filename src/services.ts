@@ -61,6 +61,13 @@ export async function openServices(
     const lock = await lockDataDir(config.dataDir);
     closers.push(() => lock.release());
 
+    // Reading the library and trying ffmpeg take their time: one beside the other.
+    const [storage, library] = await Promise.all([
+      openDiskStorage(config.dataDir).then((disk) =>
+        cacheSegments(disk, { maxBytes: config.segmentCacheBytes, isWhole: isWholeSegment }),
+      ),
+      openDiskLibrary(config.dataDir),
+    ]);
     const launchFolder = path.join(config.dataDir, '.launch');
     const tools = await prepareTools(launchFolder, config, toolPatience);
     const missing = await missingCapability(tools.ffmpeg);
@@ -68,9 +75,6 @@ export async function openServices(
       throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
     }
     const selfTest = createSelfTest(tools, launchFolder);
-    const disk = await openDiskStorage(config.dataDir);
-    const storage = cacheSegments(disk, { maxBytes: config.segmentCacheBytes, isWhole: isWholeSegment });
-    const library = await openDiskLibrary(config.dataDir);
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
     const feed = createFeed();

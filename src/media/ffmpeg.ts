@@ -169,13 +169,14 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
 export async function missingCapability(executable: string): Promise<string | null> {
   const command = ffmpeg();
   (command as unknown as CommandInternals)._getFfmpegPath = (callback) => callback(null, executable);
-  const formats = await new Promise<Record<string, { canMux: boolean }>>((resolve, reject) =>
+  const formats = new Promise<Record<string, { canMux: boolean }>>((resolve, reject) =>
     command.availableFormats((error, found) => (error ? reject(error) : resolve(found))),
   );
-  const encoders = await new Promise<Record<string, unknown>>((resolve, reject) =>
+  const encoders = new Promise<Record<string, unknown>>((resolve, reject) =>
     command.availableEncoders((error, found) => (error ? reject(error) : resolve(found))),
   );
-  if (!formats.mp4?.canMux) return 'the mp4 muxer';
-  if (!encoders.aac) return 'the aac encoder';
+  const [{ mp4 }, { aac }] = await Promise.all([formats, encoders]);
+  if (!mp4?.canMux) return 'the mp4 muxer';
+  if (!aac) return 'the aac encoder';
   return null;
 }

@@ -73,17 +73,18 @@ export async function prepareTools(
   settings: ToolSettings,
   patience = TOOL_PATIENCE,
 ): Promise<Tools> {
-  const [version] = await Promise.all([
-    toolVersion(settings.ffmpegPath, 'FFMPEG_PATH'),
-    toolVersion(settings.ffprobePath, 'FFPROBE_PATH'),
-  ]);
   const wanted =
     settings.sandbox === 'auto' ? SANDBOXES : settings.sandbox === 'off' ? [] : [settings.sandbox];
   for (const sandbox of wanted) {
     const tools = await writeLaunchers(folder, settings, sandbox);
     const detail = 'ffmpeg has no network, and sees no file but the one that it reads.';
-    if (tools) return { ...tools, version, patience, sandbox: { mode: sandbox, detail } };
+    if (tools) return { ...tools, patience, sandbox: { mode: sandbox, detail } };
   }
+  // Where nothing runs confined, it may be that there is nothing to run.
+  const [version] = await Promise.all([
+    toolVersion(settings.ffmpegPath, 'FFMPEG_PATH'),
+    toolVersion(settings.ffprobePath, 'FFPROBE_PATH'),
+  ]);
   if (settings.sandbox !== 'auto' && settings.sandbox !== 'off') {
     throw new StartupError(
       `SANDBOX=${settings.sandbox} is not usable here: it is not installed, or the system does not allow namespaces. Install it, or set SANDBOX to auto or off.`,
@@ -97,8 +98,9 @@ export async function prepareTools(
   const tools = (await writeLaunchers(folder, settings, null)) ?? {
     ffmpeg: settings.ffmpegPath,
     ffprobe: settings.ffprobePath,
+    version,
   };
-  return { ...tools, version, patience, sandbox: { mode: 'off', detail } };
+  return { ...tools, patience, sandbox: { mode: 'off', detail } };
 }
 
 /**
@@ -108,7 +110,7 @@ export async function prepareTools(
 export async function toolVersion(executable: string, setting: string): Promise<string> {
   try {
     const { stdout } = await run(executable, ['-hide_banner', '-version'], { timeout: CHECK_TIMEOUT_MS });
-    return /version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
+    return versionIn(stdout);
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new StartupError(
@@ -132,9 +134,14 @@ async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: S
       await chmod(file, 0o755);
       return file;
     };
-    const ffmpeg = await write('ffmpeg', settings.ffmpegPath);
-    const ffprobe = await write('ffprobe', settings.ffprobePath);
-    if ((await runs(ffmpeg)) && (await runs(ffprobe))) return { ffmpeg, ffprobe };
+    try {
+      const ffmpeg = await write('ffmpeg', settings.ffmpegPath);
+      const ffprobe = await write('ffprobe', settings.ffprobePath);
+      const [version] = await Promise.all([launched(ffmpeg), launched(ffprobe)]);
+      return { ffmpeg, ffprobe, version };
+    } catch {
+      // The next way, or none: the caller says so.
+    }
     if (sandbox) return undefined;
   }
   return undefined;
@@ -173,14 +180,19 @@ async function absolutePath(executable: string): Promise<string> {
   return path.resolve(stdout.trim());
 }
 
-async function runs(executable: string): Promise<boolean> {
+/** The version that it tells through its launcher. */
+async function launched(executable: string): Promise<string> {
   try {
-    await run(executable, ['-hide_banner', '-version'], { timeout: CHECK_TIMEOUT_MS });
-    return true;
+    const { stdout } = await run(executable, ['-hide_banner', '-version'], { timeout: CHECK_TIMEOUT_MS });
+    return versionIn(stdout);
   } catch (error) {
     // Another process that was forked while the file was written still holds it open, until it is a program itself.
-    if (!hasCode(error, 'ETXTBSY')) return false;
+    if (!hasCode(error, 'ETXTBSY')) throw error;
     await pause(TEXT_BUSY_PAUSE_MS);
-    return runs(executable);
+    return launched(executable);
   }
+}
+
+function versionIn(stdout: string): string {
+  return /version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
 }
