@@ -57,7 +57,7 @@ async function main(): Promise<void> {
     }
     throw new StartupError(`Cannot listen on ${config.host}:${config.port}: ${error.message}.`);
   });
-  const { version, sandbox } = services.tools;
+  const { version, sandbox } = await services.tools;
   if (sandbox.mode === 'off') log.warn({ sandbox: sandbox.mode }, sandbox.detail);
   log.info({ ffmpeg: version, sandbox: sandbox.mode, dataDir: config.dataDir }, 'ready');
 }

@@ -22,7 +22,8 @@ import type { Storage } from './storage/storage.ts';
 
 export interface Services {
   log: Logger;
-  tools: Tools;
+  /** Nothing but encoding waits for it. Rejects with a StartupError when there is no ffmpeg that can do it. */
+  tools: Promise<Tools>;
   selfTest: SelfTest;
   library: Library;
   storage: Storage;
@@ -43,7 +44,9 @@ export interface Services {
 
 /**
  * @param toolPatience with ffmpeg; tests have less.
- * @throws {StartupError} with a message for the operator: ffmpeg missing, the folder in use or not writable.
+ * Opens everything that serving takes; `tools` and `started` go on behind it.
+ *
+ * @throws {StartupError} with a message for the operator: the folder in use or not writable.
  */
 export async function openServices(
   config: Config,
@@ -61,19 +64,17 @@ export async function openServices(
     const lock = await lockDataDir(config.dataDir);
     closers.push(() => lock.release());
 
-    // Reading the library and trying ffmpeg take their time: one beside the other.
+    const launchFolder = path.join(config.dataDir, '.launch');
+    const tools = findTools(launchFolder, config, toolPatience);
+    // Whoever waits for it meets the error.
+    tools.catch(noop);
+    closers.push(() => tools.then(noop, noop));
     const [storage, library] = await Promise.all([
       openDiskStorage(config.dataDir).then((disk) =>
         cacheSegments(disk, { maxBytes: config.segmentCacheBytes, isWhole: isWholeSegment }),
       ),
       openDiskLibrary(config.dataDir),
     ]);
-    const launchFolder = path.join(config.dataDir, '.launch');
-    const tools = await prepareTools(launchFolder, config, toolPatience);
-    const missing = await missingCapability(tools.ffmpeg);
-    if (missing) {
-      throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
-    }
     const selfTest = createSelfTest(tools, launchFolder);
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
@@ -84,7 +85,7 @@ export async function openServices(
     });
     const { ladder, segmentSeconds, maxWaiting } = config;
     const started = library.opened.then(() => recover({ library, storage, encoder, log }));
-    started.catch(() => {});
+    started.catch(noop);
     const ingest = createIngest({
       started,
       ...{ library, storage, encoder, feed, tools, selfTest, log },
@@ -94,7 +95,7 @@ export async function openServices(
     const stopWork = async () => {
       await Promise.all([ingest.close(), encoder.close()]);
     };
-    closers.push(stopWork, () => started.catch(() => {}));
+    closers.push(stopWork, () => started.catch(noop));
 
     return {
       ...{ log, tools, selfTest, library, storage, encoder, feed, ingest, mender },
@@ -108,3 +109,16 @@ export async function openServices(
     throw error;
   }
 }
+
+/** @throws {StartupError} when ffmpeg or ffprobe does not run, or cannot do what is asked of it. */
+async function findTools(folder: string, config: Config, patience?: ToolPatience): Promise<Tools> {
+  const lacking = missingCapability(config.ffmpegPath);
+  // Where it does not even run, that is what is told.
+  lacking.catch(noop);
+  const tools = await prepareTools(folder, config, patience);
+  const missing = await lacking;
+  if (missing === null) return tools;
+  throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
+}
+
+function noop(): void {}

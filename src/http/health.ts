@@ -28,7 +28,7 @@ export async function healthRoutes(
   /** ffprobe and ffmpeg encode a second of audio. */
   const ffmpegCheck = async (): Promise<Check> => {
     const trouble = await selfTest.recentTrouble();
-    return trouble === null ? { ok: true, detail: tools.version } : { ok: false, detail: trouble };
+    return trouble === null ? { ok: true, detail: (await tools).version } : { ok: false, detail: trouble };
   };
 
   const roomCheck = async (): Promise<Check> => {
@@ -76,7 +76,7 @@ export async function healthRoutes(
         status: ready ? 'ready' : 'not ready',
         checks,
         waiting: encoder.waiting,
-        sandbox: tools.sandbox,
+        sandbox: (await tools).sandbox,
         damagedTracks: [...new Set([...unreadable, ...incomplete])],
       });
   });

@@ -21,12 +21,12 @@ export interface SelfTest {
 const RECENT_MS = 10_000;
 
 /** @param folder of ours, where the audio goes. */
-export function createSelfTest(tools: Tools, folder: string): SelfTest {
+export function createSelfTest(tools: Promise<Tools>, folder: string): SelfTest {
   let underWay: Promise<string | null> | undefined;
   let last: { at: number; trouble: string | null } | undefined;
 
   const look = async () => {
-    const trouble = await examine(tools, path.join(folder, 'self-test.wav'));
+    const trouble = await examine(await tools, path.join(folder, 'self-test.wav'));
     last = { at: performance.now(), trouble };
     underWay = undefined;
     return trouble;

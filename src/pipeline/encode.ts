@@ -65,7 +65,7 @@ export interface EncoderOptions {
   storage: Storage;
   feed: Feed;
   log: Logger;
-  tools: Tools;
+  tools: Promise<Tools>;
   selfTest: SelfTest;
   concurrency: number;
   keepOriginals: boolean;
@@ -112,7 +112,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
 
   /** @throws what the track fails with. */
   const mend = async (job: Job, rung: LiveRung, run: LiveRun, error: unknown) => {
-    const change = outcomes.correction(job, rung, error);
+    const change = await outcomes.correction(job, rung, error);
     if (change) return reload(job, change);
     const failures = (rung.failures.get(run.next) ?? 0) + 1;
     rung.failures.set(run.next, failures);

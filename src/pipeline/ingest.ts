@@ -48,7 +48,7 @@ export interface IngestOptions {
   storage: Storage;
   encoder: Encoder;
   feed: Feed;
-  tools: Tools;
+  tools: Promise<Tools>;
   selfTest: SelfTest;
   log: Logger;
   ladder: readonly Rung[];
@@ -101,7 +101,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   const create = async (received: ReceivedUpload, originalName: string): Promise<Track> => {
     const probed = await probe({
-      executables: tools,
+      executables: await tools,
       input: await storage.uploadPath(received.upload),
       signal: closing.signal,
       maxDurationSeconds: options.maxDurationSeconds,
@@ -113,17 +113,19 @@ export function createIngest(options: IngestOptions): Ingest {
       const trouble = isVerdict ? await selfTest.trouble() : null;
       throw trouble === null ? error : errors.probeUnavailable(new Error(trouble, { cause: error }));
     });
-    const track = await library.add(safeFilename(originalName), describe(received, originalName, probed));
+    const draft = await describe(received, originalName, probed);
+    const track = await library.add(safeFilename(originalName), draft);
     feed.changed(track.filename);
     log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
     return track;
   };
 
-  const describe = (received: ReceivedUpload, originalName: string, probed: Probed) => {
+  const describe = async (received: ReceivedUpload, originalName: string, probed: Probed) => {
+    const { version } = await tools;
     const { sampleRate, channels, samples, streamIndex } = probed;
     const { sha256, bytes, upload } = received;
     const segmentFrames = framesPerSegment(options.segmentSeconds, sampleRate);
-    const shape = { sha256, sampleRate, channels, segmentFrames, ffmpegVersion: tools.version };
+    const shape = { sha256, sampleRate, channels, segmentFrames, ffmpegVersion: version };
     // A file that does not tell its bit rate has no more than all of its bytes make.
     const bitRate = probed.source.bitRate ?? (8 * bytes * sampleRate) / samples;
     const rungs = rungsFor(options.ladder, { codec: probed.source.codec, bitRate }, shape);

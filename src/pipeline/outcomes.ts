@@ -21,7 +21,7 @@ export interface OutcomesOptions {
   library: Library;
   storage: Storage;
   log: Logger;
-  tools: Tools;
+  tools: Promise<Tools>;
   selfTest: SelfTest;
   keepOriginals: boolean;
   maxDurationSeconds: number;
@@ -33,7 +33,7 @@ export interface Outcomes {
   finish(job: Job): Promise<Track | Interruption>;
   fail(job: Job, error: unknown): Promise<Track | Interruption>;
   /** What sets right what a run stumbled over; undefined where nothing can. To be called when nothing runs. */
-  correction(job: Job, rung: LiveRung, error: unknown): (() => Promise<void>) | undefined;
+  correction(job: Job, rung: LiveRung, error: unknown): Promise<(() => Promise<void>) | undefined>;
 }
 
 export function createOutcomes(options: OutcomesOptions): Outcomes {
@@ -92,10 +92,11 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
     error: OffGridError,
   ) => {
     if ((await options.selfTest.trouble()) !== null) throw error;
+    const { ffmpeg, version } = await tools;
     const { filename, channels, streamIndex, sampleRate } = track;
     log.warn({ filename, err: error }, 'the source does not keep to its own time line: it is decoded first');
     const decoding = {
-      ...{ executable: tools.ffmpeg, input: await storage.uploadPath(upload), signal },
+      ...{ executable: ffmpeg, input: await storage.uploadPath(upload), signal },
       ...{ channels, streamIndex, sampleRate, hasTimeline: false },
       maxDurationSeconds: options.maxDurationSeconds,
       maxBytes: (await storage.freeBytes()) - options.minFreeBytes,
@@ -110,7 +111,7 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
       hasSeekableCopy: true,
       renditions: current.renditions.map((rendition) => ({
         ...rendition,
-        key: renditionKey(rendition, shapeOf(current, `${tools.version}${FROM_COPY}`)),
+        key: renditionKey(rendition, shapeOf(current, `${version}${FROM_COPY}`)),
       })),
     }));
   };
@@ -156,7 +157,7 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
       return failed ?? 'deleted';
     },
 
-    correction(job, rung, error) {
+    async correction(job, rung, error) {
       if (error instanceof EarlyEndError) {
         // The filter has put silence behind the end, and that is no part of the source.
         const samples = error.samples - PADDING_SAMPLES;
@@ -168,7 +169,7 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
         };
       }
       if (error instanceof InitChangedError) {
-        const key = nextKey(error.rendition, job.track, tools.version);
+        const key = nextKey(error.rendition, job.track, (await tools).version);
         return key === undefined ? undefined : () => startAnew(job, error, key);
       }
       const { upload, hasSeekableCopy } = job.track;

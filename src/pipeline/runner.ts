@@ -20,7 +20,7 @@ export class InitChangedError extends Error {
 
 export interface RunnerOptions {
   storage: Storage;
-  tools: Tools;
+  tools: Promise<Tools>;
   onStored(job: Job, rung: LiveRung, index: number | 'init'): void;
 }
 
@@ -43,16 +43,17 @@ export function createRunner({ storage, tools, onStored }: RunnerOptions): Runne
       coverage.add('init', bytes.length);
       onStored(job, rung, 'init');
     };
+    const { ffmpeg, patience } = await tools;
     await runFfmpeg({
       track,
       rendition,
-      executable: tools.ffmpeg,
+      executable: ffmpeg,
       input: await storage.sourcePath(track),
       from: live.next,
       // It ends at the first segment that is stored already.
       until: () => (coverage.stored.has(live.next) ? live.next : live.until),
       signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
-      silentMs: tools.patience.silentMs,
+      silentMs: patience.silentMs,
       async onInit(bytes) {
         const stored = await storage.readSegment(filename, initSegmentName(rendition));
         if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);

@@ -167,7 +167,9 @@ describe('a start that cannot be', () => {
     first.child.kill('SIGKILL');
     await first.exited;
     const next = await startProcess(NODE, { DATA_DIR: dataDir });
-    expect((await request(`${next.url}/readyz`)).status).toBe(200);
+    await expect
+      .poll(async () => (await request(`${next.url}/readyz`)).status, { timeout: 20_000 })
+      .toBe(200);
   });
 
   it('ffmpeg is missing', async () => {

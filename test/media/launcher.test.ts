@@ -50,7 +50,7 @@ describe.each(usable)('in the sandbox "%s"', (sandbox) => {
   it('ffmpeg and ffprobe do their work', async () => {
     const { folder, tools } = await prepared(sandbox);
     expect(tools.sandbox.mode).toBe(sandbox);
-    expect(await createSelfTest(tools, folder).trouble()).toBe(null);
+    expect(await createSelfTest(Promise.resolve(tools), folder).trouble()).toBe(null);
   });
 
   it('a program sees its input, its output, the system, and no other file', async () => {

@@ -47,7 +47,7 @@ export async function startServer(
     ...patience,
   });
   const app = await buildApp(services, config, { ...PATIENCE, ...patience });
-  await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started]);
+  await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started, services.tools]);
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {
     url: `http://127.0.0.1:${port}`,
