@@ -4,13 +4,20 @@ import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export interface BenchServer {
   url: string;
   /** The most memory that it has had so far, in bytes; undefined where the system does not tell. */
   peakBytes(): Promise<number | undefined>;
-  stop(): Promise<void>;
+  /** The memory that it has now. */
+  residentBytes(): Promise<number | undefined>;
+  dataDir: string;
+  /** From its start until it could do all its work, in milliseconds. */
+  readyMs: number;
+  /** @param keep its data, for the next one. */
+  stop(keep?: boolean): Promise<void>;
 }
 
 /** @param settings beyond the defaults. */
@@ -18,7 +25,8 @@ export async function startServer(
   folder: string,
   settings: Record<string, string> = {},
 ): Promise<BenchServer> {
-  const dataDir = path.join(folder, 'data');
+  const dataDir = settings.DATA_DIR ?? path.join(folder, 'data');
+  const begin = performance.now();
   const child: ChildProcess = spawn(
     process.execPath,
     [fileURLToPath(new URL('../dist/server.js', import.meta.url))],
@@ -43,17 +51,22 @@ export async function startServer(
       if (found) resolve(found);
     });
   });
+  const isReady = () => fetch(`${url}/readyz`).then(({ ok }) => ok);
+  while (!(await isReady())) await pause(10);
+  const readyMs = performance.now() - begin;
+  const memory = async (field: string) => {
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    const kilobytes = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  };
   return {
-    url,
-    async peakBytes() {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-      const kilobytes = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];
-      return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
-    },
-    async stop() {
+    ...{ url, dataDir, readyMs },
+    peakBytes: () => memory('VmHWM'),
+    residentBytes: () => memory('VmRSS'),
+    async stop(keep = false) {
       child.kill('SIGTERM');
       await once(child, 'exit');
-      await rm(dataDir, { recursive: true, force: true });
+      if (!keep) await rm(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -111,6 +111,17 @@ export function ensureChromium() {
 }
 
 /**
+ * @param {string} name
+ * @param {string} aptPackage
+ * @returns {string | undefined} the path of a program, installed where that can be done.
+ */
+export function ensureProgram(name, aptPackage) {
+  // Where Debian keeps servers; not everybody has it on the PATH.
+  const find = () => onPath(name) ?? (existsSync(`/usr/sbin/${name}`) ? `/usr/sbin/${name}` : undefined);
+  return find() ?? (installWithApt(name, [aptPackage]) ? find() : undefined);
+}
+
+/**
  * @param {string} what
  * @param {string[]} packages
  * @returns {boolean} whether it could be done

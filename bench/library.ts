@@ -1,0 +1,79 @@
+/** Libraries as large as they come, made by copying what one upload left. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { upload } from './client.ts';
+import type { Inputs } from './inputs.ts';
+import { startServer } from './server.ts';
+
+const AT_ONCE = 32;
+
+/** What is on disk of one track of a minute, in one rendition. */
+export interface Sample {
+  record: {
+    filename: string;
+    samples: number;
+    segmentFrames: number;
+    uploadedAt: string;
+    source: { sha256: string };
+    renditions: { id: string; key: string }[];
+  };
+  init: Buffer;
+  segment: Buffer;
+}
+
+export async function makeSample(inputs: Inputs): Promise<Sample> {
+  const server = await startServer(inputs.folder, { AUDIO_LADDER: 'aac@128k' });
+  const { track } = await upload(server.url, await inputs.mp3('minute.mp3', 1), '?wait=ready');
+  const record = path.join(server.dataDir, 'manifests', track.filename, 'track.json');
+  const segments = path.join(server.dataDir, 'segments', track.filename);
+  const names = (await readdir(segments)).sort();
+  const read = (part: string) =>
+    readFile(path.join(segments, names.find((name) => name.includes(part)) ?? ''));
+  const sample = {
+    record: JSON.parse(await readFile(record, 'utf8')),
+    init: await read('init'),
+    segment: await read('-00005.m4s'),
+  };
+  await server.stop();
+  return sample;
+}
+
+/** Records only, as for the list: each is another track. */
+export async function makeRecords(dataDir: string, sample: Sample, count: number): Promise<void> {
+  const one = async (n: number) => {
+    const filename = `track-${n}.mp3`;
+    const folder = path.join(dataDir, 'manifests', filename);
+    await mkdir(folder, { recursive: true });
+    const record = {
+      ...sample.record,
+      ...{ filename, uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString() },
+      source: { ...sample.record.source, sha256: n.toString(16).padStart(64, '0') },
+    };
+    await writeFile(path.join(folder, 'track.json'), `${JSON.stringify(record, null, 2)}\n`);
+  };
+  await inParallel(count, one);
+}
+
+/** One track of so many segments. @returns the paths of its media segments, below `/stream/`. */
+export async function makeLongTrack(dataDir: string, sample: Sample, count: number): Promise<string[]> {
+  const filename = 'long.mp3';
+  const [rendition] = sample.record.renditions;
+  const record = { ...sample.record, filename, samples: count * sample.record.segmentFrames * 1024 - 1024 };
+  const segments = path.join(dataDir, 'segments', filename);
+  const manifests = path.join(dataDir, 'manifests', filename);
+  await Promise.all([segments, manifests].map((folder) => mkdir(folder, { recursive: true })));
+  await writeFile(path.join(manifests, 'track.json'), JSON.stringify(record));
+  const name = (number: string) => `${rendition?.id}-${rendition?.key}-${number}`;
+  await writeFile(path.join(segments, name('init.mp4')), sample.init);
+  const names = Array.from({ length: count }, (_, n) => name(`${String(n + 1).padStart(5, '0')}.m4s`));
+  await inParallel(count, (n) => writeFile(path.join(segments, names[n] as string), sample.segment));
+  return names;
+}
+
+async function inParallel(count: number, work: (n: number) => Promise<void>): Promise<void> {
+  const numbers = Array.from({ length: count }, (_, n) => n).values();
+  const worker = async () => {
+    for (const n of numbers) await work(n);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}

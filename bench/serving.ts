@@ -1,0 +1,174 @@
+/** How fast segments and manifests are served: against nginx and a bare @fastify/static, in turns, with the same bytes. */
+import { writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { remove, upload } from './client.ts';
+import type { Inputs } from './inputs.ts';
+import { makeLongTrack, makeSample } from './library.ts';
+import { quantile, report } from './report.ts';
+import { inTurns, startFastifyStatic, startNginx, wrk } from './rivals.ts';
+import { type BenchServer, startServer } from './server.ts';
+
+const SEGMENTS = 20_000;
+const PLAYERS = 500;
+const CACHE_BYTES = 256 * 1024 ** 2;
+
+export async function measureServing(inputs: Inputs): Promise<void> {
+  if (process.env.WRK_PATH === undefined || process.env.NGINX_PATH === undefined) {
+    process.stderr.write('NOT MEASURED: serving. It takes wrk and nginx: apt-get install wrk nginx-light.\n');
+    return;
+  }
+  const { folder } = inputs;
+  const dataDir = path.join(folder, 'serving');
+  const sample = await makeSample(inputs);
+  const names = await makeLongTrack(dataDir, sample, SEGMENTS);
+  const server = await startServer(folder, { DATA_DIR: dataDir });
+  const nginx = await startNginx(folder, dataDir);
+  const bare = await startFastifyStatic(dataDir);
+  const ours = `${server.url}/stream/long.mp3/segment/`;
+  const theirs = '/segments/long.mp3/';
+  const hot = names[10] as string;
+
+  const { ratios, rates } = await inTurns([
+    () => wrk(ours + hot),
+    () => wrk(nginx.url + theirs + hot),
+    () => wrk(bare.url + theirs + hot),
+  ]);
+  report({
+    measure: `hot segment of ${Math.round(sample.segment.length / 1000)} kB, requests/s over nginx's`,
+    result: `${ratio(ratios, 0, 1)} (${thousands(rates[0])}; ${thousands(rates[1])})`,
+    mustReach: '0.75',
+    aim: '1.0',
+  });
+  report({
+    measure: 'the same over bare `@fastify/static`',
+    result: `${ratio(ratios, 0, 2)}x (${thousands(rates[2])})`,
+    mustReach: '8x',
+    aim: '11x',
+  });
+
+  const random = async (prefix: string) => {
+    const script = path.join(folder, 'random.lua');
+    const [before] = (names[0] as string).split('00001.m4s');
+    await writeFile(
+      script,
+      `request = function() return wrk.format("GET", string.format("${prefix}${before}%05d.m4s", math.random(1, ${SEGMENTS}))) end\n`,
+    );
+    return script;
+  };
+  const distinct = await inTurns(
+    [
+      async () => wrk(server.url, { script: await random('/stream/long.mp3/segment/') }),
+      async () => wrk(bare.url, { script: await random(theirs) }),
+      async () => wrk(nginx.url, { script: await random(theirs) }),
+    ],
+    3,
+  );
+  report({
+    measure: '20,000 distinct segments, five times the cache, random: over bare `@fastify/static`',
+    result: `${ratio(distinct.ratios, 0, 1)}x (${thousands(distinct.rates[0])}; ${thousands(distinct.rates[1])}; nginx ${thousands(distinct.rates[2])})`,
+    mustReach: '1.5x',
+    aim: '3x',
+  });
+
+  const manifestUrl = `${server.url}/stream/long.mp3/manifest`;
+  const manifest = Buffer.from(await (await fetch(manifestUrl)).arrayBuffer());
+  await writeFile(path.join(dataDir, 'manifest.mpd'), manifest);
+  const manifests = await inTurns([() => wrk(manifestUrl), () => wrk(`${nginx.url}/manifest.mpd`)], 3);
+  report({
+    measure: 'manifest requests/s over nginx serving a static file of that size',
+    result: `${ratio(manifests.ratios, 0, 1)} (${thousands(manifests.rates[0])}; ${thousands(manifests.rates[1])})`,
+    mustReach: '0.5',
+    aim: '0.8',
+  });
+  await Promise.all([nginx.stop(), bare.stop()]);
+
+  await measureMemory(server, await random('/stream/long.mp3/segment/'), ours + hot);
+  await measureWhileEncoding(inputs, server, ours, names);
+  await server.stop();
+}
+
+async function measureMemory(server: BenchServer, script: string, hot: string): Promise<void> {
+  const mixed = async () => {
+    await wrk(server.url, { script, durationSeconds: 10 });
+    await wrk(hot, { durationSeconds: 5 });
+    await wrk(`${server.url}/stream/long.mp3/manifest`, { durationSeconds: 5 });
+    return (await server.residentBytes()) ?? 0;
+  };
+  const seen: number[] = [];
+  for (let round = 0; round < 4; round++) seen.push(await mixed());
+  const above = seen.map((bytes) => `${Math.round((bytes - CACHE_BYTES) / 1e6)}`);
+  report({
+    measure: "memory above the cache's size after long mixed load, every 20 s",
+    result: `${above.join(', ')} MB`,
+    mustReach: '120 MB, flat',
+    aim: '80 MB',
+  });
+}
+
+async function measureWhileEncoding(
+  inputs: Inputs,
+  server: BenchServer,
+  prefix: string,
+  names: string[],
+): Promise<void> {
+  const hot = prefix + names[10];
+  const file = await inputs.mp3('ten-hours.mp3', 600);
+  const pairs: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const idle = await wrk(hot);
+    const { track } = await upload(server.url, file);
+    pairs.push((await wrk(hot)) / idle);
+    await remove(server.url, track);
+    await pause(500);
+  }
+  report({
+    measure: 'hot requests/s with encodes on all cores over idle',
+    result: quantile(pairs, 0.5).toFixed(2),
+    mustReach: '0.9',
+    aim: '0.95',
+  });
+  const { track } = await upload(server.url, file);
+  const latencies = await pacedPlayers(prefix, names);
+  await remove(server.url, track);
+  report({
+    measure: `p99 latency of ${PLAYERS} paced players (one request each per 4 s) while all cores encode`,
+    result: `${quantile(latencies, 0.99).toFixed(1)} ms (median ${quantile(latencies, 0.5).toFixed(1)} ms, of ${latencies.length})`,
+    mustReach: 'under 20 ms',
+    aim: '5 ms',
+  });
+}
+
+/** Each on a connection of its own, one segment after the other. */
+async function pacedPlayers(prefix: string, names: string[]): Promise<number[]> {
+  const latencies: number[] = [];
+  const play = async (player: number) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    await pause((player / PLAYERS) * 4000);
+    for (let n = 0; n < 6; n++) {
+      const begin = performance.now();
+      await download(`${prefix}${names[(player * 7 + n) % 2000]}`, agent);
+      // Connecting is not part of it.
+      if (n > 0) latencies.push(performance.now() - begin);
+      await pause(Math.max(0, 4000 - (performance.now() - begin)));
+    }
+    agent.destroy();
+  };
+  await Promise.all(Array.from({ length: PLAYERS }, (_, player) => play(player)));
+  return latencies;
+}
+
+function download(url: string, agent: http.Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http
+      .get(url, { agent }, (response) => {
+        response.resume().once('end', resolve);
+        if (response.statusCode !== 200) reject(new Error(`${response.statusCode} ${url}`));
+      })
+      .once('error', reject);
+  });
+}
+
+const ratio = (ratios: number[][], over: number, under: number) => (ratios[over]?.[under] ?? 0).toFixed(2);
+const thousands = (rate: number | undefined) => `${((rate ?? 0) / 1000).toFixed(1)}k/s`;
