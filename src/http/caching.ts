@@ -4,7 +4,7 @@
  * They are written to Node's response directly. Requests a second for a hot segment of 65 kB on one core, over those of
  * nginx: MEASURED.
  */
-import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** Name, value, name, value, ...: Node writes a list like that as it is. */
@@ -25,9 +25,12 @@ export const IMMUTABLE = 'public, max-age=31536000, immutable';
 /** May be kept, but is asked for again before it is used. */
 export const REVALIDATE = 'no-cache';
 
-/** A strong entity tag of the bytes themselves (RFC 9110 section 8.8.3). */
+/**
+ * A strong entity tag (RFC 9110 section 8.8.3) of the bytes themselves: their length and their CRC-32, which takes a
+ * quarter of the time of a SHA-256. It only has to tell apart what one address has had, and that is hardly ever two.
+ */
 export function etagOf(bytes: Buffer): string {
-  return `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+  return `"${bytes.length.toString(36)}-${crc32(bytes).toString(36)}"`;
 }
 
 /** @param more headers of every answer. */

@@ -1,6 +1,6 @@
 /**
  * ffmpeg and ffprobe are started through a small launcher each, because fluent-ffmpeg passes nothing but a niceness
- * and a folder to the process it starts. The launcher makes them yield to serving (nice 10), die with the server even
+ * and a folder to the process it starts. The launcher makes them yield to serving, die with the server even
  * when that is killed hard, keep to limits of memory, time and size, and, where the system allows, confines them.
  */
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hasCode, StartupError } from '../errors.ts';
-import { confined, SANDBOXES, type Sandbox, shellQuote, unconfined } from './sandbox.ts';
+import { confined, NICENESS, SANDBOXES, type Sandbox, shellQuote, unconfined } from './sandbox.ts';
 
 const run = promisify(execFile);
 const CHECK_TIMEOUT_MS = 20_000;
@@ -160,6 +160,9 @@ function launcherText(settings: ToolSettings, root: string): string {
   return `#!/bin/sh
 # Written by the server at its start, and used by it only.
 ${limits.map(([option, value]) => `ulimit -${option} ${value} 2>/dev/null || :`).join('\n')}
+# Linux may share out the processor by session, and then niceness counts within a session only: the session itself has to
+# be nice, if it is one of its own and not the server's.
+{ read -r _ _ _ _ _ session _ < /proc/$$/stat && [ "$session" = $$ ] && echo ${NICENESS} > /proc/$$/autogroup; } 2>/dev/null || :
 root=${shellQuote(root)}
 if [ -z "$root_is_ready" ]; then
   input= output= before=

@@ -7,8 +7,9 @@
  * and `"$@"` are the arguments of the program.
  */
 
-/** Serving comes first. */
-const YIELDING = 'nice -n 10';
+/** Serving comes first: encoding gets what it leaves. */
+export const NICENESS = 19;
+const YIELDING = `nice -n ${NICENESS}`;
 const EMPTY_ENVIRONMENT = 'env -i PATH=/usr/local/bin:/usr/bin:/bin';
 
 export const SANDBOXES = ['bubblewrap', 'unshare'] as const;

@@ -5,8 +5,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Storage } from './storage.ts';
 
+/** What has gone from here is still in memory until V8 next looks for it: the rest is for that. */
+const KEPT_SHARE = 0.75;
+
 export interface CacheOptions {
-  /** Bytes of segments that are kept; 0 keeps none. The least recently asked for go first. */
+  /** Memory for all of it; 0 keeps none. The least recently asked for go first. */
   maxBytes: number;
   /** What is not whole is taken for missing. */
   isWhole(bytes: Buffer): boolean;
@@ -17,7 +20,7 @@ export interface CacheOptions {
  */
 export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOptions): Storage {
   const hot = new LRUCache<string, Buffer>({
-    maxSize: Math.max(1, maxBytes),
+    maxSize: Math.max(1, Math.floor(maxBytes * KEPT_SHARE)),
     sizeCalculation: (bytes) => Math.max(1, bytes.length),
   });
   /** Reads under way. One that is no longer listed here was overtaken by a change, and is not kept. */

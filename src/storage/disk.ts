@@ -1,16 +1,12 @@
 /** Storage in folders: `uploads/<random>.upload`, a copy of it as `.upload.flac` where one is needed, and `segments/<filename>/<segment name>`. */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs';
 import { access, type FileHandle, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { insideDirectory } from '../disk/inside-directory.ts';
 import { publishFile, sweepTemporaries, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
+import { readPublished } from '../disk/read.ts';
 import { hasCode } from '../errors.ts';
 import type { Storage, StoredSegment } from './storage.ts';
-
-/** Takes half the time of that of `fs/promises`. */
-const readWhole = promisify(readFile);
 
 const UPLOAD_NAME = /^[0-9a-f-]{36}\.upload$/;
 /** An upload is synced as it goes, so that its last sync, for which the client waits, is a short one. */
@@ -95,7 +91,7 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
       await syncFolder(segments);
     },
     hotSegment: () => undefined,
-    readSegment: (filename, name) => absentAs(undefined, readWhole(segmentFile(filename, name))),
+    readSegment: (filename, name) => absentAs(undefined, readPublished(segmentFile(filename, name))),
     async listSegments(filename) {
       const folder = segmentFolder(filename);
       const names = await absentAs([], readdir(folder));

@@ -24,7 +24,7 @@ const get = (headers: Record<string, string> = {}, method: 'GET' | 'HEAD' = 'GET
 
 describe('etagOf', () => {
   it('is strong, quoted, and one for equal bytes', () => {
-    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    expect(etag).toMatch(/^"a-[0-9a-z]+"$/);
     expect(etagOf(Buffer.from('0123456789'))).toBe(etag);
     expect(etagOf(Buffer.from('012345678'))).not.toBe(etag);
   });

@@ -1,5 +1,5 @@
 /** What the launchers take away from ffmpeg: files, network, environment, memory, rights. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -106,8 +106,28 @@ describe.each(['off', ...usable] as const)('with SANDBOX=%s', (sandbox) => {
     expect(stdout).not.toContain('SECRET');
     expect(stdout).not.toContain('HOME=');
     expect(stdout).toContain('limits 2097152 64 0 3720');
-    expect(stdout).toContain('nice 10');
-    const listed = stdout.split('nice 10\n')[1]?.trim().split('\n');
+    expect(stdout).toContain('nice 19');
+    const listed = stdout.split('nice 19\n')[1]?.trim().split('\n');
     expect(listed).not.toContain('package.json');
   });
+});
+
+const hasAutogroups = await readFile('/proc/sys/kernel/sched_autogroup_enabled', 'utf8').then(
+  (text) => text.trim() === '1',
+  () => false,
+);
+if (!hasAutogroups) console.warn('NOT TESTED: niceness of sessions, for this system does not go by them.');
+
+it.runIf(hasAutogroups)('the session that a program leads is nice, that of the server is not', async () => {
+  const niceness = async (options: { detached: boolean }) => {
+    const program = await spy('cat /proc/self/autogroup');
+    const { tools } = await prepared('off', { ffmpegPath: program });
+    const child = spawn(tools.ffmpeg, [], { ...options, stdio: ['ignore', 'pipe', 'ignore'] });
+    let text = '';
+    for await (const chunk of child.stdout) text += chunk;
+    return /nice (-?\d+)/.exec(text)?.[1];
+  };
+  const ours = /nice (-?\d+)/.exec(await readFile('/proc/self/autogroup', 'utf8'))?.[1];
+  expect(await niceness({ detached: true })).toBe('19');
+  expect(await niceness({ detached: false })).toBe(ours);
 });
