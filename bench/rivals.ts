@@ -40,6 +40,8 @@ http {
   const child = spawn(process.env.NGINX_PATH ?? 'nginx', ['-p', own, '-c', path.join(own, 'nginx.conf')], {
     stdio: ['ignore', 'ignore', 'ignore'],
   });
+  // A measurement that fails leaves none behind.
+  process.once('exit', () => child.kill('SIGTERM'));
   const url = `http://127.0.0.1:${port}`;
   await untilItAnswers(url);
   return { url, stop: () => stopped(child) };
@@ -49,13 +51,15 @@ http {
 export async function startFastifyStatic(root: string): Promise<Rival> {
   const program = fileURLToPath(new URL('fastify-static.mjs', import.meta.url));
   const child = spawn(process.execPath, [program, root], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => child.kill('SIGTERM'));
   const lines = createInterface({ input: child.stdout });
   const [url] = (await once(lines, 'line')) as [string];
   return { url, stop: () => stopped(child) };
 }
 
+/** nginx ends its workers on TERM. */
 async function stopped(child: ChildProcess): Promise<void> {
-  child.kill('SIGKILL');
+  child.kill('SIGTERM');
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 

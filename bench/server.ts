@@ -43,7 +43,8 @@ export async function startServer(
     },
   );
   // A measurement that fails leaves no server behind.
-  process.once('exit', () => child.kill('SIGKILL'));
+  const endWithUs = () => child.kill('SIGKILL');
+  process.once('exit', endWithUs);
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', () => reject(new Error('the server did not start')));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
@@ -66,6 +67,7 @@ export async function startServer(
     async stop(keep = false) {
       child.kill('SIGTERM');
       await once(child, 'exit');
+      process.off('exit', endWithUs);
       if (!keep) await rm(dataDir, { recursive: true, force: true });
     },
   };

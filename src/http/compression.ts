@@ -1,8 +1,9 @@
 /** Content codings (RFC 9110 section 8.4) for text. */
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import acceptNegotiator from '@fastify/accept-negotiator';
+import { Negotiator } from '@fastify/accept-negotiator';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
 
 const CODINGS = ['br', 'gzip', 'identity'] as const;
 export type Encoding = (typeof CODINGS)[number];
@@ -14,11 +15,17 @@ const BROTLI_QUALITY = 5;
 /** Less fits into one packet anyhow. */
 const MIN_BYTES = 1024;
 
+/** Browsers have but a few ways to say it. */
+const negotiator = new Negotiator<Encoding>({
+  supportedValues: [...CODINGS],
+  cache: new LRUCache<string, string>({ max: 100 }),
+});
+
 /** What the client prefers of what there is (RFC 9110 section 12.5.3). */
 export function wantedEncoding({ headers }: FastifyRequest): Encoding {
   const accepted = headers['accept-encoding'];
   if (accepted === undefined) return 'identity';
-  return (acceptNegotiator.negotiate(String(accepted), [...CODINGS]) as Encoding | null) ?? 'identity';
+  return negotiator.negotiate(String(accepted)) ?? 'identity';
 }
 
 export async function compress(bytes: Buffer, encoding: Encoding): Promise<Buffer> {

@@ -6,77 +6,97 @@ import { renderMpd } from '../media/mpd.ts';
 import type { Services } from '../services.ts';
 import type { Track } from '../tracks/track.ts';
 import { REVALIDATE, type Representation, representationOf, sendRepresentation } from './caching.ts';
-import { compress, type Encoding, wantedEncoding } from './compression.ts';
+import { compress, wantedEncoding } from './compression.ts';
 import type { CrossOrigin } from './cross-origin.ts';
 import { type TrackParams, trackOf } from './track-param.ts';
 import { isPlayable } from './track-view.ts';
 
-const MANIFEST_TYPE = 'application/dash+xml';
 /** RFC 8216 section 10 */
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 /** From manifests and playlists to segments; relative, so that they work behind any prefix. */
 const SEGMENT_BASE = 'segment/';
 
 interface Text {
+  /** Among the texts of a track. */
+  name: string;
   type: string;
-  render(): string;
+  /** @throws {AppError} 404 where the track has none. */
+  render(track: Track): string;
 }
+
+type TextRequest = FastifyRequest<{ Params: TrackParams }>;
 
 export function manifestRoutes(
   app: FastifyInstance,
   { services, origins }: { services: Services; origins: CrossOrigin },
 ): void {
   const { library, encoder, started } = services;
-  /** Of a track as its record is now: a change makes another object of it. By name of the text and encoding. */
-  const made = new WeakMap<Track, Map<string, Promise<Representation>>>();
+  /** Of a track as its record is now: a change makes another object of it. By name and encoding. */
+  const made = new WeakMap<Track, Map<string, Representation>>();
+  const keyOf = (name: string, request: FastifyRequest) => `${wantedEncoding(request)} ${name}`;
 
-  const representing = async ({ type, render }: Text, encoding: Encoding): Promise<Representation> => {
-    const vary = [
-      'Vary',
-      'Accept-Encoding',
-      ...(encoding === 'identity' ? [] : ['Content-Encoding', encoding]),
-    ];
-    const bytes = await compress(Buffer.from(render()), encoding);
-    return representationOf(bytes, { type, cacheControl: REVALIDATE, more: [...origins.always, ...vary] });
+  const make = async (request: FastifyRequest, track: Track, { name, type, render }: Text) => {
+    const encoding = wantedEncoding(request);
+    const vary = ['Vary', 'Accept-Encoding'];
+    const more = encoding === 'identity' ? vary : [...vary, 'Content-Encoding', encoding];
+    const representation = representationOf(await compress(Buffer.from(render(track)), encoding), {
+      ...{ type, cacheControl: REVALIDATE },
+      more: [...origins.always, ...more],
+    });
+    const ofTrack = made.get(track) ?? new Map<string, Representation>();
+    made.set(track, ofTrack.set(keyOf(name, request), representation));
+    return representation;
   };
 
-  const send = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { track, name, text }: { track: Track; name: string; text: Text },
-  ): Promise<void> => {
+  const find = async (request: TextRequest, text: Text): Promise<Representation> => {
+    const track = await trackOf(request.params, library);
     // Until then it is not known how far it has come.
     if (track.status === 'processing') await started;
     if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
-    const encoding = wantedEncoding(request);
-    const key = `${encoding} ${name}`;
-    const ofTrack = made.get(track) ?? new Map<string, Promise<Representation>>();
-    made.set(track, ofTrack);
-    const representation = ofTrack.get(key) ?? representing(text, encoding);
-    ofTrack.set(key, representation);
-    sendRepresentation(request, reply, await representation, origins.of(request));
+    return make(request, track, text);
   };
 
-  app.get<{ Params: TrackParams }>('/stream/:filename/manifest', async (request, reply) => {
-    const track = await trackOf(request.params, library);
-    const text = { type: MANIFEST_TYPE, render: () => renderMpd(track, SEGMENT_BASE) };
-    return send(request, reply, { track, name: 'manifest', text });
-  });
+  /** What was made is sent at once, without a promise in between: what is playable stays so. */
+  const send = (request: TextRequest, reply: FastifyReply, text: Text): Promise<void> | undefined => {
+    const track = library.peek(request.params.filename);
+    const hot = track && made.get(track)?.get(keyOf(text.name, request));
+    if (!hot) return find(request, text).then((found) => answer(request, reply, found));
+    answer(request, reply, hot);
+    return undefined;
+  };
+  const answer = (request: FastifyRequest, reply: FastifyReply, representation: Representation) =>
+    sendRepresentation(request, reply, representation, origins.of(request));
 
-  app.get<{ Params: TrackParams }>('/stream/:filename/master.m3u8', async (request, reply) => {
-    const track = await trackOf(request.params, library);
-    const text = { type: PLAYLIST_TYPE, render: () => renderMasterPlaylist(track) };
-    return send(request, reply, { track, name: 'master', text });
-  });
+  app.get<{ Params: TrackParams }>('/stream/:filename/manifest', (request, reply) =>
+    send(request, reply, MANIFEST),
+  );
+
+  app.get<{ Params: TrackParams }>('/stream/:filename/master.m3u8', (request, reply) =>
+    send(request, reply, MASTER_PLAYLIST),
+  );
 
   app.get<{ Params: TrackParams & { rendition: string } }>(
     '/stream/:filename/:rendition.m3u8',
-    async (request, reply) => {
-      const track = await trackOf(request.params, library);
-      const rendition = track.renditions.find(({ id }) => id === request.params.rendition);
-      if (!rendition) throw errors.renditionNotFound(track.filename, request.params.rendition);
-      const text = { type: PLAYLIST_TYPE, render: () => renderMediaPlaylist(track, rendition, SEGMENT_BASE) };
-      return send(request, reply, { track, name: `rendition ${rendition.id}`, text });
-    },
+    (request, reply) => send(request, reply, mediaPlaylist(request.params.rendition)),
   );
+}
+
+const MANIFEST: Text = {
+  name: 'manifest',
+  type: 'application/dash+xml',
+  render: (track) => renderMpd(track, SEGMENT_BASE),
+};
+
+const MASTER_PLAYLIST: Text = { name: 'master', type: PLAYLIST_TYPE, render: renderMasterPlaylist };
+
+function mediaPlaylist(id: string): Text {
+  return {
+    name: `rendition ${id}`,
+    type: PLAYLIST_TYPE,
+    render(track) {
+      const rendition = track.renditions.find((each) => each.id === id);
+      if (!rendition) throw errors.renditionNotFound(track.filename, id);
+      return renderMediaPlaylist(track, rendition, SEGMENT_BASE);
+    },
+  };
 }

@@ -32,11 +32,16 @@ export function segmentRoutes(
 
   app.get<{ Params: TrackParams & { segmentName: string } }>(
     '/stream/:filename/segment/:segmentName',
-    async (request, reply) => {
+    (request, reply) => {
       const { filename, segmentName } = request.params;
-      // Only what was published under its own name is there: no other check is needed.
-      const bytes = storage.hotSegment(filename, segmentName) ?? (await find(request.params, reply));
-      sendRepresentation(request, reply, representing(bytes), origins.of(request));
+      const send = (bytes: Buffer) =>
+        sendRepresentation(request, reply, representing(bytes), origins.of(request));
+      // What is hot is sent at once, without a promise in between. Only what was published under its own name is there:
+      // no other check is needed.
+      const hot = storage.hotSegment(filename, segmentName);
+      if (!hot) return find(request.params, reply).then(send);
+      send(hot);
+      return undefined;
     },
   );
 

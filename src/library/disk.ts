@@ -84,6 +84,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
 
   return {
     opened,
+    peek: (filename) => tracks.get(filename),
     get: async (filename) => tracks.get(filename) ?? (reading && readOnce(reading, filename)),
     findBySha256: async (sha256) => {
       await opened;

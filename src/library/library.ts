@@ -26,6 +26,8 @@ export interface Library {
    */
   readonly opened: Promise<void>;
   get(filename: string): Promise<Track | undefined>;
+  /** The same at once, where the record is in memory; always the same object until it is changed. */
+  peek(filename: string): Track | undefined;
   findBySha256(sha256: string): Promise<Track | undefined>;
   /** Newest first. Tracks that come or go between two pages shift nothing. Throws an AppError on a wrong cursor. */
   page(request: PageRequest): Promise<Page>;

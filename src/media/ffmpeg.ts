@@ -117,8 +117,7 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
     const spawnFfmpeg = internals._spawnFfmpeg.bind(command);
     internals._spawnFfmpeg = (args, options, ...callbacks) => {
       try {
-        // The leader of a group of its own, which ends as a whole.
-        spawnFfmpeg(args, { ...(options as object), detached: true }, ...callbacks);
+        spawnFfmpeg(args, options, ...callbacks);
       } catch (error) {
         settle(failure(String(error)));
       }

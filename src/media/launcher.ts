@@ -160,8 +160,13 @@ function launcherText(settings: ToolSettings, root: string): string {
   return `#!/bin/sh
 # Written by the server at its start, and used by it only.
 ${limits.map(([option, value]) => `ulimit -${option} ${value} 2>/dev/null || :`).join('\n')}
-# Linux may share out the processor by session, and then niceness counts within a session only: the session itself has to
-# be nice, if it is one of its own and not the server's.
+# A group of its own, so that it ends as a whole, in the server's session: where Linux shares out the processor by session,
+# niceness counts within one only. Where only a session of its own can be had, that has to be nice as well.
+if [ -z "$leads_group" ]; then
+  export leads_group=yes
+  if perl -e 1 2>/dev/null; then exec perl -e 'setpgrp; exec { $ARGV[0] } @ARGV' "$0" "$@"; fi
+  if setsid /bin/sh -c : 2>/dev/null; then exec setsid "$0" "$@"; fi
+fi
 { read -r _ _ _ _ _ session _ < /proc/$$/stat && [ "$session" = $$ ] && echo ${NICENESS} > /proc/$$/autogroup; } 2>/dev/null || :
 root=${shellQuote(root)}
 if [ -z "$root_is_ready" ]; then

@@ -1,4 +1,4 @@
-/** A process of the ffmpeg family: started in a group of its own, and ended with all of it. */
+/** A process of the ffmpeg family: its launcher gives it a group of its own, and it is ended with all of it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
@@ -25,7 +25,7 @@ export function startTool(
   args: readonly string[],
   limits: { signal: AbortSignal; timeoutMs: number },
 ): ToolProcess {
-  const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   let timedOut = false;
   const kill = () => killGroup(child, 'SIGKILL');
@@ -63,7 +63,7 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // Windows has no groups; elsewhere nobody is left.
+    // Nobody is left, or there is no group: on Windows, and in the first instant.
     child.kill(signal);
   }
 }

@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { Storage } from './storage.ts';
 
 /** What has gone from here is still in memory until V8 next looks for it: the rest is for that. */
-const KEPT_SHARE = 0.75;
+const KEPT_SHARE = 0.7;
 
 export interface CacheOptions {
   /** Memory for all of it; 0 keeps none. The least recently asked for go first. */

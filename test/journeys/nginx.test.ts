@@ -7,7 +7,15 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noise, wav } from '../support/audio.ts';
-import { getManifest, type Manifest, type Problem, request, settled, upload } from '../support/client.ts';
+import {
+  getManifest,
+  type Manifest,
+  type Problem,
+  request,
+  settled,
+  until,
+  upload,
+} from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { expectOnGrid } from '../support/grid.ts';
 import { projectFolder } from '../support/process.ts';
@@ -68,7 +76,7 @@ events {} http { access_log off; ${temporary.join(' ')} include ${folder}/conf.d
       await once(child, 'exit');
     };
     url = `http://127.0.0.1:${port}`;
-    await expect.poll(() => fetch(`${url}/healthz`).then(({ ok }) => ok)).toBe(true);
+    await until(async () => expect((await fetch(`${url}/healthz`)).ok).toBe(true));
   }
 
   const through = (address: string) => url + new URL(address).pathname;
@@ -150,19 +158,23 @@ events {} http { access_log off; ${temporary.join(' ')} include ${folder}/conf.d
     });
   });
 
-  it.each(['..%2f..%2fmanifests%2fstored.wav%2ftrack.json', '../../manifests/stored.wav/track.json', 'x.mp4%00'])(
-    'nothing else on disk is reached by %s',
-    async (name) => {
-      const { status } = await request(`${url}/stream/stored.wav/segment/${name}`);
-      expect([400, 404]).toContain(status);
-    },
-  );
+  it.each([
+    '..%2f..%2fmanifests%2fstored.wav%2ftrack.json',
+    '../../manifests/stored.wav/track.json',
+    'x.mp4%00',
+  ])('nothing else on disk is reached by %s', async (name) => {
+    const { status } = await request(`${url}/stream/stored.wav/segment/${name}`);
+    expect([400, 404]).toContain(status);
+  });
 
   it('it works below a path as well', async () => {
     const page = await (await fetch(`${url}/audio/`)).text();
     expect(page).toContain('assets/app.js');
     expect((await fetch(`${url}/audio/assets/app.js`)).status).toBe(200);
-    const { body } = await upload(`${url}/audio`, { name: 'below.wav', bytes: wav(noise({ samples: 9000 })) });
+    const { body } = await upload(`${url}/audio`, {
+      name: 'below.wav',
+      bytes: wav(noise({ samples: 9000 })),
+    });
     const manifest = await fetch(`${url}/audio${body.manifestUrl}`);
     expect(manifest.status).toBe(200);
     const init = /initialization="([^"]+)"/.exec(await manifest.text())?.[1] ?? '';

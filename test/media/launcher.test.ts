@@ -1,6 +1,6 @@
 /** What the launchers take away from ffmpeg: files, network, environment, memory, rights. */
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -112,22 +112,34 @@ describe.each(['off', ...usable] as const)('with SANDBOX=%s', (sandbox) => {
   });
 });
 
-const hasAutogroups = await readFile('/proc/sys/kernel/sched_autogroup_enabled', 'utf8').then(
-  (text) => text.trim() === '1',
-  () => false,
-);
-if (!hasAutogroups) console.warn('NOT TESTED: niceness of sessions, for this system does not go by them.');
-
-it.runIf(hasAutogroups)('the session that a program leads is nice, that of the server is not', async () => {
-  const niceness = async (options: { detached: boolean }) => {
-    const program = await spy('cat /proc/self/autogroup');
+describe.runIf(process.platform === 'linux')('a program leads a group of its own', () => {
+  /** Fields 1, 5 and 6 of proc(5)'s `stat`, and what its session's niceness is. */
+  async function standing(env: NodeJS.ProcessEnv) {
+    const program = await spy('cat /proc/$$/stat /proc/$$/autogroup');
     const { tools } = await prepared('off', { ffmpegPath: program });
-    const child = spawn(tools.ffmpeg, [], { ...options, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(tools.ffmpeg, [], { env, stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     for await (const chunk of child.stdout) text += chunk;
-    return /nice (-?\d+)/.exec(text)?.[1];
-  };
-  const ours = /nice (-?\d+)/.exec(await readFile('/proc/self/autogroup', 'utf8'))?.[1];
-  expect(await niceness({ detached: true })).toBe('19');
-  expect(await niceness({ detached: false })).toBe(ours);
+    const [pid, , , , group, session] = text.split(' ').map(Number);
+    const niceness = /nice (-?\d+)/.exec(text)?.[1];
+    return { leads: pid === child.pid && group === pid, hasOwnSession: session === pid, niceness };
+  }
+
+  it('in the session of the server, which is as nice as before', async () => {
+    const before = await readFile('/proc/self/autogroup', 'utf8').catch(() => '');
+    expect(await standing(process.env)).toMatchObject({ leads: true, hasOwnSession: false });
+    expect(await readFile('/proc/self/autogroup', 'utf8').catch(() => '')).toBe(before);
+  });
+
+  it('in a session of its own, and a nice one, where that is all that can be had', async () => {
+    const PATH = await temporaryFolder();
+    for (const name of ['setsid', 'nice', 'env', 'setpriv', 'cat']) {
+      const { stdout } = await run('/bin/sh', ['-c', `command -v ${name}`]);
+      if (stdout.startsWith('/')) await symlink(stdout.trim(), path.join(PATH, name));
+    }
+    const { leads, hasOwnSession, niceness } = await standing({ PATH });
+    expect([leads, hasOwnSession]).toEqual([true, true]);
+    // Undefined where the system does not go by sessions.
+    expect([undefined, '19']).toContain(niceness);
+  });
 });
