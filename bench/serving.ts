@@ -116,7 +116,7 @@ async function measureWhileEncoding(
   const hot = prefix + names[10];
   const file = await inputs.mp3('ten-hours.mp3', 600);
   const pairs: number[] = [];
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 5; round++) {
     const idle = await wrk(hot);
     const { track } = await upload(server.url, file);
     pairs.push((await wrk(hot)) / idle);
