@@ -1,6 +1,6 @@
 /**
  * `/stream`: manifests and segments, for players. By far most requests are for these, so they carry only what they need:
- * no hook of the app, no line in the log, no logger of their own.
+ * no hook, no plugin, no line in the log, no logger of their own. What each of those costs is told in `caching.ts`.
  */
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
