@@ -1,5 +1,6 @@
 /** The server, as a list that can be read from top to bottom. */
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
 import { watchConnections } from './http/connections.ts';
@@ -12,7 +13,7 @@ import { PATIENCE, type Patience } from './http/patience.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
 import { answerClientError, limitSlowClients, serverOptions } from './http/slow-clients.ts';
-import { streamRoutes } from './http/stream.ts';
+import { createStreams } from './http/stream.ts';
 import { createPresenter } from './http/track-view.ts';
 import { uploadRoutes } from './http/upload.ts';
 import type { Services } from './services.ts';
@@ -30,6 +31,7 @@ export async function buildApp(
   config: Config,
   patience: Patience = PATIENCE,
 ): Promise<FastifyInstance> {
+  const streams = createStreams(services, config);
   const app = Fastify({
     loggerInstance: services.log,
     logController: new RequestLog(),
@@ -38,7 +40,11 @@ export async function buildApp(
     // Connections without a request end at once when the server stops; responses under way are finished.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
-    http: serverOptions(patience),
+    // What is hot is answered before the framework sees it.
+    serverFactory: (handler) =>
+      createServer(serverOptions(patience), (request, response) => {
+        if (!streams.answerHot(request, response)) handler(request, response);
+      }),
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance;
 
@@ -58,7 +64,7 @@ export async function buildApp(
   await app.register(uploadRoutes, { services, config, presenter, patience });
   await app.register(fileRoutes, { services, presenter });
   await app.register(eventRoutes, { services, presenter });
-  await app.register(streamRoutes, { services, config });
+  await app.register(streams.routes);
   await app.register(healthRoutes, { services, config });
   await app.register(pageRoutes);
 

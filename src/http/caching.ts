@@ -5,8 +5,8 @@
  * come to what nginx does; an asynchronous hook takes a tenth of that, @fastify/cors a sixth, headers that a plugin sets
  * one by one a half, a line in the log two thirds. So streams have none of these.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crc32 } from 'node:zlib';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** Name, value, name, value, ...: Node writes a list like that as it is. */
 export type HeaderList = readonly string[];
@@ -52,15 +52,13 @@ export function representationOf(
  * @param more headers of this answer only.
  */
 export function sendRepresentation(
-  { headers, method }: FastifyRequest,
-  reply: FastifyReply,
+  { headers, method }: IncomingMessage,
+  response: ServerResponse,
   representation: Representation,
   more: HeaderList = [],
 ): void {
   const { bytes, etag, validators } = representation;
   const { 'if-none-match': ifNoneMatch, range } = headers;
-  reply.hijack();
-  const response = reply.raw;
   if (matchesEtag(ifNoneMatch, etag)) {
     response.writeHead(304, [...validators, ...more]).end();
     return;

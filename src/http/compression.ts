@@ -22,7 +22,7 @@ const negotiator = new Negotiator<Encoding>({
 });
 
 /** What the client prefers of what there is (RFC 9110 section 12.5.3). */
-export function wantedEncoding({ headers }: FastifyRequest): Encoding {
+export function wantedEncoding({ headers }: Pick<FastifyRequest, 'headers'>): Encoding {
   const accepted = headers['accept-encoding'];
   if (accepted === undefined) return 'identity';
   return negotiator.negotiate(String(accepted)) ?? 'identity';

@@ -13,7 +13,7 @@ export interface CrossOrigin {
   /** Headers of every answer. */
   always: HeaderList;
   /** Headers of the answer to this request. */
-  of(request: FastifyRequest): HeaderList;
+  of(request: Pick<FastifyRequest, 'headers'>): HeaderList;
 }
 
 /** @param allowed every origin, or those. */

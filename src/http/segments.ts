@@ -1,22 +1,31 @@
 /** Init and media segments. What is hot is answered at once; what is not encoded yet is held until it is. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 import { parseSegmentName, type SegmentId } from '../media/segment-name.ts';
 import { timelineOf } from '../media/timeline.ts';
 import type { Services } from '../services.ts';
 import type { Track } from '../tracks/track.ts';
-import { IMMUTABLE, type Representation, representationOf, sendRepresentation } from './caching.ts';
+import { IMMUTABLE, type Representation, representationOf } from './caching.ts';
 import type { CrossOrigin } from './cross-origin.ts';
 import { type TrackParams, trackOf } from './track-param.ts';
 
 /** Mime tables know `.m4s` as video; players want to hear that it is audio. */
 const SEGMENT_TYPE = 'audio/mp4';
 
-export function segmentRoutes(
-  app: FastifyInstance,
-  { services, config, origins }: { services: Services; config: Config; origins: CrossOrigin },
-): void {
+export type SegmentParams = TrackParams & { segmentName: string };
+
+export interface Segments {
+  /** Only what was published under its own name is in memory: no other check is needed. */
+  hot(filename: string, segmentName: string): Representation | undefined;
+  /**
+   * @param reply whose client is waited for.
+   * @throws {AppError} 404 when there is no such segment, 503 when it is not encoded in time.
+   */
+  find(params: SegmentParams, reply: FastifyReply): Promise<Representation>;
+}
+
+export function createSegments(services: Services, config: Config, origins: CrossOrigin): Segments {
   const { library, storage, encoder, mender, started } = services;
   /** Lives as long as the bytes do: in the cache, or in an answer. */
   const representations = new WeakMap<Buffer, Representation>();
@@ -30,36 +39,24 @@ export function segmentRoutes(
     return made;
   };
 
-  app.get<{ Params: TrackParams & { segmentName: string } }>(
-    '/stream/:filename/segment/:segmentName',
-    (request, reply) => {
-      const { filename, segmentName } = request.params;
-      const send = (bytes: Buffer) =>
-        sendRepresentation(request, reply, representing(bytes), origins.of(request));
-      // What is hot is sent at once, without a promise in between. Only what was published under its own name is there:
-      // no other check is needed.
-      const hot = storage.hotSegment(filename, segmentName);
-      if (!hot) return find(request.params, reply).then(send);
-      send(hot);
-      return undefined;
+  return {
+    hot(filename, segmentName) {
+      const bytes = storage.hotSegment(filename, segmentName);
+      return bytes && representing(bytes);
     },
-  );
-
-  /** @throws {AppError} 404 when there is no such segment; 503 as `hold`. */
-  async function find(params: TrackParams & { segmentName: string }, reply: FastifyReply): Promise<Buffer> {
-    const { segmentName } = params;
-    const track = await trackOf(params, library);
-    const segment = segmentOf(track, segmentName);
-    if (!segment) throw errors.segmentNotFound(track.filename, segmentName);
-    if (track.status === 'processing') {
-      await started;
-      await hold(track, segmentName, segment, reply);
-    }
-    return (
-      (await storage.readSegment(track.filename, segmentName)) ??
-      (await mended(track, segmentName, segment, reply))
-    );
-  }
+    async find(params, reply) {
+      const { segmentName } = params;
+      const track = await trackOf(params, library);
+      const segment = segmentOf(track, segmentName);
+      if (!segment) throw errors.segmentNotFound(track.filename, segmentName);
+      if (track.status === 'processing') {
+        await started;
+        await hold(track, segmentName, segment, reply);
+      }
+      const bytes = await storage.readSegment(track.filename, segmentName);
+      return representing(bytes ?? (await mended(track, segmentName, segment, reply)));
+    },
+  };
 
   /**
    * A segment that should be there and is not, once it is encoded anew.

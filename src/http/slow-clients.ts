@@ -10,15 +10,20 @@ import type { Connections } from './connections.ts';
 import type { Patience } from './patience.ts';
 import { problemOf } from './problem.ts';
 
+/** Longer than players pause between two segments, and than proxies keep theirs (60 s as a rule): they close first. */
+const KEEP_ALIVE_MS = 72_000;
+
 /** An answer that stalls is noticed a quarter of its time later at the most. */
 const LOOKS_PER_STALL = 4;
 
 /**
- * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout`, which Fastify leaves at
- * none, would cut a long upload however well it moves, and `connectionTimeout` a request that waits for its answer.
+ * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout` would cut a long upload however well it moves, and `connectionTimeout` a request that waits for its answer.
  */
 export function serverOptions({ headersMs, headersCheckMs }: Patience): ServerOptions {
-  return { headersTimeout: headersMs, connectionsCheckingInterval: headersCheckMs };
+  return {
+    ...{ headersTimeout: headersMs, connectionsCheckingInterval: headersCheckMs },
+    ...{ requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+  };
 }
 
 /**

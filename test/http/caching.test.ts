@@ -10,8 +10,8 @@ beforeAll(async () => {
   app = Fastify();
   app.get('/digits', (request, reply) =>
     sendRepresentation(
-      request,
-      reply,
+      request.raw,
+      reply.hijack().raw,
       representationOf(bytes, { type: 'audio/mp4', cacheControl: IMMUTABLE }),
     ),
   );
