@@ -28,7 +28,8 @@ let listener: Server;
 let address: string;
 let connections = 0;
 beforeAll(async () => {
-  server = await startServer({ KEEP_ORIGINALS: 'true', MAX_DURATION_SECONDS: '7200' });
+  const env = { KEEP_ORIGINALS: 'true', MAX_DURATION_SECONDS: '7200', LOG_LEVEL: 'trace' };
+  server = await startServer(env);
   listener = createServer((socket) => {
     connections++;
     socket.destroy();
@@ -141,6 +142,9 @@ describe('markup in tags and names', () => {
       }
       texts.push([...headers].join('\n'), (await readdir(folder)).join());
       for (const text of texts) expect(text).not.toMatch(/<script|BaseURL|alert|\]\]/);
+      // A line of the log is one JSON object, and nothing of the tags is in it.
+      expect(server.logged.join('')).toContain(body.filename);
+      for (const line of server.logged) expect(JSON.stringify(JSON.parse(line))).not.toMatch(/alert|BaseURL/);
       await removed(body.filename);
     },
   );

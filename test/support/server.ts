@@ -18,6 +18,8 @@ export interface TestServer {
   config: Config;
   app: FastifyInstance;
   services: Services;
+  /** What it has logged so far, where LOG_LEVEL is set. */
+  logged: string[];
   close(): Promise<void>;
 }
 
@@ -42,7 +44,9 @@ export async function startServer(
     { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...env, DATA_DIR: dataDir, PORT: '0' },
     dataDir,
   );
-  const services = await openServices(config, pino({ level: config.logLevel }), {
+  const logged: string[] = [];
+  const log = pino({ level: config.logLevel }, { write: (line: string) => void logged.push(line) });
+  const services = await openServices(config, log, {
     ...TOOL_PATIENCE,
     ...patience,
   });
@@ -51,7 +55,7 @@ export async function startServer(
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {
     url: `http://127.0.0.1:${port}`,
-    ...{ dataDir, config, app, services },
+    ...{ dataDir, config, app, services, logged },
     async close() {
       if (!running.delete(server)) return;
       const closed = app.server.listening ? once(app.server, 'close') : undefined;
