@@ -178,6 +178,9 @@ export function createEncoder(options: EncoderOptions): Encoder {
   const giveUp = async (job: Job, error: unknown) => {
     job.isPaused = true;
     await scheduler.endRuns(job, 'failed');
+    // Being stopped or deleted in the middle of a correction is no failure.
+    const { aborted, reason } = job.controller.signal;
+    if (aborted) return settle(job, async () => reason as Interruption);
     const trouble = await machineTrouble(error, options);
     // What failed just before the machine was mended did not fail by itself: a job that has waited is tried once more.
     const isMendedNow = trouble === null && job.waits > 0 && !job.hasTriedWell;
@@ -205,10 +208,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** job.waits++);
     job.resume = setTimeout(() => {
       job.resume = undefined;
-      load(job)
-        .catch((error: unknown) => giveUp(job, error))
-        .then(scheduler.schedule)
-        .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
+      takeUp(job);
     }, wait);
     job.resume.unref();
     scheduler.schedule();
@@ -230,6 +230,10 @@ export function createEncoder(options: EncoderOptions): Encoder {
     if (closed || jobs.has(track.filename)) return;
     const job = createJob(track);
     jobs.set(track.filename, job);
+    takeUp(job);
+  };
+
+  const takeUp = (job: Job) => {
     load(job)
       .catch((error: unknown) => giveUp(job, error))
       .then(scheduler.schedule)

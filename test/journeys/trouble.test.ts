@@ -5,8 +5,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ToolPatience } from '../../src/media/launcher.ts';
-import { noise, wav } from '../support/audio.ts';
-import { getManifest, getTrack, type Problem, request, settled, upload } from '../support/client.ts';
+import { audioFile, noise, wav } from '../support/audio.ts';
+import { getManifest, getTrack, type Problem, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { decodeTrack, expectOnGrid } from '../support/grid.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -113,6 +113,43 @@ describe('an ffmpeg that', () => {
     const next = await startServer({ DATA_DIR: server.dataDir });
     expect((await settled(next.url, 'kept.wav')).status).toBe('ready');
     await next.close();
+  });
+});
+
+describe('a source that is decoded first, for it leaves the grid', () => {
+  const joined = async () => {
+    const parts = [44_100, 22_050].map((sampleRate) =>
+      audioFile('part.mp3', noise({ samples: 2 * sampleRate, sampleRate })).then((file) => readFile(file)),
+    );
+    return { name: 'joined.mp3', bytes: Buffer.concat(await Promise.all(parts)) };
+  };
+  /** One whose copy is never done. */
+  async function whileCopying() {
+    const file = path.join(await temporaryFolder(), 'ffmpeg');
+    const body = 'case "$*" in *compression_level*) exec sleep 1000;; esac; exec ffmpeg "$@"';
+    await writeFile(file, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    const server = await startServer({ FFMPEG_PATH: file });
+    await upload(server.url, await joined(), '?wait=false');
+    await until(async () =>
+      expect((await uploadsOf(server)).filter((name) => name.startsWith('.tmp-'))).toHaveLength(1),
+    );
+    return server;
+  }
+
+  it('goes on at the next start when the server is stopped meanwhile', async () => {
+    const server = await whileCopying();
+    await server.close();
+    const next = await startServer({ DATA_DIR: server.dataDir });
+    const track = await settled(next.url, 'joined.mp3');
+    expect([track.status, track.error]).toEqual(['ready', undefined]);
+    await next.close();
+  });
+
+  it('can be deleted meanwhile, and leaves nothing', async () => {
+    const server = await whileCopying();
+    expect((await request(`${server.url}/files/joined.mp3`, { method: 'DELETE' })).status).toBe(204);
+    expect(await uploadsOf(server)).toEqual([]);
+    await server.close();
   });
 });
 
