@@ -16,6 +16,10 @@ const MANIFEST = 'manifest.mpd';
 /** Records that are read at the same time as the library opens. */
 const READERS = 64;
 
+/** A record that cannot be read. Whose name it is, only the listing of the folder tells for sure. */
+const DAMAGED = Symbol('damaged');
+type Found = Track | typeof DAMAGED | undefined;
+
 /**
  * A folder without a record is what a crash left of an upload or a delete, and is removed; one with a record that cannot
  * be read is left alone, and its name stays taken. Resolves at once; records are read behind it.
@@ -43,34 +47,35 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   };
 
   /** Reads under way, or done, while the library opens. */
-  let reading: Map<string, Promise<Track | undefined>> | undefined = new Map();
+  let reading: Map<string, Promise<Found>> | undefined = new Map();
 
-  const readRecord = async (filename: string): Promise<Track | undefined> => {
+  const readRecord = async (filename: string): Promise<Found> => {
     const text = await readPublished(recordOf(filename)).catch((error: unknown) => {
       if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
       return null;
     });
     if (text === undefined) return undefined;
     const track = text === null ? undefined : parsedOrUndefined(text.toString());
-    takenNames.add(filenameKey(filename));
-    if (track?.filename !== filename) damaged.add(filename);
-    else tracks.set(filename, track);
-    return track?.filename === filename ? track : undefined;
+    if (track?.filename !== filename) return DAMAGED;
+    tracks.set(filename, track);
+    return track;
   };
-  const readOnce = (underWay: Map<string, Promise<Track | undefined>>, filename: string) => {
+  const readOnce = (underWay: Map<string, Promise<Found>>, filename: string) => {
     const started = underWay.get(filename) ?? readRecord(filename);
     underWay.set(filename, started);
     return started;
   };
 
-  const readAll = async (underWay: Map<string, Promise<Track | undefined>>) => {
+  const readAll = async (underWay: Map<string, Promise<Found>>) => {
     await sweepTemporaries(root);
     const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
     const names = folders.map(({ name }) => name).values();
     const reader = async () => {
       for (const name of names) {
-        const track = await readOnce(underWay, name);
-        if (!track && !damaged.has(name)) await rm(folderOf(name), { recursive: true, force: true });
+        const found = await readOnce(underWay, name);
+        if (found === undefined) await rm(folderOf(name), { recursive: true, force: true });
+        else takenNames.add(filenameKey(name));
+        if (found === DAMAGED) damaged.add(name);
       }
     };
     await Promise.all(Array.from({ length: READERS }, reader));
@@ -85,7 +90,10 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   return {
     opened,
     peek: (filename) => tracks.get(filename),
-    get: async (filename) => tracks.get(filename) ?? (reading && readOnce(reading, filename)),
+    async get(filename) {
+      const found = tracks.get(filename) ?? (reading && (await readOnce(reading, filename)));
+      return found === DAMAGED ? undefined : found;
+    },
     findBySha256: async (sha256) => {
       await opened;
       const filename = bySha256.get(sha256);
