@@ -58,7 +58,7 @@ const WAYS: [string, Way][] = [
 
 describe.concurrent.each(['dash.js', 'Shaka Player', 'hls.js'] as const)('%s', (player) => {
   it.concurrent.each(WAYS)('plays without a gap or a repeat %s', async (_way, { from = 0, choices = [] }) => {
-    const page = await openPlayer(player, stream, choices);
+    const page = await openPlayer(player, stream, { from, choices });
     const { left, right } = await record(page, { sampleRate: RATE, from });
     const fetched = await page.evaluate(() =>
       performance.getEntriesByType('resource').map(({ name }) => name),

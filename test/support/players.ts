@@ -41,14 +41,15 @@ export interface Stream {
 }
 
 /**
- * Opens a page where that player has loaded the stream, paused at its beginning.
+ * Opens a page where that player has loaded the stream, paused where it is to begin.
  *
- * @param choices renditions that it is made to change to: one after each segment that it has loaded.
+ * @param options `from`: where it begins, in seconds; the player must know, for one that is sent elsewhere while it
+ * starts may go back. `choices`: renditions that it is made to change to, one after each segment that it has loaded.
  */
 export async function openPlayer(
   name: PlayerName,
   { manifestUrl, hlsUrl }: Stream,
-  choices: readonly number[] = [],
+  { from = 0, choices = [] }: { from?: number; choices?: readonly number[] } = {},
 ): Promise<Page> {
   const page = await openPage(new URL('/healthz', manifestUrl).href);
   const script = SCRIPTS[name];
@@ -58,7 +59,8 @@ export async function openPlayer(
   }
   await page.evaluate(watchAudio, [...choices]);
   const isDash = name === 'dash.js' || name === 'Shaka Player';
-  await page.evaluate(DRIVERS[name], { url: isDash ? manifestUrl : hlsUrl, bufferSeconds: BUFFER_SECONDS });
+  const url = isDash ? manifestUrl : hlsUrl;
+  await page.evaluate(DRIVERS[name], { url, from, bufferSeconds: BUFFER_SECONDS });
   return page;
 }
 
@@ -106,11 +108,11 @@ function watchAudio(choices: number[]): void {
   Object.assign(window, { audio, driver: Object.assign(driver, { ended, goTo }) });
 }
 
-type Driver = (stream: { url: string; bufferSeconds: number }) => void | Promise<void>;
+type Driver = (stream: { url: string; from: number; bufferSeconds: number }) => void | Promise<void>;
 
 /** Each runs on the page. */
 const DRIVERS: Record<PlayerName, Driver> = {
-  'dash.js': ({ url, bufferSeconds }) => {
+  'dash.js': ({ url, from, bufferSeconds }) => {
     const { audio, driver } = window as unknown as PlayerPage;
     const { MediaPlayer } = (window as unknown as { dashjs: typeof import('dashjs') }).dashjs;
     const player = MediaPlayer().create();
@@ -138,10 +140,10 @@ const DRIVERS: Record<PlayerName, Driver> = {
       });
     });
     driver.choose = (index) => player.setRepresentationForTypeByIndex('audio', index);
-    player.initialize(audio, url, false);
+    player.initialize(audio, url, false, from);
   },
 
-  'Shaka Player': async ({ url, bufferSeconds }) => {
+  'Shaka Player': async ({ url, from, bufferSeconds }) => {
     const { audio, driver } = window as unknown as PlayerPage;
     // biome-ignore lint/suspicious/noExplicitAny: its types are those of a global script
     const { Player } = (window as any).shaka;
@@ -158,15 +160,15 @@ const DRIVERS: Record<PlayerName, Driver> = {
       const tracks = player.getVariantTracks() as { bandwidth: number }[];
       player.selectVariantTrack(tracks.sort((a, b) => a.bandwidth - b.bandwidth)[index], false);
     };
-    await player.load(url);
+    await player.load(url, from);
   },
 
-  'hls.js': ({ url, bufferSeconds }) => {
+  'hls.js': ({ url, from, bufferSeconds }) => {
     const { audio, driver } = window as unknown as PlayerPage;
     const { Hls } = window as unknown as { Hls: typeof import('hls.js').default };
     const hls = new Hls({
       ...{ maxBufferLength: bufferSeconds, maxMaxBufferLength: bufferSeconds },
-      ...{ maxBufferHole: 0, nudgeMaxRetry: 0 },
+      ...{ maxBufferHole: 0, nudgeMaxRetry: 0, startPosition: from },
     });
     hls.on(Hls.Events.ERROR, (_event, { details, fatal }) => {
       if (fatal) driver.errors.push(details);
@@ -179,8 +181,8 @@ const DRIVERS: Record<PlayerName, Driver> = {
     hls.attachMedia(audio);
   },
 
-  'native HLS': ({ url }) => {
-    (window as unknown as PlayerPage).audio.src = url;
+  'native HLS': ({ url, from }) => {
+    (window as unknown as PlayerPage).audio.src = `${url}#t=${from}`;
   },
 };
 
