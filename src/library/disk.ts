@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { insideDirectory } from '../disk/inside-directory.ts';
 import { publishFile, sweepTemporaries, syncFolder, TEMPORARY_PREFIX } from '../disk/publish.ts';
-import { readPublished } from '../disk/read.ts';
+import { createBulkReader } from '../disk/read.ts';
 import { hasCode } from '../errors.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
 import { parseTrack, type Track } from '../tracks/track.ts';
@@ -49,8 +49,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   /** Reads under way, or done, while the library opens. */
   let reading: Map<string, Promise<Found>> | undefined = new Map();
 
+  const readFile = createBulkReader();
   const readRecord = async (filename: string): Promise<Found> => {
-    const text = await readPublished(recordOf(filename)).catch((error: unknown) => {
+    const text = await readFile(recordOf(filename)).catch((error: unknown) => {
       if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
       return null;
     });
