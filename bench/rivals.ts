@@ -48,9 +48,14 @@ http {
 }
 
 /** A server of one line, as most are written. */
-export async function startFastifyStatic(root: string): Promise<Rival> {
-  const program = fileURLToPath(new URL('fastify-static.mjs', import.meta.url));
-  const child = spawn(process.execPath, [program, root], { stdio: ['ignore', 'pipe', 'inherit'] });
+export const startFastifyStatic = (root: string) => startProgram('fastify-static.mjs', root);
+
+/** One file from memory, at any address. */
+export const startNodeHttp = (file: string) => startProgram('node-http.mjs', file);
+
+async function startProgram(name: string, argument: string): Promise<Rival> {
+  const program = fileURLToPath(new URL(name, import.meta.url));
+  const child = spawn(process.execPath, [program, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
   process.once('exit', () => child.kill('SIGTERM'));
   const lines = createInterface({ input: child.stdout });
   const [url] = (await once(lines, 'line')) as [string];

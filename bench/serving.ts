@@ -7,7 +7,7 @@ import { remove, upload } from './client.ts';
 import type { Inputs } from './inputs.ts';
 import { makeLongTrack, makeSample } from './library.ts';
 import { quantile, report } from './report.ts';
-import { inTurns, startFastifyStatic, startNginx, wrk } from './rivals.ts';
+import { inTurns, startFastifyStatic, startNginx, startNodeHttp, wrk } from './rivals.ts';
 import { type BenchServer, startServer } from './server.ts';
 
 const SEGMENTS = 20_000;
@@ -29,11 +29,13 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   const ours = `${server.url}/stream/long.mp3/segment/`;
   const theirs = '/segments/long.mp3/';
   const hot = names[10] as string;
+  const node = await startNodeHttp(path.join(dataDir, 'segments', 'long.mp3', hot));
 
   const { ratios, rates } = await inTurns([
     () => wrk(ours + hot),
     () => wrk(nginx.url + theirs + hot),
     () => wrk(bare.url + theirs + hot),
+    () => wrk(node.url),
   ]);
   report({
     measure: `hot segment of ${Math.round(sample.segment.length / 1000)} kB, requests/s over nginx's`,
@@ -47,6 +49,13 @@ export async function measureServing(inputs: Inputs): Promise<void> {
     mustReach: '8x',
     aim: '11x',
   });
+  report({
+    measure: "the same over Node's own HTTP server answering from memory, the most that there is",
+    result: `${ratio(ratios, 0, 3)} (${thousands(rates[3])})`,
+    mustReach: '',
+    aim: '',
+  });
+  await node.stop();
 
   const random = async (prefix: string) => {
     const script = path.join(folder, 'random.lua');

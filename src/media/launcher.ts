@@ -10,7 +10,15 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hasCode, StartupError } from '../errors.ts';
-import { confined, NICENESS, SANDBOXES, type Sandbox, shellQuote, unconfined } from './sandbox.ts';
+import {
+  confined,
+  SANDBOXES,
+  type Sandbox,
+  shellQuote,
+  unconfined,
+  YIELDING,
+  type Yielding,
+} from './sandbox.ts';
 
 const run = promisify(execFile);
 const CHECK_TIMEOUT_MS = 20_000;
@@ -124,12 +132,15 @@ async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: S
   if (platform() === 'win32') return undefined;
   const root = path.join(folder, 'empty');
   await mkdir(root, { recursive: true });
+  const yielding = await howToYield();
   // `setpriv` is not everywhere; ffmpeg still ends when the pipe that it writes to breaks.
   for (const diesWithServer of [true, false]) {
     const write = async (name: string, executable: string) => {
       const file = path.join(folder, name);
       const program = await absolutePath(executable);
-      const start = sandbox ? confined(sandbox, program) : unconfined(program, { diesWithServer });
+      const start = sandbox
+        ? confined(sandbox, program, yielding)
+        : unconfined(program, yielding, { diesWithServer });
       await writeFile(file, launcherText(settings, root) + start);
       await chmod(file, 0o755);
       return file;
@@ -167,7 +178,7 @@ if [ -z "$leads_group" ]; then
   if perl -e 1 2>/dev/null; then exec perl -e 'setpgrp; exec { $ARGV[0] } @ARGV' "$0" "$@"; fi
   if setsid /bin/sh -c : 2>/dev/null; then exec setsid "$0" "$@"; fi
 fi
-{ read -r _ _ _ _ _ session _ < /proc/$$/stat && [ "$session" = $$ ] && echo ${NICENESS} > /proc/$$/autogroup; } 2>/dev/null || :
+{ read -r _ _ _ _ _ session _ < /proc/$$/stat && [ "$session" = $$ ] && echo 19 > /proc/$$/autogroup; } 2>/dev/null || :
 root=${shellQuote(root)}
 if [ -z "$root_is_ready" ]; then
   input= output= before=
@@ -180,6 +191,15 @@ if [ -z "$root_is_ready" ]; then
   [ -z "$output" ] || : >> "$output"
 fi
 `;
+}
+
+/** Linux can do better than nice, where it is let: in some containers it is not. */
+async function howToYield(): Promise<Yielding> {
+  const canIdle = await run('/bin/sh', ['-c', `${YIELDING.idle} true`]).then(
+    () => true,
+    () => false,
+  );
+  return canIdle ? 'idle' : 'nice';
 }
 
 /** Where a name leads by the server's own PATH; the launcher has another one. */
