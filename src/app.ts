@@ -6,9 +6,14 @@ import type { Config } from './config.ts';
 import { watchConnections } from './http/connections.ts';
 import { eventRoutes } from './http/events.ts';
 import { fileRoutes } from './http/files.ts';
+import { guard } from './http/guard.ts';
 import { healthRoutes } from './http/health.ts';
+import { createKeyring } from './http/keys.ts';
+import { linkRoutes } from './http/link-routes.ts';
+import { createLinks } from './http/links.ts';
 import { watchMethods } from './http/method-not-allowed.ts';
-import { pageRoutes } from './http/page.ts';
+import { describeApi } from './http/openapi.ts';
+import { docsRoutes, pageRoutes } from './http/page.ts';
 import { PATIENCE, type Patience } from './http/patience.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
@@ -31,11 +36,14 @@ export async function buildApp(
   config: Config,
   patience: Patience = PATIENCE,
 ): Promise<FastifyInstance> {
-  const streams = createStreams(services, config);
+  const keyring = createKeyring(config.apiKeys);
+  const links = createLinks(config.streamSecret);
+  const streams = createStreams(services, config, links);
   const app = Fastify({
     loggerInstance: services.log,
     logController: new RequestLog(),
     genReqId: () => randomUUID(),
+    trustProxy: config.trustProxy,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     // Connections without a request end at once when the server stops; responses under way are finished.
     forceCloseConnections: 'idle',
@@ -60,13 +68,23 @@ export async function buildApp(
   limitSlowClients(app, connections, patience);
   const registerMethodNotAllowed = watchMethods(app);
 
-  const presenter = createPresenter(services.encoder, config.publicUrl);
-  await app.register(uploadRoutes, { services, config, presenter, patience });
-  await app.register(fileRoutes, { services, presenter });
-  await app.register(eventRoutes, { services, presenter });
+  await describeApi(app, config.publicUrl);
+
+  const presenter = createPresenter(services.encoder, links, config.publicUrl);
+  await app.register(async (uploads) => {
+    await guard(uploads, { perMinute: config.uploadRateLimit, keyring });
+    await uploads.register(uploadRoutes, { services, config, presenter, patience });
+  });
+  await app.register(async (api) => {
+    await guard(api, { perMinute: config.rateLimit, keyring });
+    await api.register(fileRoutes, { services, presenter });
+    await api.register(linkRoutes, { services, presenter });
+    await api.register(eventRoutes, { services, presenter });
+  });
   await app.register(streams.routes);
-  await app.register(healthRoutes, { services, config });
+  await app.register(healthRoutes, { services, config, keyring });
   await app.register(pageRoutes);
+  await app.register(docsRoutes);
 
   registerMethodNotAllowed();
   return app;

@@ -1,4 +1,5 @@
 /** The environment: described, validated and explained once, then passed on as a value. */
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
@@ -62,6 +63,47 @@ const segmentSeconds = z
   .transform(Number)
   .refine((value) => value >= 1 && value <= 30, 'a number of seconds from 1 to 30');
 
+const MIN_SECRET_LENGTH = 32;
+/** What can be said in a header: `b64token` (RFC 6750 section 2.1). */
+const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
+const API_KEYS_ALLOWED = `name:key pairs separated by commas, with different names of letters, digits, ".", "_" and "-", and keys of at least ${MIN_SECRET_LENGTH} letters, digits and "-._~+/"`;
+
+const apiKeys = z.string().transform((value, context) => {
+  const keys = value.split(',').map((pair) => {
+    const [, name = '', key = ''] = /^\s*([\w.-]+):(\S+)\s*$/.exec(pair) ?? [];
+    return { name, key };
+  });
+  const areGood = keys.every(({ key }) => key.length >= MIN_SECRET_LENGTH && BEARER_TOKEN.test(key));
+  if (areGood && new Set(keys.map(({ name }) => name)).size === keys.length) return keys;
+  context.addIssue(API_KEYS_ALLOWED);
+  return z.NEVER;
+});
+
+/** Requests a minute; null is no limit. */
+const rate = z.string().transform((value, context) => {
+  if (value === 'off') return null;
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  context.addIssue('a number of requests a minute, or "off"');
+  return z.NEVER;
+});
+
+const TRUST_ALLOWED =
+  '"false", "true" (whoever connects is a proxy), or the addresses of proxies, such as 10.0.0.0/8, separated by commas';
+const trustProxy = z.string().transform((value, context) => {
+  if (value === 'true' || value === 'false') return value === 'true';
+  const addresses = value.split(',').map((address) => address.trim());
+  if (addresses.every(isAddressOrSubnet)) return addresses;
+  context.addIssue(TRUST_ALLOWED);
+  return z.NEVER;
+});
+
+function isAddressOrSubnet(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+}
+
 /** One line per variable; the table in the README says the same. */
 function environment(projectFolder: string) {
   return z.object({
@@ -79,6 +121,19 @@ function environment(projectFolder: string) {
     MAX_WAITING: wholeNumber(1, 1_000_000).default(1000),
     MIN_FREE_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(256 * MIB),
     KEEP_ORIGINALS: flag.default(false),
+    API_KEYS: apiKeys.default([]),
+    ALLOW_ANONYMOUS: flag.default(false),
+    STREAM_SECRET: z
+      .string()
+      .min(
+        MIN_SECRET_LENGTH,
+        `at least ${MIN_SECRET_LENGTH} characters, such as "openssl rand -hex 32" gives`,
+      )
+      .nullable()
+      .default(null),
+    RATE_LIMIT: rate.default(1200),
+    UPLOAD_RATE_LIMIT: rate.default(120),
+    TRUST_PROXY: trustProxy.default(false),
     PUBLIC_URL: publicUrl.default(''),
     CORS_ORIGIN: origins.default('*'),
     LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -87,6 +142,12 @@ function environment(projectFolder: string) {
     FFPROBE_PATH: text('the path of ffprobe').default('ffprobe'),
   });
 }
+
+/** Their values are never shown. */
+const SECRETS: ReadonlySet<string> = new Set(['API_KEYS', 'STREAM_SECRET']);
+
+const isLoopback = (host: string) =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
 export interface Config {
   host: string;
@@ -112,6 +173,15 @@ export interface Config {
   /** Room on the disk that uploads do not touch. */
   minFreeBytes: number;
   keepOriginals: boolean;
+  /** Who may use the API; without any, everybody may. */
+  apiKeys: { name: string; key: string }[];
+  /** What links to streams are signed with; null leaves streams open. */
+  streamSecret: string | null;
+  /** Requests a minute from one address, uploads apart; null is no limit. */
+  rateLimit: number | null;
+  uploadRateLimit: number | null;
+  /** As Fastify takes it: whose `X-Forwarded-For` is believed. */
+  trustProxy: boolean | string[];
   /** What clients put before the paths of the API, without a slash at its end; empty where it is not set. */
   publicUrl: string;
   corsOrigin: '*' | string[];
@@ -131,11 +201,17 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => {
       const name = String(issue.path[0]);
-      return `${name}="${given[name] ?? ''}" is not valid: it must be ${issue.message}.`;
+      const shown = SECRETS.has(name) ? name : `${name}="${given[name] ?? ''}"`;
+      return `${shown} is not valid: it must be ${issue.message}.`;
     });
     throw new StartupError(lines.join('\n'));
   }
   const value = parsed.data;
+  if (value.API_KEYS.length === 0 && !value.ALLOW_ANONYMOUS && !isLoopback(value.HOST)) {
+    throw new StartupError(
+      `HOST="${value.HOST}" can be reached from other machines, and everybody there could upload and delete. Set API_KEYS (name:key, the key from "openssl rand -hex 32"), or ALLOW_ANONYMOUS=true if that is what you want.`,
+    );
+  }
   return {
     host: value.HOST,
     port: value.PORT,
@@ -151,6 +227,11 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
     maxWaiting: value.MAX_WAITING,
     minFreeBytes: value.MIN_FREE_BYTES,
     keepOriginals: value.KEEP_ORIGINALS,
+    apiKeys: value.API_KEYS,
+    streamSecret: value.STREAM_SECRET,
+    rateLimit: value.RATE_LIMIT,
+    uploadRateLimit: value.UPLOAD_RATE_LIMIT,
+    trustProxy: value.TRUST_PROXY,
     publicUrl: value.PUBLIC_URL,
     corsOrigin: value.CORS_ORIGIN,
     logLevel: value.LOG_LEVEL,

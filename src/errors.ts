@@ -1,3 +1,41 @@
+/** Every code, with the HTTP status that it comes with. Codes are part of the API: the README tells what to do about each. */
+export const ERROR_STATUS = {
+  bad_request: 400,
+  empty_file: 400,
+  invalid_body: 400,
+  invalid_query: 400,
+  malformed_multipart: 400,
+  no_file: 400,
+  not_multipart: 400,
+  too_many_files: 400,
+  unauthorized: 401,
+  link_invalid: 403,
+  manifest_not_ready: 404,
+  rendition_not_found: 404,
+  route_not_found: 404,
+  segment_not_found: 404,
+  track_not_found: 404,
+  method_not_allowed: 405,
+  request_too_slow: 408,
+  upload_too_slow: 408,
+  not_failed: 409,
+  track_deleted: 410,
+  upload_too_large: 413,
+  unsupported_media: 415,
+  processing_failed: 422,
+  rate_limited: 429,
+  client_closed: 499,
+  internal: 500,
+  probe_unavailable: 503,
+  segment_not_yet: 503,
+  shutting_down: 503,
+  storage_unavailable: 503,
+  too_busy: 503,
+  too_many_uploads: 503,
+  storage_full: 507,
+} as const;
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
 /**
  * What can go wrong, in one place. An error has two faces: the machine code, status and sentence that the client
  * sees, and the cause that only the log sees.
@@ -5,7 +43,7 @@
 export class AppError extends Error {
   override readonly name = 'AppError';
   /** Stable machine-readable code; part of the API. */
-  readonly code: string;
+  readonly code: ErrorCode;
   /** HTTP status that the front door answers with. */
   readonly status: number;
   /** Extra members of the problem document (RFC 9457 section 3.2). */
@@ -15,27 +53,37 @@ export class AppError extends Error {
   constructor(problem: AppProblem, options: { cause?: unknown } = {}) {
     super(problem.detail, options);
     this.code = problem.code;
-    this.status = problem.status;
+    this.status = problem.status ?? ERROR_STATUS[problem.code];
     this.extensions = problem.extensions ?? {};
     this.retryAfterSeconds = problem.retryAfterSeconds;
   }
 }
 
 interface AppProblem {
-  code: string;
-  status: number;
+  code: ErrorCode;
+  /** Where it is not the one that the code comes with. */
+  status?: number;
   /** A sentence for the person at the other end: what happened, to what, and what to do. */
   detail: string;
   extensions?: Record<string, unknown>;
   retryAfterSeconds?: number;
 }
 
+/** What is wrong with one field of a request (as in RFC 9457, section 3): a parameter of the query, or a place in the body. */
+export interface Fault {
+  parameter?: string;
+  /** JSON Pointer as a URI fragment (RFC 6901 section 6). */
+  pointer?: string;
+  detail: string;
+}
+
+const sentenceOf = (faults: readonly Fault[]) => `${faults.map(({ detail }) => detail).join('; ')}.`;
+
 /** The catalogue. Each entry makes the error to throw. */
 export const errors = {
   notMultipart: () =>
     new AppError({
       code: 'not_multipart',
-      status: 400,
       detail:
         'Send the file as multipart/form-data in a field named "file", as `curl -F file=@song.mp3` does.',
     }),
@@ -43,7 +91,6 @@ export const errors = {
     new AppError(
       {
         code: 'malformed_multipart',
-        status: 400,
         detail: 'The multipart body is broken or ends too early. Send it again.',
       },
       { cause },
@@ -51,81 +98,86 @@ export const errors = {
   noFile: () =>
     new AppError({
       code: 'no_file',
-      status: 400,
       detail: 'The form has no file in a field named "file".',
     }),
   tooManyFiles: () =>
     new AppError({
       code: 'too_many_files',
-      status: 400,
       detail: 'Send one file per request; nothing of this request was kept.',
     }),
   emptyFile: (originalName: string) =>
-    new AppError({ code: 'empty_file', status: 400, detail: `"${originalName}" is empty.` }),
-  invalidQuery: (detail: string) => new AppError({ code: 'invalid_query', status: 400, detail }),
+    new AppError({ code: 'empty_file', detail: `"${originalName}" is empty.` }),
+  invalidQuery: (faults: readonly Fault[]) =>
+    new AppError({ code: 'invalid_query', detail: sentenceOf(faults), extensions: { errors: faults } }),
+  invalidBody: (faults: readonly Fault[]) =>
+    new AppError({ code: 'invalid_body', detail: sentenceOf(faults), extensions: { errors: faults } }),
 
-  routeNotFound: () =>
-    new AppError({ code: 'route_not_found', status: 404, detail: 'There is nothing at this address.' }),
+  unauthorized: () =>
+    new AppError({
+      code: 'unauthorized',
+      detail: 'This takes one of the keys of the server (API_KEYS), as "Authorization: Bearer <key>".',
+    }),
+  /** It says no more: whoever tries links learns nothing of what is there. */
+  linkInvalid: () =>
+    new AppError({ code: 'link_invalid', detail: 'This address is not valid, or not any more.' }),
+  rateLimited: (retryAfterSeconds: number) =>
+    new AppError({
+      code: 'rate_limited',
+      detail: `Too many requests from your address. Try again in ${retryAfterSeconds} s.`,
+      retryAfterSeconds,
+    }),
+
+  routeNotFound: () => new AppError({ code: 'route_not_found', detail: 'There is nothing at this address.' }),
   trackNotFound: (filename: string) =>
-    new AppError({ code: 'track_not_found', status: 404, detail: `There is no track named "${filename}".` }),
+    new AppError({ code: 'track_not_found', detail: `There is no track named "${filename}".` }),
   segmentNotFound: (filename: string, segmentName: string) =>
     new AppError({
       code: 'segment_not_found',
-      status: 404,
       detail: `"${filename}" has no segment named "${segmentName}".`,
     }),
   renditionNotFound: (filename: string, rendition: string) =>
     new AppError({
       code: 'rendition_not_found',
-      status: 404,
       detail: `"${filename}" has no rendition "${rendition}"; its master.m3u8 names those that it has.`,
     }),
   manifestNotReady: (filename: string) =>
     new AppError({
       code: 'manifest_not_ready',
-      status: 404,
       detail: `"${filename}" cannot be played yet: its manifestUrl is null until it can.`,
     }),
   methodNotAllowed: (allowed: string) =>
     new AppError({
       code: 'method_not_allowed',
-      status: 405,
       detail: `This address answers ${allowed} only.`,
     }),
   notFailed: (filename: string, status: string) =>
     new AppError({
       code: 'not_failed',
-      status: 409,
       detail: `"${filename}" is ${status}; only a failed track can be retried.`,
     }),
   trackDeleted: (filename: string) =>
     new AppError({
       code: 'track_deleted',
-      status: 410,
       detail: `"${filename}" was deleted while it was being processed.`,
     }),
   /** Nobody is there to read it; for the log only. */
-  clientClosed: () =>
-    new AppError({ code: 'client_closed', status: 499, detail: 'The client closed the connection.' }),
+  clientClosed: () => new AppError({ code: 'client_closed', detail: 'The client closed the connection.' }),
   uploadTooSlow: () =>
     new AppError({
       code: 'upload_too_slow',
-      status: 408,
       detail: 'The upload did not go on, or hardly. Nothing of it was kept; send it again.',
     }),
   uploadTooLarge: (limitBytes: number) =>
     new AppError({
       code: 'upload_too_large',
-      status: 413,
       detail: `The file is larger than the ${limitBytes} bytes that this server accepts (MAX_UPLOAD_BYTES).`,
       extensions: { limitBytes },
     }),
   unsupportedMedia: (reason: string, cause?: unknown) =>
-    new AppError({ code: 'unsupported_media', status: 415, detail: reason }, { cause }),
+    new AppError({ code: 'unsupported_media', detail: reason }, { cause }),
   processingFailed: (filename: string, reason: string) =>
     new AppError({
       code: 'processing_failed',
-      status: 422,
       detail: `"${filename}" could not be processed: ${reason} It is kept: POST /files/${encodeURIComponent(filename)}/retry tries again, DELETE removes it.`,
       extensions: { filename },
     }),
@@ -133,42 +185,36 @@ export const errors = {
   tooManyUploads: (limit: number) =>
     new AppError({
       code: 'too_many_uploads',
-      status: 503,
       detail: `${limit} uploads are being received already (MAX_UPLOADS). Try again in a moment.`,
       retryAfterSeconds: 5,
     }),
   tooBusy: (waiting: number) =>
     new AppError({
       code: 'too_busy',
-      status: 503,
       detail: `${waiting} files are waiting to be processed already. Try again later.`,
       retryAfterSeconds: 30,
     }),
   shuttingDown: () =>
     new AppError({
       code: 'shutting_down',
-      status: 503,
       detail: 'The server is stopping. Try again in a moment.',
       retryAfterSeconds: 5,
     }),
   segmentNotYet: (segmentName: string) =>
     new AppError({
       code: 'segment_not_yet',
-      status: 503,
       detail: `"${segmentName}" is not encoded yet. Ask again.`,
       retryAfterSeconds: 1,
     }),
   tooLittleRoom: (minFreeBytes: number) =>
     new AppError({
       code: 'storage_full',
-      status: 507,
       detail: `There is too little room on the disk: ${minFreeBytes} bytes of it are kept free (MIN_FREE_BYTES). Nothing of this upload was kept.`,
     }),
   storageFull: (cause: unknown) =>
     new AppError(
       {
         code: 'storage_full',
-        status: 507,
         detail: 'The disk is full; nothing of this upload was kept.',
       },
       { cause },
@@ -177,7 +223,6 @@ export const errors = {
     new AppError(
       {
         code: 'storage_unavailable',
-        status: 503,
         detail: 'The file could not be stored: /readyz and the log of the server say why. Try again later.',
         retryAfterSeconds: 30,
       },
@@ -187,7 +232,6 @@ export const errors = {
     new AppError(
       {
         code: 'probe_unavailable',
-        status: 503,
         detail: 'The file could not be examined just now; nothing of it was kept. Try again in a moment.',
         retryAfterSeconds: 30,
       },

@@ -2,7 +2,7 @@
  * Who may read streams from a page of another site (the Fetch standard, section "CORS protocol"). By hand, for the hook
  * of a plugin runs for every request: where everybody may, these headers are made once, with those of the segment.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { HeaderList } from './caching.ts';
 
 const METHODS = 'GET, HEAD';
@@ -29,9 +29,9 @@ export function crossOrigin(allowed: '*' | readonly string[]): CrossOrigin {
   return { always: ['Vary', 'Origin'], of: ({ headers }) => lists.get(headers.origin ?? '') ?? [] };
 }
 
-/** Answers preflights below `/stream/`, and has errors there carry the same headers as what players want. */
+/** Answers preflights of streams, and has errors there carry the same headers as what players want. */
 export function registerCrossOrigin(app: FastifyInstance, { always, of }: CrossOrigin): void {
-  app.options('/stream/*', (request, reply) => {
+  const preflight = (request: FastifyRequest, reply: FastifyReply) => {
     reply.hijack();
     const asked = request.headers['access-control-request-headers'];
     const headers = [
@@ -40,7 +40,8 @@ export function registerCrossOrigin(app: FastifyInstance, { always, of }: CrossO
       ...['Content-Length', '0', ...always, ...of(request)],
     ];
     reply.raw.writeHead(204, headers).end();
-  });
+  };
+  for (const url of ['/stream/*', '/signed/*']) app.options(url, { schema: { hide: true } }, preflight);
   // Representations do not come this way.
   app.addHook('onError', async (request, reply) => {
     const headers = [...always, ...of(request)];

@@ -2,8 +2,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Services } from '../services.ts';
 import type { Track } from '../tracks/track.ts';
+import { media, problems } from './answers.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
-import { type TrackParams, trackOf } from './track-param.ts';
+import { TrackParams, trackOf } from './track-param.ts';
 import type { Presenter } from './track-view.ts';
 
 /** What one client follows. */
@@ -67,7 +68,15 @@ export async function eventRoutes(
 
   // HEAD would be a stream that nobody can read.
   const exposeHeadRoute = false;
-  app.get('/events', { exposeHeadRoute }, (_request, reply) =>
+  const stream = media(
+    'Server-Sent Events: `track` with a track, `removed` with a `filename`; the current states first, then changes',
+    'text/event-stream',
+  );
+  const all = {
+    ...{ operationId: 'followFiles', tags: ['files'], summary: 'What happens to all tracks' },
+    response: { 200: stream, ...problems('unauthorized', 'rate_limited') },
+  };
+  app.get('/events', { exposeHeadRoute, schema: all }, (_request, reply) =>
     follow(reply, {
       isMeant: () => true,
       current: async () => (await library.page({})).tracks.reverse(),
@@ -75,7 +84,17 @@ export async function eventRoutes(
     }),
   );
 
-  app.get<{ Params: TrackParams }>('/files/:filename/events', { exposeHeadRoute }, async (request, reply) => {
+  const one = {
+    ...{
+      operationId: 'followFile',
+      tags: ['files'],
+      summary: 'What happens to a track, until it is processed',
+    },
+    params: TrackParams,
+    response: { 200: stream, ...problems('track_not_found', 'unauthorized', 'rate_limited') },
+  };
+  const options = { exposeHeadRoute, schema: one };
+  app.get<{ Params: TrackParams }>('/files/:filename/events', options, async (request, reply) => {
     const track = await trackOf(request.params, library);
     const { filename } = track;
     return follow(reply, {

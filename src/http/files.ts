@@ -4,9 +4,10 @@ import * as z from 'zod';
 import { removeTrack } from '../pipeline/remove.ts';
 import { retryTrack } from '../pipeline/retry.ts';
 import type { Services } from '../services.ts';
+import { empty, headers, json, problems } from './answers.ts';
 import { compressJson } from './compression.ts';
-import { parseQuery } from './query.ts';
-import { type TrackParams, trackName, trackOf } from './track-param.ts';
+import { TrackView } from './schemas.ts';
+import { TrackParams, trackName, trackOf } from './track-param.ts';
 import type { Presenter } from './track-view.ts';
 
 const MAX_LIMIT = 1000;
@@ -16,10 +17,22 @@ const ListQuery = z.object({
     .int('"limit" must be a whole number')
     .min(1, '"limit" must be at least 1')
     .max(MAX_LIMIT, `"limit" must be at most ${MAX_LIMIT}`)
-    .optional(),
-  cursor: z.string().min(1, '"cursor" must not be empty').optional(),
-  q: z.string().optional(),
+    .optional()
+    .meta({ description: 'How many at the most; all, where it is not said', examples: [50] }),
+  cursor: z
+    .string('"cursor" must be given once')
+    .min(1, '"cursor" must not be empty')
+    .optional()
+    .meta({ description: 'Where a page begins: from the `Link` header of the one before' }),
+  q: z
+    .string('"q" must be given once')
+    .optional()
+    .meta({ description: 'Finds in `filename` and `originalName`, in any case', examples: ['song'] }),
 });
+type ListQuery = z.infer<typeof ListQuery>;
+
+const ofTrack = problems('track_not_found', 'unauthorized', 'rate_limited');
+const tags = ['files'];
 
 export async function fileRoutes(
   app: FastifyInstance,
@@ -29,8 +42,16 @@ export async function fileRoutes(
   const { view, fileUrl, listUrl } = presenter;
   compressJson(app);
 
-  app.get('/files', async (request, reply) => {
-    const { limit, cursor, q } = parseQuery(ListQuery, request.query);
+  const list = {
+    ...{ operationId: 'listFiles', tags, summary: 'Tracks, newest first' },
+    querystring: ListQuery,
+    response: {
+      200: json('A page of tracks', z.array(TrackView), headers.nextPage),
+      ...problems('invalid_query', 'unauthorized', 'rate_limited'),
+    },
+  };
+  app.get<{ Querystring: ListQuery }>('/files', { schema: list }, async (request, reply) => {
+    const { limit, cursor, q } = request.query;
     const { tracks, nextCursor } = await library.page({ limit, cursor, query: q });
     if (nextCursor !== undefined) {
       const next = new URLSearchParams({ limit: String(limit), cursor: nextCursor, ...(q && { q }) });
@@ -39,16 +60,32 @@ export async function fileRoutes(
     return tracks.map(view);
   });
 
-  app.get<{ Params: TrackParams }>('/files/:filename', async (request) =>
+  const details = {
+    ...{ operationId: 'getFile', tags, summary: 'One track', params: TrackParams },
+    response: { 200: json('The track as it is now', TrackView), ...ofTrack },
+  };
+  app.get<{ Params: TrackParams }>('/files/:filename', { schema: details }, async (request) =>
     view(await trackOf(request.params, library)),
   );
 
-  app.delete<{ Params: TrackParams }>('/files/:filename', async (request, reply) => {
+  const remove = {
+    ...{ operationId: 'deleteFile', tags, summary: 'Takes a track away', params: TrackParams },
+    description: 'Processing is cancelled, and nothing is left on the disk.',
+    response: { 204: empty('It is gone'), ...ofTrack },
+  };
+  app.delete<{ Params: TrackParams }>('/files/:filename', { schema: remove }, async (request, reply) => {
     await removeTrack(trackName(request.params), services);
     return reply.code(204).send();
   });
 
-  app.post<{ Params: TrackParams }>('/files/:filename/retry', async (request, reply) => {
+  const retry = {
+    ...{ operationId: 'retryFile', tags, summary: 'Processes a failed track again', params: TrackParams },
+    response: {
+      202: json('It is being processed', TrackView, headers.location),
+      ...problems('track_not_found', 'not_failed', 'unauthorized', 'rate_limited'),
+    },
+  };
+  app.post<{ Params: TrackParams }>('/files/:filename/retry', { schema: retry }, async (request, reply) => {
     const track = await retryTrack(trackName(request.params), services);
     return reply.code(202).header('location', fileUrl(track.filename)).send(view(track));
   });

@@ -2,6 +2,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Services } from '../services.ts';
+import { json } from './answers.ts';
+import type { Keyring } from './keys.ts';
+import { Health, Readiness } from './schemas.ts';
 
 /** Less is a full disk, whatever is set. */
 const ROOM_FOR_SEGMENTS_BYTES = 1024 ** 2;
@@ -13,7 +16,7 @@ interface Check {
 
 export async function healthRoutes(
   app: FastifyInstance,
-  { services, config }: { services: Services; config: Config },
+  { services, config, keyring }: { services: Services; config: Config; keyring: Keyring },
 ): Promise<void> {
   const { library, storage, encoder, mender, selfTest, tools, started } = services;
 
@@ -37,12 +40,23 @@ export async function healthRoutes(
     return { ok, detail: `${free} bytes are free, ${config.minFreeBytes} are kept (MIN_FREE_BYTES)` };
   };
 
-  app.get('/healthz', async (_request, reply) => {
+  const healthz = {
+    ...{ operationId: 'getHealth', tags: ['health'], summary: 'The process answers' },
+    response: { 200: json('It does', Health) },
+  };
+  app.get('/healthz', { schema: healthz }, async (_request, reply) => {
     void reply.header('cache-control', 'no-store');
     return { status: 'ok' };
   });
 
-  app.get('/readyz', async (request, reply) => {
+  const readyz = {
+    ...{ operationId: 'getReadiness', tags: ['health'], summary: 'The server can do its work' },
+    description:
+      'The library is read, ffmpeg encodes, folders are writable, there is room. Where `API_KEYS` is set, only who brings a key is told more than the status.',
+    response: { 200: json('It can', Readiness), 503: json('It cannot', Readiness) },
+  };
+  app.get('/readyz', { schema: readyz }, async (request, reply) => {
+    const isTold = !keyring.isLocked || keyring.holderOf(request) !== undefined;
     const check = async (name: string, look: () => Promise<string | undefined>): Promise<Check> => {
       try {
         const detail = await look();
@@ -57,7 +71,7 @@ export async function healthRoutes(
       return reply
         .code(503)
         .header('cache-control', 'no-store')
-        .send({ status: 'not ready', checks: { library } });
+        .send({ status: 'not ready', ...(isTold && { checks: { library } }) });
     }
     const [ffmpeg, room, uploadsAndSegments, manifests, unreadable, incomplete] = await Promise.all([
       ffmpegCheck(),
@@ -74,10 +88,12 @@ export async function healthRoutes(
       .header('cache-control', 'no-store')
       .send({
         status: ready ? 'ready' : 'not ready',
-        checks,
-        waiting: encoder.waiting,
-        sandbox: (await tools).sandbox,
-        damagedTracks: [...new Set([...unreadable, ...incomplete])],
+        ...(isTold && {
+          checks,
+          waiting: encoder.waiting,
+          sandbox: (await tools).sandbox,
+          damagedTracks: [...new Set([...unreadable, ...incomplete])],
+        }),
       });
   });
 }

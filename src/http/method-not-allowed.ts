@@ -17,12 +17,13 @@ export function watchMethods(app: FastifyInstance): () => void {
       const allow = [...known].sort().join(', ');
       // Preflights of streams have a route of their own for all of them.
       const isTaken = (method: string) =>
-        known.has(method) || (method === 'OPTIONS' && url.startsWith('/stream/'));
+        known.has(method) || (method === 'OPTIONS' && /^\/(stream|signed)\//.test(url));
       const others = app.supportedMethods.filter((method) => !isTaken(method)) as HTTPMethods[];
       if (others.length === 0 || url.endsWith('*')) continue;
       app.route({
         method: others,
         url,
+        schema: { hide: true },
         // Answered before a body is looked at.
         onRequest: async (_request, reply) =>
           sendProblem(reply.header('allow', allow), errors.methodNotAllowed(allow)),

@@ -7,6 +7,8 @@ import { AppError, errors } from '../errors.ts';
 export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
   if (error.retryAfterSeconds !== undefined)
     void reply.header('retry-after', String(error.retryAfterSeconds));
+  // RFC 6750 section 3
+  if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
   // RFC 9110 section 15.5.9: the server has given up waiting on this connection.
   if (error.status === 408) void reply.header('connection', 'close');
   return reply
@@ -32,12 +34,23 @@ export function problemOf(error: AppError) {
 /** Makes every error of the app a problem document, those of Fastify and its plugins included. */
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | AppError, request, reply) => {
-    const known = error instanceof AppError ? error : fromFramework(error);
+    const known = error instanceof AppError ? error : (fromSchema(error) ?? fromFramework(error));
     if (known.status >= 500) request.log.error({ err: error }, 'request failed');
     else request.log.debug({ err: error }, 'request refused');
     return sendProblem(reply, known);
   });
   app.setNotFoundHandler((_request: FastifyRequest, reply) => sendProblem(reply, errors.routeNotFound()));
+}
+
+/** What a schema of zod found, each at its field. */
+function fromSchema({ validation, validationContext }: FastifyError): AppError | undefined {
+  if (!validation) return undefined;
+  const faults = validation.map(({ instancePath, message = 'it is not valid' }) =>
+    validationContext === 'body'
+      ? { pointer: instancePath === '/' ? '#' : `#${instancePath}`, detail: message }
+      : { parameter: instancePath.slice(1), detail: message },
+  );
+  return validationContext === 'body' ? errors.invalidBody(faults) : errors.invalidQuery(faults);
 }
 
 /** Fastify's own errors below 500 carry a sentence that is fit for the client; the rest is ours to hide. */
@@ -47,7 +60,7 @@ function fromFramework(error: FastifyError): AppError {
     return new AppError({ code: 'bad_request', status, detail: error.message }, { cause: error });
   }
   return new AppError(
-    { code: 'internal', status: 500, detail: 'Something failed inside the server. It has been logged.' },
+    { code: 'internal', detail: 'Something failed inside the server. It has been logged.' },
     { cause: error },
   );
 }

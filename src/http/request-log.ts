@@ -1,7 +1,7 @@
 /** One line per request, with its id: at `info` for the API, at `debug` for what a player or a page asks for by the hundred. */
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 
-const QUIET = /^\/(stream|assets|healthz|readyz)\b|^\/$/;
+const QUIET = /^\/(stream|signed|assets|docs|healthz|readyz)\b|^\/$/;
 
 export class RequestLog extends LogController {
   /** The line is written when the answer is. */

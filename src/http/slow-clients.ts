@@ -91,12 +91,12 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 function fromParser({ code }: NodeJS.ErrnoException): AppError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     const detail = 'The request did not arrive in time.';
-    return new AppError({ code: 'request_too_slow', status: 408, detail });
+    return new AppError({ code: 'request_too_slow', detail });
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
     return new AppError({ code: 'bad_request', status: 431, detail: 'The headers are too long.' });
   }
-  return new AppError({ code: 'bad_request', status: 400, detail: 'That is not HTTP.' });
+  return new AppError({ code: 'bad_request', detail: 'That is not HTTP.' });
 }
 
 /** The answer that a connection is carrying just now; Node has no public way to ask. */

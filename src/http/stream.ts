@@ -1,16 +1,21 @@
 /**
- * `/stream`: manifests and segments, for players. By far most requests are for these, and what is hot is answered before
- * the framework sees them: no routing, hook, plugin or line in the log. What each of those costs is told in `caching.ts`.
+ * `/stream`, and `/signed` for links: manifests and segments, for players. By far most requests are for these, and what is
+ * hot is answered before the framework sees them: no routing, hook, plugin or line in the log. What each of those costs is
+ * told in `caching.ts`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import * as z from 'zod';
 import type { Config } from '../config.ts';
+import { errors } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { type Representation, sendRepresentation } from './caching.ts';
 import { crossOrigin, registerCrossOrigin } from './cross-origin.ts';
-import { createManifests, MANIFEST, MASTER_PLAYLIST, mediaPlaylist, type Text } from './manifests.ts';
-import { createSegments, type SegmentParams } from './segments.ts';
-import type { TrackParams } from './track-param.ts';
+import type { Links } from './links.ts';
+import { createManifests, MANIFEST, MASTER_PLAYLIST, mediaPlaylist } from './manifests.ts';
+import { createSegments } from './segments.ts';
+import * as schemas from './stream-schemas.ts';
+import { TrackParams } from './track-param.ts';
 
 export interface Streams {
   /** Answers what is in memory. @returns whether it was; if not, the routes find it. */
@@ -19,28 +24,46 @@ export interface Streams {
 }
 
 /** Names that need no decoding; others go by the routes. */
-const PLAIN_ADDRESS = /^\/stream\/([^/?%]+)\/(segment\/)?([^/?%]+)$/;
+const PLAIN_ADDRESS = /^\/(?:stream|signed\/([^/?%]+))\/([^/?%]+)\/(segment\/)?([^/?%]+)$/;
 
-export function createStreams(services: Services, config: Config): Streams {
+const Signature = z.string().meta({ description: 'Until when the link holds, and that it is the server’s' });
+/** Where streams are, and what is in the address. */
+const PLACES = [
+  { prefix: '/stream/:filename', params: TrackParams, id: '' },
+  {
+    prefix: '/signed/:signature/:filename',
+    params: TrackParams.extend({ signature: Signature }),
+    id: 'Signed',
+  },
+];
+
+type Params = TrackParams & { signature?: string; rendition: string; segmentName: string };
+
+export function createStreams(services: Services, config: Config, links: Links): Streams {
   const origins = crossOrigin(config.corsOrigin);
   const segments = createSegments(services, config, origins);
   const manifests = createManifests(services, origins);
 
   const hotAt = (request: IncomingMessage): Representation | undefined => {
-    const [, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
-    if (filename === undefined || name === undefined) return undefined;
+    const [, signature, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
+    if (filename === undefined || name === undefined || !links.admits(signature, filename)) return undefined;
     return isSegment ? segments.hot(filename, name) : manifests.hot(filename, name, request);
   };
 
-  const send = (request: FastifyRequest, reply: FastifyReply, found: Representation) => {
-    reply.hijack();
-    sendRepresentation(request.raw, reply.raw, found, origins.of(request));
-  };
-  const sendText = async (
-    request: FastifyRequest<{ Params: TrackParams }>,
-    reply: FastifyReply,
-    text: Text,
-  ): Promise<void> => send(request, reply, await manifests.find(request.params, text, request.raw));
+  /**
+   * A route that finds something.
+   *
+   * @throws {AppError} 403 for what is not a link of ours, or not any more, before anything is looked for.
+   */
+  const finding =
+    (find: (params: Params, request: IncomingMessage, reply: FastifyReply) => Promise<Representation>) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const params = request.params as Params;
+      if (!links.admits(params.signature, params.filename.normalize('NFC'))) throw errors.linkInvalid();
+      const found = await find(params, request.raw, reply);
+      reply.hijack();
+      sendRepresentation(request.raw, reply.raw, found, origins.of(request));
+    };
 
   return {
     answerHot(request, response) {
@@ -52,19 +75,29 @@ export function createStreams(services: Services, config: Config): Streams {
     async routes(app) {
       app.setChildLoggerFactory((logger) => logger);
       registerCrossOrigin(app, origins);
-      app.get<{ Params: TrackParams }>('/stream/:filename/manifest', async (request, reply) =>
-        sendText(request, reply, MANIFEST),
-      );
-      app.get<{ Params: TrackParams }>('/stream/:filename/master.m3u8', async (request, reply) =>
-        sendText(request, reply, MASTER_PLAYLIST),
-      );
-      app.get<{ Params: TrackParams & { rendition: string } }>(
-        '/stream/:filename/:rendition.m3u8',
-        async (request, reply) => sendText(request, reply, mediaPlaylist(request.params.rendition)),
-      );
-      app.get<{ Params: SegmentParams }>('/stream/:filename/segment/:segmentName', async (request, reply) =>
-        send(request, reply, await segments.find(request.params, reply)),
-      );
+      for (const place of PLACES) {
+        const { prefix } = place;
+        app.get(
+          `${prefix}/manifest`,
+          { schema: schemas.manifest(place) },
+          finding((params, request) => manifests.find(params, MANIFEST, request)),
+        );
+        app.get(
+          `${prefix}/master.m3u8`,
+          { schema: schemas.masterPlaylist(place) },
+          finding((params, request) => manifests.find(params, MASTER_PLAYLIST, request)),
+        );
+        app.get(
+          `${prefix}/:rendition.m3u8`,
+          { schema: schemas.mediaPlaylist(place) },
+          finding((params, request) => manifests.find(params, mediaPlaylist(params.rendition), request)),
+        );
+        app.get(
+          `${prefix}/segment/:segmentName`,
+          { schema: schemas.segment(place) },
+          finding((params, _request, reply) => segments.find(params, reply)),
+        );
+      }
     },
   };
 }

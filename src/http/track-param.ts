@@ -1,12 +1,14 @@
 /** Which track a request is about. */
+import * as z from 'zod';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import { isSafeFilename } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
 
-export interface TrackParams {
-  filename: string;
-}
+export const TrackParams = z.object({
+  filename: z.string().meta({ description: 'The name of a track', examples: ['song.mp3'] }),
+});
+export type TrackParams = z.infer<typeof TrackParams>;
 
 /**
  * @returns the name as ours are written: NFC, whatever the client's file system made of it.

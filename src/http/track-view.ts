@@ -1,29 +1,42 @@
 /** A track as the API shows it. */
 import type { Encoder, LiveState } from '../pipeline/encode.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
-
-export type TrackView = ReturnType<typeof viewTrack>;
+import type { Links } from './links.ts';
+import type { StreamLinks, TrackView } from './schemas.ts';
 
 /** Shows tracks, with addresses that clients can use. */
 export interface Presenter {
   view(track: Track): TrackView;
   fileUrl(filename: string): string;
+  /** Addresses of a stream to hand on. @param seconds how long they are to hold; a day or so, where it is not said. */
+  links(filename: string, seconds?: number): StreamLinks;
   /** The address of a page of the list. */
   listUrl(query: URLSearchParams): string;
 }
 
 /** @param publicUrl under which clients find the server, without a slash at its end; empty where it is at the root. */
-export function createPresenter(encoder: Encoder, publicUrl: string): Presenter {
+export function createPresenter(encoder: Encoder, links: Links, publicUrl: string): Presenter {
+  const linksTo = (filename: string, seconds?: number): StreamLinks => {
+    const { path, expiresAt } = links.to(filename, seconds);
+    const [manifestUrl, hlsUrl] = [`${publicUrl}${path}/manifest`, `${publicUrl}${path}/master.m3u8`];
+    return { manifestUrl, hlsUrl, expiresAt: expiresAt?.toISOString() ?? null };
+  };
   return {
-    view: (track) => viewTrack(track, encoder.live(track.filename), publicUrl),
+    links: linksTo,
+    view: (track) => {
+      const live = encoder.live(track.filename);
+      const { manifestUrl, hlsUrl } = isPlayable(track, live) ? linksTo(track.filename) : NO_LINKS;
+      return { ...viewTrack(track, live), manifestUrl, hlsUrl };
+    },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,
     listUrl: (query) => `${publicUrl}/files?${query}`,
   };
 }
 
+const NO_LINKS = { manifestUrl: null, hlsUrl: null };
+
 /** @param live what is known beyond the record while the track is processed. */
-function viewTrack(track: Track, live: LiveState | undefined, publicUrl: string) {
-  const streamUrl = (name: string) => `${publicUrl}/stream/${encodeURIComponent(track.filename)}/${name}`;
+function viewTrack(track: Track, live: LiveState | undefined): Omit<TrackView, 'manifestUrl' | 'hlsUrl'> {
   return {
     name: track.filename,
     filename: track.filename,
@@ -32,8 +45,6 @@ function viewTrack(track: Track, live: LiveState | undefined, publicUrl: string)
     progress: track.status === 'ready' ? 1 : (live?.progress ?? 0),
     /** Spans of time in seconds that are encoded in the main rendition: what can be listened to at once. */
     encoded: track.status === 'ready' ? [[0, durationSeconds(track)]] : (live?.encoded ?? []),
-    manifestUrl: isPlayable(track, live) ? streamUrl('manifest') : null,
-    hlsUrl: isPlayable(track, live) ? streamUrl('master.m3u8') : null,
     durationSeconds: durationSeconds(track),
     samples: track.samples,
     sampleRate: track.sampleRate,

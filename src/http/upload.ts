@@ -1,21 +1,51 @@
 /** `POST /upload`: one file in a multipart form, streamed to storage, answered when it can be played. */
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { validatorCompiler } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import type { Config } from '../config.ts';
 import { AppError, errors } from '../errors.ts';
 import type { Services } from '../services.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
+import { headers, json, problems } from './answers.ts';
 import type { Patience } from './patience.ts';
-import { parseQuery } from './query.ts';
+import { UploadedTrack } from './schemas.ts';
 import { isPlayable, type Presenter } from './track-view.ts';
 import { createUploadSlots } from './upload-slots.ts';
 
 const UploadQuery = z.object({
-  /** Until it is playable (`true`), until it is encoded whole (`ready`), or not at all. */
-  wait: z.enum(['true', 'ready', 'false'], '"wait" must be true, ready or false').default('true'),
+  wait: z.enum(['true', 'ready', 'false'], '"wait" must be true, ready or false').default('true').meta({
+    description:
+      'When it is answered: once the track is playable (`true`), once it is encoded whole (`ready`), or once it is stored and known to be audio (`false`)',
+  }),
 });
+type UploadQuery = z.infer<typeof UploadQuery>;
+
+/** For the description only: the body is read as a stream, see `receiveOneFile`. */
+const UploadForm = z.object({
+  file: z.file().meta({ description: 'One audio file, in any format that is read' }),
+});
+const UPLOAD_SCHEMA = {
+  operationId: 'uploadFile',
+  tags: ['files'],
+  summary: 'Uploads an audio file',
+  consumes: ['multipart/form-data'],
+  querystring: UploadQuery,
+  body: UploadForm,
+  response: {
+    200: json('The same bytes are here already', UploadedTrack, headers.location),
+    201: json('It can be played', UploadedTrack, headers.location),
+    202: json('It is stored and is being processed', UploadedTrack, headers.location),
+    ...problems(
+      ...(['not_multipart', 'malformed_multipart', 'no_file', 'too_many_files', 'empty_file'] as const),
+      ...(['invalid_query', 'unauthorized', 'upload_too_slow', 'track_deleted', 'upload_too_large'] as const),
+      ...(['unsupported_media', 'processing_failed', 'rate_limited', 'too_busy'] as const),
+      ...(['too_many_uploads', 'shutting_down', 'probe_unavailable'] as const),
+      ...(['storage_unavailable', 'storage_full'] as const),
+    ),
+  },
+};
 
 /** A form has room for a few other fields; none of them is used. */
 const MAX_FIELDS = 20;
@@ -31,6 +61,9 @@ export async function uploadRoutes(
   }: { services: Services; config: Config; presenter: Presenter; patience: Patience },
 ): Promise<void> {
   const { encoder, ingest } = services;
+  app.setValidatorCompiler<z.ZodType>((part) =>
+    part.httpPart === 'body' ? () => true : validatorCompiler(part),
+  );
   const slots = createUploadSlots(config.maxUploads, patience);
   await app.register(multipart, {
     throwFileSizeLimit: false,
@@ -43,8 +76,8 @@ export async function uploadRoutes(
     },
   });
 
-  app.post('/upload', async (request, reply) => {
-    const { wait } = parseQuery(UploadQuery, request.query);
+  app.post<{ Querystring: UploadQuery }>('/upload', { schema: UPLOAD_SCHEMA }, async (request, reply) => {
+    const { wait } = request.query;
     if (!request.isMultipart()) throw errors.notMultipart();
     const declaredBytes = Number(request.headers['content-length'] ?? 0);
     assertDeclaredSize(declaredBytes, config.maxUploadBytes);

@@ -68,7 +68,8 @@ export function encodeCursor(uploadedAt: string): string {
 export function decodeCursor(cursor: string): string {
   const time = Buffer.from(cursor, 'base64url').toString('utf8');
   if (Number.isNaN(Date.parse(time)) || new Date(time).toISOString() !== time) {
-    throw errors.invalidQuery('"cursor" must be one that the server gave in a Link header.');
+    const detail = '"cursor" must be one that the server gave in a Link header';
+    throw errors.invalidQuery([{ parameter: 'cursor', detail }]);
   }
   return time;
 }

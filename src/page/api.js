@@ -1,4 +1,6 @@
 /** The service, as the page uses it. */
+import { followEvents } from './event-reader.js';
+import { askForKey, keyHeaders } from './key.js';
 
 /**
  * @typedef {object} Track
@@ -22,13 +24,20 @@ export const here = (/** @type {string} */ path) => path.replace(/^\//, '');
 const fileUrl = (filename) => `files/${encodeURIComponent(filename)}`;
 
 /**
+ * Asks for a key, and again, where the server wants one.
+ *
  * @param {string} url
  * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
  */
 async function call(url, init) {
-  const response = await fetch(url, init).catch(() => {
+  const response = await fetch(url, { ...init, headers: keyHeaders() }).catch(() => {
     throw new Error('The server cannot be reached.');
   });
+  if (response.status === 401) {
+    await askForKey();
+    return call(url, init);
+  }
   if (!response.ok) throw new Error(problemText(await response.text(), response.status));
   return response;
 }
@@ -61,10 +70,22 @@ export async function listTracks({ query, next }) {
  * @param {{ onTrack: (track: Track) => void, onRemoved: (filename: string) => void }} listeners
  */
 export function followTracks({ onTrack, onRemoved }) {
-  const events = new EventSource('events');
-  events.addEventListener('track', ({ data }) => onTrack(JSON.parse(data)));
-  events.addEventListener('removed', ({ data }) => onRemoved(JSON.parse(data).filename));
+  void followEvents(
+    () => call('events'),
+    (event, data) => {
+      if (event === 'track') onTrack(data);
+      if (event === 'removed') onRemoved(data.filename);
+    },
+  );
 }
+
+/**
+ * As it is now: links to its stream do not hold for ever.
+ *
+ * @param {string} filename
+ * @returns {Promise<Track>}
+ */
+export const getTrack = async (filename) => (await call(fileUrl(filename))).json();
 
 /** @param {string} filename */
 export const deleteTrack = (filename) => call(fileUrl(filename), { method: 'DELETE' });
@@ -83,12 +104,14 @@ export function upload(file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', 'upload?wait=false');
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (event) =>
       onProgress(event.loaded / Math.max(1, event.total)),
     );
     request.addEventListener('error', () => reject(new Error(problemText('', 0))));
     request.addEventListener('load', () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText));
+      else if (request.status === 401) askForKey().then(() => upload(file, onProgress).then(resolve, reject));
       else reject(new Error(problemText(request.responseText, request.status)));
     });
     const form = new FormData();

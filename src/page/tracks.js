@@ -1,5 +1,5 @@
 /** The list of tracks; its rows change as the tracks do. */
-import { deleteTrack, listTracks, retryTrack } from './api.js';
+import { deleteTrack, getTrack, listTracks, retryTrack } from './api.js';
 import { button, byId, element, showError } from './dom.js';
 import { showEncoded } from './encoded-bar.js';
 
@@ -51,7 +51,12 @@ export function showTracks({ onPlay }) {
     const label = (/** @type {string} */ verb) => ({ label: `${verb} ${track.filename}` });
     const actions = element('span', { className: 'actions' });
     if (track.manifestUrl !== null) {
-      actions.append(button('Play', () => onPlay(track), { className: 'primary', ...label('Play') }));
+      actions.append(
+        button('Play', () => attempt(async () => onPlay(await getTrack(track.filename))), {
+          className: 'primary',
+          ...label('Play'),
+        }),
+      );
     }
     if (track.status === 'failed') {
       actions.append(button('Retry', () => attempt(() => retryTrack(track.filename)), label('Retry')));

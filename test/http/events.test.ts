@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../src/http/track-view.ts';
+import type { TrackView } from '../../src/http/schemas.ts';
 import { longMp3, noise, wav } from '../support/audio.ts';
 import { request, until, upload } from '../support/client.ts';
 import { startServer, type TestServer } from '../support/server.ts';

@@ -1,0 +1,72 @@
+/** `POST /files/{filename}/links`: addresses of a stream that can be handed on, for as long as is wanted. */
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod';
+import type { Services } from '../services.ts';
+import { json, problems } from './answers.ts';
+import { StreamLinks } from './schemas.ts';
+import { TrackParams, trackOf } from './track-param.ts';
+import type { Presenter } from './track-view.ts';
+
+const MAX_SECONDS = 366 * 24 * 3600;
+const MAX_BODY_BYTES = 4096;
+const expected = `"expiresInSeconds" must be a whole number from 1 to ${MAX_SECONDS}`;
+const LinkRequest = z
+  .object(
+    {
+      expiresInSeconds: z
+        .int(expected)
+        .min(1, expected)
+        .max(MAX_SECONDS, expected)
+        .optional()
+        .meta({
+          description: 'A day, and until the next full hour, where it is not said.',
+          examples: [3600],
+        }),
+    },
+    'The body must be a JSON object, or empty',
+  )
+  .nullish();
+
+export async function linkRoutes(
+  app: FastifyInstance,
+  { services, presenter }: { services: Services; presenter: Presenter },
+): Promise<void> {
+  // Whatever type it is said to be: `curl -d` says that it is a form.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
+    done(null, parsedOrText(String(body)));
+  });
+
+  app.post<{ Params: TrackParams; Body: z.infer<typeof LinkRequest> }>(
+    '/files/:filename/links',
+    {
+      schema: {
+        operationId: 'createLinks',
+        tags: ['streams'],
+        summary: 'Addresses of a stream to hand on',
+        description:
+          'With `STREAM_SECRET` set the addresses are signed, and end when `expiresAt` says; any player takes them as they are. Without it they are those that are open to all, and `expiresAt` is null.',
+        params: TrackParams,
+        body: LinkRequest,
+        response: {
+          200: json('The addresses, from the moment on that the track can be played', StreamLinks),
+          ...problems('invalid_body', 'unauthorized', 'track_not_found', 'rate_limited'),
+        },
+      },
+    },
+    async (request) => {
+      const { filename } = await trackOf(request.params, services.library);
+      return presenter.links(filename, request.body?.expiresInSeconds);
+    },
+  );
+}
+
+/** What is no JSON is told to be none by the schema. */
+function parsedOrText(body: string): unknown {
+  if (body.trim() === '') return undefined;
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,78 @@
+/** The API, described by OpenAPI 3.1 at `/openapi.json`: made of the schemas that check requests and write answers. */
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifySchema } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import type { OpenAPIV3_1 } from 'openapi-types';
+import type { DescribedAnswer } from './answers.ts';
+
+const DESCRIPTION = `Upload an audio file; half a second later play it everywhere, by MPEG-DASH or HLS, from any point, sample for sample.
+
+Errors are problem documents (RFC 9457) with a stable \`code\`; the README says what to do about each.`;
+
+/** To be called before any route is registered. @param publicUrl empty where the server is at the root. */
+export async function describeApi(app: FastifyInstance, publicUrl: string): Promise<void> {
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Audio streaming',
+        version: '1.0.0',
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: publicUrl || '/', description: 'This server' }],
+      tags: [
+        { name: 'files', description: 'Tracks: upload, list, details, events, retry, delete' },
+        { name: 'streams', description: 'What players ask for' },
+        { name: 'health', description: 'For whoever runs it' },
+      ],
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: 'Where `API_KEYS` is set: one of them' },
+        },
+      },
+    },
+    transform: (route) => {
+      const transformed = jsonSchemaTransform(route);
+      addHeaders(route.schema, transformed.schema);
+      return transformed;
+    },
+    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document) as Document),
+  });
+
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+    return reply.header('cache-control', 'no-cache').send(app.swagger());
+  });
+}
+
+/** What the library that makes JSON Schemas of ours leaves out. */
+function addHeaders(from: FastifySchema | undefined, to: FastifySchema): void {
+  const described = (from?.response ?? {}) as Record<string, DescribedAnswer>;
+  const answers = (to.response ?? {}) as Record<string, DescribedAnswer>;
+  for (const [status, { headers, content }] of Object.entries(described)) {
+    const answer = answers[status];
+    if (!answer) continue;
+    if (headers && Object.keys(headers).length > 0) answer.headers = headers;
+    // One without a body.
+    if (content && 'text/plain' in content) answer.content = {};
+  }
+}
+
+type Document = ReturnType<typeof jsonSchemaTransformObject> & { components?: OpenAPIV3_1.ComponentsObject };
+
+/** Schemas come as they are written and as they are read; only those are kept that something refers to. */
+function withoutUnused(document: Document): Document {
+  const { components } = document;
+  const text = JSON.stringify(document);
+  const used = Object.entries(components?.schemas ?? {}).filter(([name]) =>
+    text.includes(`"#/components/schemas/${name}"`),
+  );
+  return { ...document, components: { ...components, schemas: Object.fromEntries(used) } } as Document;
+}
