@@ -68,7 +68,7 @@ export async function buildApp(
   limitSlowClients(app, connections, patience);
   const registerMethodNotAllowed = watchMethods(app);
 
-  await describeApi(app, config.publicUrl);
+  await describeApi(app, { publicUrl: config.publicUrl, isLocked: keyring.isLocked });
 
   const presenter = createPresenter(services.encoder, links, config.publicUrl);
   await app.register(async (uploads) => {

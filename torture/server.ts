@@ -20,7 +20,8 @@ export async function startServer(
   onStart: (child: ChildProcess) => void = () => {},
 ): Promise<TortureServer> {
   const program = fileURLToPath(new URL('../dist/server.js', import.meta.url));
-  const env = { ...process.env, HOST: '127.0.0.1', LOG_LEVEL: 'info', ...settings };
+  const limits = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
+  const env = { ...process.env, HOST: '127.0.0.1', LOG_LEVEL: 'info', ...limits, ...settings };
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);

@@ -3,9 +3,11 @@ import * as z from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
 import { Problem } from './schemas.ts';
 
+/** A JSON Schema. */
 export interface DescribedHeader {
   description: string;
-  schema: { type: 'string' | 'integer'; format?: string; examples?: (string | number)[] };
+  type: 'string' | 'integer';
+  examples?: (string | number)[];
 }
 
 export interface DescribedAnswer {
@@ -29,11 +31,14 @@ export const media = (description: string, type: string, headers: Headers = {}):
   headers,
 });
 
+/** The type of an answer without a body; it is not described. */
+export const NOTHING = 'none/none';
+
 /** One without a body. */
 export const empty = (description: string, headers: Headers = {}): DescribedAnswer => ({
   description,
   headers,
-  content: { 'text/plain': { schema: z.undefined() } },
+  content: { [NOTHING]: { schema: z.undefined() } },
 });
 
 /** The errors of a route, by their status; each is a problem document (RFC 9457). */
@@ -51,14 +56,16 @@ export function problems(...codes: ErrorCode[]): Record<number, DescribedAnswer>
   return answers;
 }
 
-const text = (description: string, ...examples: string[]): DescribedHeader => ({
+const text = (description: string, ...examples: [string, ...string[]]): DescribedHeader => ({
   description,
-  schema: { type: 'string', ...(examples.length > 0 && { examples }) },
+  type: 'string',
+  examples,
 });
 
 const retryAfter: DescribedHeader = {
   description: 'Seconds after which another try makes sense (RFC 9110 section 10.2.3)',
-  schema: { type: 'integer', examples: [5] },
+  type: 'integer',
+  examples: [5],
 };
 
 const HEADERS_OF_STATUS: Record<number, Headers> = {

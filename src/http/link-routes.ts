@@ -1,5 +1,6 @@
 /** `POST /files/{filename}/links`: addresses of a stream that can be handed on, for as long as is wanted. */
 import type { FastifyInstance } from 'fastify';
+import { validatorCompiler } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import type { Services } from '../services.ts';
 import { json, problems } from './answers.ts';
@@ -25,7 +26,7 @@ const LinkRequest = z
     },
     'The body must be a JSON object, or empty',
   )
-  .nullish();
+  .optional();
 
 export async function linkRoutes(
   app: FastifyInstance,
@@ -35,6 +36,12 @@ export async function linkRoutes(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
     done(null, parsedOrText(String(body)));
+  });
+
+  app.setValidatorCompiler<z.ZodType>((part) => {
+    const check = validatorCompiler(part);
+    // Fastify has null for a body that is not there.
+    return (value: unknown) => check(value ?? undefined);
   });
 
   app.post<{ Params: TrackParams; Body: z.infer<typeof LinkRequest> }>(

@@ -17,7 +17,9 @@ export function watchMethods(app: FastifyInstance): () => void {
       const allow = [...known].sort().join(', ');
       // Preflights of streams have a route of their own for all of them.
       const isTaken = (method: string) =>
-        known.has(method) || (method === 'OPTIONS' && /^\/(stream|signed)\//.test(url));
+        known.has(method) ||
+        app.hasRoute({ method: method as HTTPMethods, url }) ||
+        (method === 'OPTIONS' && /^\/(stream|signed)\//.test(url));
       const others = app.supportedMethods.filter((method) => !isTaken(method)) as HTTPMethods[];
       if (others.length === 0 || url.endsWith('*')) continue;
       app.route({

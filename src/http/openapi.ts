@@ -8,14 +8,25 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
-import type { DescribedAnswer } from './answers.ts';
+import * as z from 'zod';
+import { type DescribedAnswer, NOTHING } from './answers.ts';
 
 const DESCRIPTION = `Upload an audio file; half a second later play it everywhere, by MPEG-DASH or HLS, from any point, sample for sample.
 
 Errors are problem documents (RFC 9457) with a stable \`code\`; the README says what to do about each.`;
 
-/** To be called before any route is registered. @param publicUrl empty where the server is at the root. */
-export async function describeApi(app: FastifyInstance, publicUrl: string): Promise<void> {
+/**
+ * To be called before any route is registered.
+ *
+ * @param publicUrl empty where the server is at the root.
+ * @param isLocked whether the server asks for keys.
+ */
+export async function describeApi(
+  app: FastifyInstance,
+  { publicUrl, isLocked }: { publicUrl: string; isLocked: boolean },
+): Promise<void> {
+  /** Addresses of routes that may be sent a body, and need not. */
+  const optionalBodies = new Set<string>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await app.register(swagger, {
@@ -33,18 +44,28 @@ export async function describeApi(app: FastifyInstance, publicUrl: string): Prom
         { name: 'streams', description: 'What players ask for' },
         { name: 'health', description: 'For whoever runs it' },
       ],
-      components: {
-        securitySchemes: {
-          key: { type: 'http', scheme: 'bearer', description: 'Where `API_KEYS` is set: one of them' },
+      ...(isLocked && {
+        components: {
+          securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of `API_KEYS`' } },
         },
-      },
+      }),
     },
     transform: (route) => {
       const transformed = jsonSchemaTransform(route);
       addHeaders(route.schema, transformed.schema);
-      return transformed;
+      // Where a key is needed, its lack is one of the answers.
+      const takesKey = isLocked && '401' in ((route.schema?.response ?? {}) as object);
+      if (route.schema?.body instanceof z.ZodOptional) optionalBodies.add(route.url);
+      return { ...transformed, schema: { ...transformed.schema, security: takesKey ? [{ key: [] }] : [] } };
     },
-    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document) as Document),
+    transformObject: (document) => {
+      const made = withoutUnused(jsonSchemaTransformObject(document) as Document);
+      for (const url of optionalBodies) {
+        const body = made.paths?.[url.replace(/:(\w+)/g, '{$1}')]?.post?.requestBody;
+        if (body && 'required' in body) body.required = false;
+      }
+      return made;
+    },
   });
 
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
@@ -55,17 +76,14 @@ export async function describeApi(app: FastifyInstance, publicUrl: string): Prom
 /** What the library that makes JSON Schemas of ours leaves out. */
 function addHeaders(from: FastifySchema | undefined, to: FastifySchema): void {
   const described = (from?.response ?? {}) as Record<string, DescribedAnswer>;
-  const answers = (to.response ?? {}) as Record<string, DescribedAnswer>;
-  for (const [status, { headers, content }] of Object.entries(described)) {
-    const answer = answers[status];
-    if (!answer) continue;
-    if (headers && Object.keys(headers).length > 0) answer.headers = headers;
-    // One without a body.
-    if (content && 'text/plain' in content) answer.content = {};
+  const answers = (to.response ?? {}) as Record<string, object>;
+  for (const [status, { description, headers, content }] of Object.entries(described)) {
+    const isEmpty = content !== undefined && NOTHING in content;
+    answers[status] = { ...(isEmpty ? { type: 'null', description } : answers[status]), headers };
   }
 }
 
-type Document = ReturnType<typeof jsonSchemaTransformObject> & { components?: OpenAPIV3_1.ComponentsObject };
+type Document = OpenAPIV3_1.Document;
 
 /** Schemas come as they are written and as they are read; only those are kept that something refers to. */
 function withoutUnused(document: Document): Document {

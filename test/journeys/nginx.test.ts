@@ -43,7 +43,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe.runIf(program)('behind nginx', () => {
+describe.runIf(program !== undefined)('behind nginx', () => {
   let server: TestServer;
   let url: string;
   let stop: () => Promise<void>;

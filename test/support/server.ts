@@ -28,6 +28,9 @@ afterAll(async () => {
   await Promise.all([...running].map((server) => server.close()));
 });
 
+/** A test asks more often than any client. */
+export const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
+
 /** For `startServer`: the ladder that the service has where nothing is set. */
 export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
 
@@ -41,7 +44,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
   const config = parseConfig(
-    { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...env, DATA_DIR: dataDir, PORT: '0' },
+    { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...NO_LIMITS, ...env, DATA_DIR: dataDir, PORT: '0' },
     dataDir,
   );
   const logged: string[] = [];
