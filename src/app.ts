@@ -23,6 +23,9 @@ import { createPresenter } from './http/track-view.ts';
 import { uploadRoutes } from './http/upload.ts';
 import type { Services } from './services.ts';
 
+/** Keys, where a plugin logs the headers that it was given. */
+const KEPT_FROM_LOG = ['headers.authorization', '*.headers.authorization'];
+
 /** Longer than any safe file name, percent-encoded. */
 const MAX_PARAM_LENGTH = 1024;
 
@@ -40,7 +43,7 @@ export async function buildApp(
   const links = createLinks(config.streamSecret);
   const streams = createStreams(services, config, links);
   const app = Fastify({
-    loggerInstance: services.log,
+    loggerInstance: services.log.child({}, { redact: KEPT_FROM_LOG }),
     logController: new RequestLog(),
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy,

@@ -32,6 +32,11 @@ describe('the configuration', () => {
     minFreeBytes: 268_435_456,
     keepOriginals: false,
     segmentCacheBytes: 268_435_456,
+    apiKeys: [],
+    streamSecret: null,
+    rateLimit: 1200,
+    uploadRateLimit: 120,
+    trustProxy: false,
     publicUrl: '',
     corsOrigin: '*',
     logLevel: 'info',
@@ -52,6 +57,7 @@ describe('the configuration', () => {
     ...['HOST', 'PORT', 'DATA_DIR', 'MAX_UPLOAD_BYTES', 'SEGMENT_SECONDS', 'AUDIO_LADDER', 'CONCURRENCY'],
     'SEGMENT_WAIT_SECONDS',
     'MIN_FREE_BYTES',
+    ...['API_KEYS', 'ALLOW_ANONYMOUS', 'STREAM_SECRET', 'RATE_LIMIT', 'UPLOAD_RATE_LIMIT', 'TRUST_PROXY'],
     ...['MAX_UPLOADS', 'MAX_DURATION_SECONDS', 'SANDBOX', 'SEGMENT_CACHE_BYTES', 'PUBLIC_URL'],
     ...['MAX_WAITING', 'KEEP_ORIGINALS', 'CORS_ORIGIN', 'LOG_LEVEL', 'FFMPEG_PATH', 'FFPROBE_PATH'],
   ])('takes an empty %s for one that is not set', (name) => {
@@ -59,8 +65,14 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['HOST', '::', { host: '::' }],
-    ['HOST', '0.0.0.0', { host: '0.0.0.0' }],
+    ['HOST', '::1', { host: '::1' }],
+    ['HOST', 'localhost', { host: 'localhost' }],
+    ['HOST', '127.1.2.3', { host: '127.1.2.3' }],
+    ['STREAM_SECRET', 's'.repeat(32), { streamSecret: 's'.repeat(32) }],
+    ['RATE_LIMIT', 'off', { rateLimit: null }],
+    ['UPLOAD_RATE_LIMIT', '7', { uploadRateLimit: 7 }],
+    ['TRUST_PROXY', 'true', { trustProxy: true }],
+    ['TRUST_PROXY', '10.0.0.0/8, ::1', { trustProxy: ['10.0.0.0/8', '::1'] }],
     ['PORT', '0', { port: 0 }],
     ['PORT', '65535', { port: 65_535 }],
     ['DATA_DIR', 'data', { dataDir: path.join(project, 'data') }],
@@ -91,6 +103,42 @@ describe('the configuration', () => {
   ])('takes %s=%s', (name, value, expected) => {
     expect(parseConfig({ [name]: value }, project)).toEqual({ ...defaults, ...expected });
   });
+});
+
+const KEY = 'k'.repeat(32);
+
+describe('keys', () => {
+  it('are names and keys', () => {
+    const { apiKeys } = parseConfig({ API_KEYS: `phone:${KEY}, laptop:${KEY}=` }, project);
+    expect(apiKeys).toEqual([
+      { name: 'phone', key: KEY },
+      { name: 'laptop', key: `${KEY}=` },
+    ]);
+  });
+
+  it.each([
+    ['API_KEYS', KEY],
+    ['API_KEYS', 'phone:secret-but-short'],
+    ['API_KEYS', `phone:${KEY},`],
+    ['API_KEYS', `phone:${KEY},phone:${KEY}`],
+    ['API_KEYS', `my phone:${KEY}`],
+    ['API_KEYS', `phone:${KEY}ä`],
+    ['STREAM_SECRET', 'secret-but-short'],
+  ])('%s=%s is refused, and not shown', (name, value) => {
+    const message = messageOf({ [name]: value });
+    expect(message).toMatch(new RegExp(`^${name} is not valid: .*32`));
+    expect(message).not.toContain(KEY);
+    expect(message).not.toContain('short');
+  });
+
+  it.each(['0.0.0.0', '::', '192.168.1.4', 'example.org', '127.0.0.1.example.org'])(
+    'are wanted where others can reach HOST=%s',
+    (host) => {
+      expect(messageOf({ HOST: host })).toMatch(/API_KEYS.*ALLOW_ANONYMOUS=true/);
+      expect(parseConfig({ HOST: host, API_KEYS: `phone:${KEY}` }, project).host).toBe(host);
+      expect(parseConfig({ HOST: host, ALLOW_ANONYMOUS: 'true' }, project).host).toBe(host);
+    },
+  );
 });
 
 const port = 'a whole number from 0 to 65535';
@@ -147,6 +195,14 @@ describe('a wrong variable is named, with its value and what is allowed', () => 
     ['CORS_ORIGIN', 'https://example.org/path', origins],
     ['CORS_ORIGIN', 'https://a.example,,https://b.example', origins],
     ['CORS_ORIGIN', 'https://a.example,*', origins],
+    ['ALLOW_ANONYMOUS', 'yes', flag],
+    ['RATE_LIMIT', '0', 'a number of requests a minute, or "off"'],
+    ['UPLOAD_RATE_LIMIT', 'none', 'a number of requests a minute, or "off"'],
+    ...['2', '10.0.0.0/33', 'proxy.example', '10.0.0.1,'].map((value): [string, string, string] => [
+      'TRUST_PROXY',
+      value,
+      'the addresses of proxies',
+    ]),
     ['LOG_LEVEL', 'verbose', 'one of fatal, error, warn, info, debug, trace, silent'],
     ['LOG_LEVEL', 'INFO', 'one of fatal, error, warn, info, debug, trace, silent'],
   ])('%s=%s', (name, value, allowed) => {

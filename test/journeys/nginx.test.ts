@@ -23,15 +23,21 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
 const run = promisify(execFile);
-const program = await [...(process.env.PATH ?? '').split(':'), '/usr/sbin']
-  .map((folder) => path.join(folder, 'nginx'))
-  .reduce<Promise<string | undefined>>(async (found, file) => {
-    if (await found) return found;
-    return access(file).then(
-      () => file,
-      () => undefined,
+
+/** Where nginx is; distributions keep servers beside the PATH. */
+async function nginxPath(): Promise<string | undefined> {
+  for (const folder of [...(process.env.PATH ?? '').split(':'), '/usr/sbin']) {
+    const file = path.join(folder, 'nginx');
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
     );
-  }, Promise.resolve(undefined));
+    if (isThere) return file;
+  }
+  return undefined;
+}
+
+const program = await nginxPath();
 if (!program) console.warn('NOT TESTED: deploy/nginx.conf, for there is no nginx here.');
 
 async function freePort(): Promise<number> {
@@ -43,7 +49,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe.runIf(program !== undefined)('behind nginx', () => {
+describe.runIf(program)('behind nginx', () => {
   let server: TestServer;
   let url: string;
   let stop: () => Promise<void>;

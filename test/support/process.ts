@@ -45,7 +45,13 @@ export async function startProcess(
   command: readonly [string, ...string[]],
   env: Record<string, string>,
 ): Promise<ServerProcess> {
-  const child = start(command, { PORT: '0', LOG_LEVEL: 'info', RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off', ...env });
+  const child = start(command, {
+    PORT: '0',
+    LOG_LEVEL: 'info',
+    RATE_LIMIT: 'off',
+    UPLOAD_RATE_LIMIT: 'off',
+    ...env,
+  });
   const exited = exitOf(child);
   const stderr = textOf(child.stderr);
   const url = new Promise<string>((resolve) => {
