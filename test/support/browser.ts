@@ -7,12 +7,15 @@ afterAll(async () => {
   await (await browser)?.close();
 });
 
-/** A page at `url`. An error that nobody catches on the page fails the test at its end. */
+/** A page at `url`. An error that nobody catches on the page fails the test at its end, and so does what its policy forbids. */
 export async function openPage(url: string): Promise<Page> {
   browser ??= chromium.connect(inject('browserEndpoint'));
   const page = await (await browser).newPage();
   const failures: string[] = [];
   page.on('pageerror', (error) => failures.push(String(error)));
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) failures.push(message.text());
+  });
   page.on('request', (request) => {
     if (!request.url().startsWith(new URL(url).origin) && !/^(blob|data):/.test(request.url())) {
       failures.push(`asked another host: ${request.url()}`);
