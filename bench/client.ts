@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { AUTHORIZED } from './server.ts';
 
 interface Track {
   filename: string;
@@ -27,6 +27,7 @@ export async function upload(url: string, file: string, query = ''): Promise<Upl
   const request = http.request(`${url}/upload${query}`, {
     method: 'POST',
     headers: {
+      ...AUTHORIZED,
       'content-type': 'multipart/form-data; boundary=b',
       'content-length': head.length + (await stat(file)).size + tail.length,
     },
@@ -86,15 +87,23 @@ export async function get(url: string): Promise<number> {
   return performance.now() - begin;
 }
 
+/** Its events end when its processing does. */
 export async function untilReady(url: string, track: Track): Promise<void> {
-  for (;;) {
-    const now = (await (await fetch(`${url}/files/${encodeURIComponent(track.filename)}`)).json()) as Track;
-    if (now.status === 'ready') return;
-    if (now.status === 'failed') throw new Error(`${track.filename} failed`);
-    await pause(20);
-  }
+  const address = `${url}/files/${encodeURIComponent(track.filename)}/events`;
+  const events = await (await fetch(address, { headers: AUTHORIZED })).text();
+  if (!events.includes('"status":"ready"'))
+    throw new Error(`${track.filename} failed: ${events.slice(-500)}`);
+}
+
+/** The address of a track's manifest, with its signature. */
+export async function manifestUrl(url: string, filename: string): Promise<string> {
+  const answer = await fetch(`${url}/files/${encodeURIComponent(filename)}`, { headers: AUTHORIZED });
+  return url + ((await answer.json()) as Track).manifestUrl;
 }
 
 export async function remove(url: string, track: Track): Promise<void> {
-  await fetch(`${url}/files/${encodeURIComponent(track.filename)}`, { method: 'DELETE' });
+  await fetch(`${url}/files/${encodeURIComponent(track.filename)}`, {
+    method: 'DELETE',
+    headers: AUTHORIZED,
+  });
 }

@@ -7,6 +7,10 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+/** It is measured as it is run where strangers can reach it: with keys, signed links, and limits. */
+const KEY = 'bench-key-0123456789-0123456789-0123456789';
+export const AUTHORIZED = { authorization: `Bearer ${KEY}` };
+
 export interface BenchServer {
   url: string;
   /** The most memory that it has had so far, in bytes; undefined where the system does not tell. */
@@ -37,6 +41,8 @@ export async function startServer(
         PORT: '0',
         HOST: '127.0.0.1',
         MAX_UPLOAD_BYTES: String(8 * 1024 ** 3),
+        API_KEYS: `bench:${KEY}`,
+        STREAM_SECRET: 'bench-secret-0123456789-0123456789-0123456789',
         ...settings,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -52,7 +58,7 @@ export async function startServer(
       if (found) resolve(found);
     });
   });
-  await (await fetch(`${url}/files?limit=1`)).arrayBuffer();
+  await (await fetch(`${url}/files?limit=1`, { headers: AUTHORIZED })).arrayBuffer();
   const readyMs = performance.now() - begin;
   const isReady = () => fetch(`${url}/readyz`).then(({ ok }) => ok);
   while (!(await isReady())) await pause(10);

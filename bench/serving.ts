@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { remove, upload } from './client.ts';
+import { manifestUrl, remove, upload } from './client.ts';
 import type { Inputs } from './inputs.ts';
 import { makeLongTrack, makeSample } from './library.ts';
 import { quantile, report } from './report.ts';
@@ -26,7 +26,8 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   const server = await startServer(folder, { DATA_DIR: dataDir });
   const nginx = await startNginx(folder, dataDir);
   const bare = await startFastifyStatic(dataDir);
-  const ours = `${server.url}/stream/long.mp3/segment/`;
+  const manifestAddress = await manifestUrl(server.url, 'long.mp3');
+  const ours = manifestAddress.replace(/manifest$/, 'segment/');
   const theirs = '/segments/long.mp3/';
   const hot = names[10] as string;
   const node = await startNodeHttp(path.join(dataDir, 'segments', 'long.mp3', hot));
@@ -68,7 +69,7 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   };
   const distinct = await inTurns(
     [
-      async () => wrk(server.url, { script: await random('/stream/long.mp3/segment/') }),
+      async () => wrk(server.url, { script: await random(new URL(ours).pathname) }),
       async () => wrk(bare.url, { script: await random(theirs) }),
       async () => wrk(nginx.url, { script: await random(theirs) }),
     ],
@@ -81,10 +82,9 @@ export async function measureServing(inputs: Inputs): Promise<void> {
     aim: '3x',
   });
 
-  const manifestUrl = `${server.url}/stream/long.mp3/manifest`;
-  const manifest = Buffer.from(await (await fetch(manifestUrl)).arrayBuffer());
+  const manifest = Buffer.from(await (await fetch(manifestAddress)).arrayBuffer());
   await writeFile(path.join(dataDir, 'manifest.mpd'), manifest);
-  const manifests = await inTurns([() => wrk(manifestUrl), () => wrk(`${nginx.url}/manifest.mpd`)], 3);
+  const manifests = await inTurns([() => wrk(manifestAddress), () => wrk(`${nginx.url}/manifest.mpd`)], 3);
   report({
     measure: 'manifest requests/s over nginx serving a static file of that size',
     result: `${ratio(manifests.ratios, 0, 1)} (${thousands(manifests.rates[0])}; ${thousands(manifests.rates[1])})`,
@@ -93,16 +93,23 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   });
   await Promise.all([nginx.stop(), bare.stop()]);
 
-  await measureMemory(server, await random('/stream/long.mp3/segment/'), ours + hot);
+  await measureMemory(server, await random(new URL(ours).pathname), {
+    hot: ours + hot,
+    manifest: manifestAddress,
+  });
   await measureWhileEncoding(inputs, server, ours, names);
   await server.stop();
 }
 
-async function measureMemory(server: BenchServer, script: string, hot: string): Promise<void> {
+async function measureMemory(
+  server: BenchServer,
+  script: string,
+  { hot, manifest }: { hot: string; manifest: string },
+): Promise<void> {
   const mixed = async () => {
     await wrk(server.url, { script, durationSeconds: 10 });
     await wrk(hot, { durationSeconds: 5 });
-    await wrk(`${server.url}/stream/long.mp3/manifest`, { durationSeconds: 5 });
+    await wrk(manifest, { durationSeconds: 5 });
     return (await server.residentBytes()) ?? 0;
   };
   const seen: number[] = [];
