@@ -1,5 +1,5 @@
 /** Reading files that are published: they never change. */
-import { close, fstat, open, read, readFileSync } from 'node:fs';
+import { closeSync, fstat, open, read, readFileSync } from 'node:fs';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 
 /**
@@ -12,8 +12,8 @@ export function readPublished(file: string): Promise<Buffer> {
     open(file, 'r', (cannotOpen, fd) => {
       if (cannotOpen) return reject(cannotOpen);
       const settle = (error: Error | null, bytes?: Buffer) => {
-        // Nobody waits for that.
-        close(fd, () => {});
+        // Nothing was written, so there is nothing that it could wait for.
+        closeSync(fd);
         if (bytes) resolve(bytes);
         else reject(error);
       };
