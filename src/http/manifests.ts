@@ -35,7 +35,18 @@ export function createManifests(services: Services, origins: CrossOrigin): Manif
   const { library, encoder, started } = services;
   /** Of a track as its record is now: a change makes another object of it. By name and encoding. */
   const made = new WeakMap<Track, Map<string, Representation>>();
+  /** What is being made: who asks meanwhile gets the same. */
+  const making = new WeakMap<Track, Map<string, Promise<Representation>>>();
   const keyOf = (name: string, request: IncomingMessage) => `${wantedEncoding(request)} ${name}`;
+
+  const makeOnce = (request: IncomingMessage, track: Track, text: Text): Promise<Representation> => {
+    const ofTrack = making.get(track) ?? new Map<string, Promise<Representation>>();
+    making.set(track, ofTrack);
+    const key = keyOf(text.name, request);
+    const underWay = ofTrack.get(key) ?? make(request, track, text).finally(() => ofTrack.delete(key));
+    ofTrack.set(key, underWay);
+    return underWay;
+  };
 
   const make = async (request: IncomingMessage, track: Track, { name, type, render }: Text) => {
     const encoding = wantedEncoding(request);
@@ -61,7 +72,7 @@ export function createManifests(services: Services, origins: CrossOrigin): Manif
       // Until then it is not known how far it has come.
       if (track.status === 'processing') await started;
       if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
-      return make(request, track, text);
+      return made.get(track)?.get(keyOf(text.name, request)) ?? makeOnce(request, track, text);
     },
   };
 }
