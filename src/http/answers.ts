@@ -4,7 +4,7 @@ import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
 import { Problem } from './schemas.ts';
 
 /** A JSON Schema. */
-export interface DescribedHeader {
+interface DescribedHeader {
   description: string;
   type: 'string' | 'integer';
   examples?: (string | number)[];
@@ -70,7 +70,6 @@ const retryAfter: DescribedHeader = {
 
 const HEADERS_OF_STATUS: Record<number, Headers> = {
   401: { 'WWW-Authenticate': text('RFC 6750 section 3', 'Bearer') },
-  405: { Allow: text('The methods that there are', 'GET, HEAD') },
   429: { 'Retry-After': retryAfter },
   503: { 'Retry-After': retryAfter },
 };

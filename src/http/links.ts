@@ -6,7 +6,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 /** A ten-hour audiobook, with pauses. */
-export const DEFAULT_LINK_SECONDS = 24 * 3600;
+const DEFAULT_LINK_SECONDS = 24 * 3600;
 /** Links that come with every answer end on the hour: the same one is given for a while, and caches can keep what it leads to. */
 const ROUNDED_TO_SECONDS = 3600;
 /** Signatures that were found good, for which nothing is computed again. */

@@ -17,7 +17,8 @@ const KEEP_ALIVE_MS = 72_000;
 const LOOKS_PER_STALL = 4;
 
 /**
- * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout` would cut a long upload however well it moves, and `connectionTimeout` a request that waits for its answer.
+ * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout` would cut a long upload
+ * however well it moves, and `connectionTimeout` a request that waits for its answer.
  */
 export function serverOptions({ headersMs, headersCheckMs }: Patience): ServerOptions {
   return {
