@@ -76,7 +76,7 @@ export async function buildApp(
   const presenter = createPresenter(services.encoder, links, config.publicUrl);
   await app.register(async (uploads) => {
     await guard(uploads, { perMinute: config.uploadRateLimit, keyring });
-    await uploads.register(uploadRoutes, { services, config, presenter, patience });
+    await uploads.register(uploadRoutes, { services, config, keyring, presenter, patience });
   });
   await app.register(async (api) => {
     await guard(api, { perMinute: config.rateLimit, keyring });

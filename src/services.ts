@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { lockDataDir } from './disk/lock.ts';
 import { StartupError } from './errors.ts';
+import { createGovernor, type Governor } from './governor/governor.ts';
 import { openDiskLibrary } from './library/disk.ts';
 import type { Library } from './library/library.ts';
 import { isWholeSegment } from './media/boxes.ts';
@@ -31,6 +32,7 @@ export interface Services {
   feed: Feed;
   ingest: Ingest;
   mender: Mender;
+  governor: Governor;
   /**
    * Resolves when the library is read and unfinished work is taken up again. Until then what is ready is served, and
    * uploads wait. Rejects when the library cannot be read.
@@ -79,17 +81,18 @@ export async function openServices(
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
     const feed = createFeed();
+    const governor = createGovernor({ concurrency, disk: { room: () => storage.room(), minFreeBytes } });
     const encoder = createEncoder({
-      ...{ library, storage, feed, log, tools, selfTest },
-      ...{ concurrency, keepOriginals, maxDurationSeconds, minFreeBytes },
+      ...{ library, storage, feed, log, tools, selfTest, governor },
+      ...{ concurrency, keepOriginals, maxDurationSeconds },
     });
     const { ladder, segmentSeconds, maxWaiting } = config;
     const started = library.opened.then(() => recover({ library, storage, encoder, log }));
     started.catch(noop);
     const ingest = createIngest({
       started,
-      ...{ library, storage, encoder, feed, tools, selfTest, log },
-      ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting, minFreeBytes },
+      ...{ library, storage, encoder, feed, tools, selfTest, governor, log },
+      ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting },
     });
     const mender = createMender({ library, storage, encoder, feed, log });
     const stopWork = async () => {
@@ -98,7 +101,7 @@ export async function openServices(
     closers.push(stopWork, () => started.catch(noop));
 
     return {
-      ...{ log, tools, selfTest, library, storage, encoder, feed, ingest, mender },
+      ...{ log, tools, selfTest, library, storage, encoder, feed, ingest, mender, governor },
       ...{ started, stopWork, close },
     };
   } catch (error) {

@@ -49,15 +49,19 @@ const mayImport: Record<string, string[]> = {
   'server.ts': ['app.ts', 'config.ts', 'services.ts', 'errors.ts'],
   'services.ts': [
     ...['config.ts', 'disk', 'library adapter', 'storage adapter', ...interfaces],
-    ...['pipeline', 'media', 'turns.ts', ...vocabulary],
+    ...['pipeline', 'media', 'governor', 'turns.ts', ...vocabulary],
   ],
   'app.ts': ['type config.ts', 'type services.ts', 'http', ...vocabulary],
   'config.ts': ['media', ...vocabulary],
   http: [
     ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
-    ...['pipeline', 'media', 'turns.ts', ...vocabulary],
+    ...['pipeline', 'media', 'governor', 'turns.ts', ...vocabulary],
   ],
-  pipeline: [...interfaces.map((name) => `type ${name}`), 'media', 'turns.ts', 'deferred.ts', ...vocabulary],
+  pipeline: [
+    ...interfaces.map((name) => `type ${name}`),
+    ...['media', 'governor', 'turns.ts', 'deferred.ts', ...vocabulary],
+  ],
+  governor: ['type storage/storage.ts', 'errors.ts', 'turns.ts'],
   media: vocabulary,
   'library adapter': ['type library/library.ts', 'disk', 'turns.ts', ...vocabulary],
   'storage adapter': ['type storage/storage.ts', 'disk', 'turns.ts', ...vocabulary],

@@ -35,7 +35,7 @@ export async function healthRoutes(
   };
 
   const roomCheck = async (): Promise<Check> => {
-    const free = await storage.freeBytes();
+    const { bytes: free } = await storage.room();
     const ok = free >= Math.max(ROOM_FOR_SEGMENTS_BYTES, config.minFreeBytes);
     return { ok, detail: `${free} bytes are free, ${config.minFreeBytes} are kept (MIN_FREE_BYTES)` };
   };

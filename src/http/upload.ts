@@ -9,6 +9,8 @@ import type { Services } from '../services.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import { headers, json, problems } from './answers.ts';
+import { holderOf, untilClosed } from './client.ts';
+import type { Keyring } from './keys.ts';
 import type { Patience } from './patience.ts';
 import { UploadedTrack } from './schemas.ts';
 import { isPlayable, type Presenter } from './track-view.ts';
@@ -56,9 +58,16 @@ export async function uploadRoutes(
   {
     services,
     config,
+    keyring,
     presenter,
     patience,
-  }: { services: Services; config: Config; presenter: Presenter; patience: Patience },
+  }: {
+    services: Services;
+    config: Config;
+    keyring: Keyring;
+    presenter: Presenter;
+    patience: Patience;
+  },
 ): Promise<void> {
   const { encoder, ingest } = services;
   app.setValidatorCompiler<z.ZodType>((part) =>
@@ -84,7 +93,10 @@ export async function uploadRoutes(
     await ingest.assertRoom(declaredBytes);
 
     const { received, originalName } = await receiveOneFile(request);
-    const { track: added, created } = await ingest.add(received, originalName);
+    const { track: added, created } = await ingest.add(received, originalName, {
+      holder: holderOf(request, keyring),
+      signal: untilClosed(reply),
+    });
     const track = wait === 'false' ? added : await awaited(added, wait);
 
     if (track.status === 'failed') {

@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino';
 import { createDeferred } from '../deferred.ts';
+import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
 import type { Tools } from '../media/launcher.ts';
 import type { SelfTest } from '../media/self-test.ts';
@@ -67,10 +68,10 @@ export interface EncoderOptions {
   log: Logger;
   tools: Promise<Tools>;
   selfTest: SelfTest;
+  governor: Governor;
   concurrency: number;
   keepOriginals: boolean;
   maxDurationSeconds: number;
-  minFreeBytes: number;
 }
 
 const RETRIES = 1;

@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { AppError, errors, hasCode } from '../errors.ts';
+import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
 import { type Rung, renditionsOf, rungsFor } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
@@ -15,6 +16,14 @@ import { createTurns } from '../turns.ts';
 import type { Encoder } from './encode.ts';
 import type { Feed } from './feed.ts';
 import { retryTrack } from './retry.ts';
+
+/** Who sent an upload. */
+export interface Client {
+  /** Whom budgets are shared out by: the name of an API key, or the client's address. */
+  holder: string;
+  /** Aborted when the client has left: what it sent is not examined any longer. */
+  signal: AbortSignal;
+}
 
 export interface Ingest {
   /**
@@ -33,9 +42,13 @@ export interface Ingest {
    * Makes a track of a received upload and starts processing it. The same bytes again give the track that exists,
    * and a failed one another try.
    *
-   * @throws {AppError} 415 when it is not audio; nothing is kept then.
+   * @throws {AppError} 415 when it is not audio, 499 when the client leaves before it is known to be; nothing is kept then.
    */
-  add(received: ReceivedUpload, originalName: string): Promise<{ track: Track; created: boolean }>;
+  add(
+    received: ReceivedUpload,
+    originalName: string,
+    client: Client,
+  ): Promise<{ track: Track; created: boolean }>;
   discard(received: ReceivedUpload): Promise<void>;
   /** Lets what is under way end. */
   close(): Promise<void>;
@@ -50,18 +63,18 @@ export interface IngestOptions {
   feed: Feed;
   tools: Promise<Tools>;
   selfTest: SelfTest;
+  governor: Governor;
   log: Logger;
   ladder: readonly Rung[];
   segmentSeconds: number;
   maxDurationSeconds: number;
   maxWaiting: number;
-  minFreeBytes: number;
 }
 
 const CHECK_ROOM_EVERY_BYTES = 8 * 1024 * 1024;
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { library, storage, encoder, feed, tools, selfTest, log } = options;
+  const { library, storage, encoder, feed, tools, selfTest, governor, log } = options;
   const closing = new AbortController();
   // Each file that is probed listens to it.
   setMaxListeners(0, closing.signal);
@@ -69,8 +82,7 @@ export function createIngest(options: IngestOptions): Ingest {
   const adding = createTurns();
 
   const assertDiskRoom = async (declaredBytes = 0) => {
-    const free = await storage.freeBytes();
-    if (free - declaredBytes < options.minFreeBytes) throw errors.tooLittleRoom(options.minFreeBytes);
+    (await governor.disk.reserve({ bytes: declaredBytes })).release();
   };
 
   /** Not every client tells how much it sends, and others send at the same time: so it is looked at again and again. */
@@ -99,15 +111,26 @@ export function createIngest(options: IngestOptions): Ingest {
     });
   };
 
-  const create = async (received: ReceivedUpload, originalName: string): Promise<Track> => {
-    const probed = await probe({
-      executables: await tools,
-      input: await storage.uploadPath(received.upload),
-      signal: closing.signal,
-      maxDurationSeconds: options.maxDurationSeconds,
-      copyRoomBytes: async () => (await storage.freeBytes()) - options.minFreeBytes,
-      makeSeekableCopy: (write) => storage.makeSeekableCopy(received.upload, write),
-    }).catch(async (error: unknown) => {
+  /** Examines an upload when it is its client's turn, and as long as the client is there. */
+  const examine = async (received: ReceivedUpload, client: Client): Promise<Probed> => {
+    const signal = AbortSignal.any([closing.signal, client.signal]);
+    const lease = await governor.probes.take(client.holder, { signal });
+    try {
+      return await probe({
+        executables: await tools,
+        input: await storage.uploadPath(received.upload),
+        signal,
+        maxDurationSeconds: options.maxDurationSeconds,
+        copyRoomBytes: () => governor.disk.availableBytes(),
+        makeSeekableCopy: (write) => storage.makeSeekableCopy(received.upload, write),
+      });
+    } finally {
+      lease.release();
+    }
+  };
+
+  const create = async (received: ReceivedUpload, originalName: string, client: Client): Promise<Track> => {
+    const probed = await examine(received, client).catch(async (error: unknown) => {
       // A verdict counts only from tools that work.
       const isVerdict = error instanceof AppError && error.status === 415 && error.cause !== undefined;
       const trouble = isVerdict ? await selfTest.trouble() : null;
@@ -148,11 +171,11 @@ export function createIngest(options: IngestOptions): Ingest {
     } as const;
   };
 
-  const add = async (received: ReceivedUpload, originalName: string) => {
+  const add = async (received: ReceivedUpload, originalName: string, client: Client) => {
     try {
       const found = await existing(received);
       if (found) return { track: found, created: false };
-      const track = await create(received, originalName);
+      const track = await create(received, originalName, client);
       encoder.start(track);
       return { track, created: true };
     } catch (error) {
@@ -179,7 +202,8 @@ export function createIngest(options: IngestOptions): Ingest {
       }
       throw errors.emptyFile(originalName);
     },
-    add: (received, originalName) => adding.take(received.sha256, () => add(received, originalName)),
+    add: (received, originalName, client) =>
+      adding.take(received.sha256, () => add(received, originalName, client)),
     discard: (received) => storage.removeUpload(received.upload),
     async close() {
       closing.abort(errors.shuttingDown());

@@ -1,5 +1,6 @@
 /** What becomes of a track in the end: ready, failed, or set right and gone on with. */
 import type { Logger } from 'pino';
+import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
 import { EarlyEndError, OffGridError } from '../media/cutter.ts';
 import { FfmpegError } from '../media/ffmpeg.ts';
@@ -23,9 +24,9 @@ export interface OutcomesOptions {
   log: Logger;
   tools: Promise<Tools>;
   selfTest: SelfTest;
+  governor: Governor;
   keepOriginals: boolean;
   maxDurationSeconds: number;
-  minFreeBytes: number;
 }
 
 export interface Outcomes {
@@ -99,7 +100,7 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
       ...{ executable: ffmpeg, input: await storage.uploadPath(upload), signal },
       ...{ channels, streamIndex, sampleRate, hasTimeline: false },
       maxDurationSeconds: options.maxDurationSeconds,
-      maxBytes: (await storage.freeBytes()) - options.minFreeBytes,
+      maxBytes: await options.governor.disk.availableBytes(),
     };
     const samples = await storage.makeSeekableCopy(upload, (file) => copyAndCount(decoding, file));
     const keys = track.renditions.map(({ key }) => key);

@@ -109,9 +109,10 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
       return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     },
 
-    async freeBytes() {
-      const { bavail, bsize } = await statfs(uploads);
-      return bavail * bsize;
+    async room() {
+      const { bavail, bsize, files, ffree } = await statfs(uploads);
+      // btrfs makes inodes as they are needed, and says 0 of 0.
+      return { bytes: bavail * bsize, files: files === 0 ? Number.POSITIVE_INFINITY : ffree };
     },
     async assertWritable() {
       for (const folder of [uploads, segments]) {

@@ -15,6 +15,13 @@ export interface StoredSegment {
   bytes: number;
 }
 
+/** Room that is left. */
+export interface Room {
+  bytes: number;
+  /** Files that can still be made (inodes); Infinity where the store has no such limit. */
+  files: number;
+}
+
 export interface Storage {
   /**
    * Streams an original into place. When it resolves, all bytes and the name are durable; when it rejects, nothing is
@@ -52,8 +59,8 @@ export interface Storage {
   /** Tracks that have a folder of segments. */
   listSegmentFolders(): Promise<string[]>;
 
-  /** Bytes that can still be stored. */
-  freeBytes(): Promise<number>;
+  /** What can still be stored. */
+  room(): Promise<Room>;
   /** Throws, saying what is wrong, when nothing can be stored. */
   assertWritable(): Promise<void>;
 }

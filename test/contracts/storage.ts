@@ -242,7 +242,9 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
   });
 
   it('knows how much room there is', async () => {
-    expect(await storage.freeBytes()).toBeGreaterThan(0);
+    const { bytes, files } = await storage.room();
+    expect(bytes).toBeGreaterThan(0);
+    expect(files).toBeGreaterThan(0);
   });
 
   it('can be written to, and keeps nothing of the trial', async () => {

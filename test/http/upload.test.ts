@@ -242,7 +242,7 @@ describe('an upload that is refused', () => {
   });
 
   it('because it would leave too little room on the disk: 507, before the body is read', async () => {
-    const free = await server.services.storage.freeBytes();
+    const { bytes: free } = await server.services.storage.room();
     const full = await startServer({ MIN_FREE_BYTES: String(free + 10 * 1024 ** 3) });
     const { status, body } = await upload(full.url, song(61));
     expect([status, body.code]).toEqual([507, 'storage_full']);
@@ -252,7 +252,7 @@ describe('an upload that is refused', () => {
   });
 
   it('because room runs out as it comes, whatever it declared: 507, and nothing is left', async () => {
-    const free = await server.services.storage.freeBytes();
+    const { bytes: free } = await server.services.storage.room();
     const full = await startServer({ MIN_FREE_BYTES: String(free - 100 * 1024 ** 2) });
     const chunk = Buffer.alloc(4 * 1024 ** 2, 1);
     let sent = 0;

@@ -178,7 +178,7 @@ describe.runIf(canMount)('a disk of 3 MB', () => {
 
     // Its bytes fit, its segments do not.
     const filler = path.join(folder, 'filler');
-    const free = await server.services.storage.freeBytes();
+    const { bytes: free } = await server.services.storage.room();
     await writeFile(filler, Buffer.alloc(free - 1_100_000));
     const waits = await upload(server.url, sound('waits.wav', 6, 500_000));
     expect([waits.status, waits.body.status]).toEqual([202, 'processing']);

@@ -1,0 +1,43 @@
+/**
+ * Everything that clients can make the server hold, in one list. Receiving, probing, copying, encoding and holding requests
+ * draw on these budgets; when no client is being served, all of them are back at zero.
+ */
+import { type Budget, createBudget } from './budget.ts';
+import { createDiskBudget, type DiskBudget, type DiskBudgetOptions } from './disk-budget.ts';
+
+export interface Governor {
+  /** Files that are being examined: up to two processes of ffprobe and ffmpeg each, and one where a copy is made. */
+  probes: Budget;
+  /** Requests that wait for a segment. */
+  holds: Budget;
+  disk: DiskBudget;
+  /** Units in use by the name of their budget: all zero when nothing is going on. */
+  usage(): Record<string, number>;
+}
+
+export interface GovernorOptions {
+  /** ffmpeg processes that encode at the same time (`CONCURRENCY`); so many files are examined at the same time. */
+  concurrency: number;
+  disk: DiskBudgetOptions;
+}
+
+/** Requests that are held at the same time, each with its socket and some 4 kB. */
+const MAX_HOLDS = 10_000;
+/** Of one holder: a hall full of listeners behind one address has room, and one client cannot take every place. */
+const HOLDS_SHARE = 2000;
+
+export function createGovernor({ concurrency, disk: diskOptions }: GovernorOptions): Governor {
+  const probes = createBudget({ limit: concurrency });
+  const holds = createBudget({ limit: MAX_HOLDS, share: HOLDS_SHARE });
+  const disk = createDiskBudget(diskOptions);
+  return {
+    probes,
+    holds,
+    disk,
+    usage: () => ({
+      probes: probes.inUse + probes.waiting,
+      holds: holds.inUse + holds.waiting,
+      diskBytes: disk.reservedBytes,
+    }),
+  };
+}
