@@ -87,14 +87,13 @@ export const errors = {
       detail:
         'Send the file as multipart/form-data in a field named "file", as `curl -F file=@song.mp3` does.',
     }),
-  malformedMultipart: (cause?: unknown) =>
-    new AppError(
-      {
-        code: 'malformed_multipart',
-        detail: 'The multipart body is broken or ends too early. Send it again.',
-      },
-      { cause },
-    ),
+  malformedMultipart: (detail = 'The multipart body is broken. Send it again.', cause?: unknown) =>
+    new AppError({ code: 'malformed_multipart', detail }, { cause }),
+  formTooLarge: (limitBytes: number) =>
+    new AppError({
+      code: 'malformed_multipart',
+      detail: `The form has more than ${limitBytes} bytes beside one file in a field named "file".`,
+    }),
   noFile: () =>
     new AppError({
       code: 'no_file',
@@ -186,6 +185,13 @@ export const errors = {
     new AppError({
       code: 'too_many_uploads',
       detail: `${limit} uploads are being received already (MAX_UPLOADS). Try again in a moment.`,
+      retryAfterSeconds: 5,
+    }),
+  uploadDisplaced: () =>
+    new AppError({
+      code: 'too_many_uploads',
+      detail:
+        'This upload gave way to that of another client, for you had the most at the same time. Nothing of it was kept. Send it again, with fewer at a time.',
       retryAfterSeconds: 5,
     }),
   tooBusy: (waiting: number) =>

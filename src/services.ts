@@ -81,7 +81,10 @@ export async function openServices(
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
     const feed = createFeed();
-    const governor = createGovernor({ concurrency, disk: { room: () => storage.room(), minFreeBytes } });
+    const governor = createGovernor({
+      ...{ maxUploads: config.maxUploads, concurrency },
+      disk: { room: () => storage.room(), minFreeBytes },
+    });
     const encoder = createEncoder({
       ...{ library, storage, feed, log, tools, selfTest, governor },
       ...{ concurrency, keepOriginals, maxDurationSeconds },

@@ -6,6 +6,8 @@ import { type Budget, createBudget } from './budget.ts';
 import { createDiskBudget, type DiskBudget, type DiskBudgetOptions } from './disk-budget.ts';
 
 export interface Governor {
+  /** Uploads that are being received (`MAX_UPLOADS`). */
+  uploads: Budget;
   /** Files that are being examined: up to two processes of ffprobe and ffmpeg each, and one where a copy is made. */
   probes: Budget;
   /** Requests that wait for a segment. */
@@ -16,6 +18,7 @@ export interface Governor {
 }
 
 export interface GovernorOptions {
+  maxUploads: number;
   /** ffmpeg processes that encode at the same time (`CONCURRENCY`); so many files are examined at the same time. */
   concurrency: number;
   disk: DiskBudgetOptions;
@@ -26,15 +29,18 @@ const MAX_HOLDS = 10_000;
 /** Of one holder: a hall full of listeners behind one address has room, and one client cannot take every place. */
 const HOLDS_SHARE = 2000;
 
-export function createGovernor({ concurrency, disk: diskOptions }: GovernorOptions): Governor {
+export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: GovernorOptions): Governor {
+  const uploads = createBudget({ limit: maxUploads });
   const probes = createBudget({ limit: concurrency });
   const holds = createBudget({ limit: MAX_HOLDS, share: HOLDS_SHARE });
   const disk = createDiskBudget(diskOptions);
   return {
+    uploads,
     probes,
     holds,
     disk,
     usage: () => ({
+      uploads: uploads.inUse,
       probes: probes.inUse + probes.waiting,
       holds: holds.inUse + holds.waiting,
       diskBytes: disk.reservedBytes,

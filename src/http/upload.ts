@@ -1,16 +1,20 @@
 /** `POST /upload`: one file in a multipart form, streamed to storage, answered when it can be played. */
-import multipart, { type MultipartFile } from '@fastify/multipart';
+import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import type { Config } from '../config.ts';
 import { AppError, errors } from '../errors.ts';
+import type { Client } from '../pipeline/ingest.ts';
+import type { UploadRoom } from '../pipeline/upload-room.ts';
 import type { Services } from '../services.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import { headers, json, problems } from './answers.ts';
 import { holderOf, untilClosed } from './client.ts';
 import type { Keyring } from './keys.ts';
+import { boundaryOf } from './multipart/boundary.ts';
+import { FORM_LIMITS, FORM_OVERHEAD_BYTES, readOneFile } from './multipart/one-file.ts';
 import type { Patience } from './patience.ts';
 import { UploadedTrack } from './schemas.ts';
 import { isPlayable, type Presenter } from './track-view.ts';
@@ -24,7 +28,7 @@ const UploadQuery = z.object({
 });
 type UploadQuery = z.infer<typeof UploadQuery>;
 
-/** For the description only: the body is read as a stream, see `receiveOneFile`. */
+/** For the description only: the body is read as a stream, see `multipart/one-file.ts`. */
 const UploadForm = z.object({
   file: z.file().meta({ description: 'One audio file, in any format that is read' }),
 });
@@ -49,9 +53,7 @@ const UPLOAD_SCHEMA = {
   },
 };
 
-/** A form has room for a few other fields; none of them is used. */
-const MAX_FIELDS = 20;
-const MAX_FIELD_BYTES = 64 * 1024;
+type Received = ReceivedUpload & { originalName: string };
 
 export async function uploadRoutes(
   app: FastifyInstance,
@@ -73,30 +75,21 @@ export async function uploadRoutes(
   app.setValidatorCompiler<z.ZodType>((part) =>
     part.httpPart === 'body' ? () => true : validatorCompiler(part),
   );
-  const slots = createUploadSlots(config.maxUploads, patience);
+  const slots = createUploadSlots(services.governor.uploads, patience);
   await app.register(multipart, {
     throwFileSizeLimit: false,
-    limits: {
-      fileSize: config.maxUploadBytes,
-      // Two, so that a second file is seen and refused instead of being dropped without a word.
-      files: 2,
-      fields: MAX_FIELDS,
-      fieldSize: MAX_FIELD_BYTES,
-    },
+    limits: { fileSize: config.maxUploadBytes, ...FORM_LIMITS },
   });
 
   app.post<{ Querystring: UploadQuery }>('/upload', { schema: UPLOAD_SCHEMA }, async (request, reply) => {
     const { wait } = request.query;
     if (!request.isMultipart()) throw errors.notMultipart();
-    const declaredBytes = Number(request.headers['content-length'] ?? 0);
-    assertDeclaredSize(declaredBytes, config.maxUploadBytes);
-    await ingest.assertRoom(declaredBytes);
+    assertDeclaredSize(declaredBytesOf(request), config.maxUploadBytes);
+    const client = { holder: holderOf(request, keyring), signal: untilClosed(reply) };
+    await ingest.assertReady();
 
-    const { received, originalName } = await receiveOneFile(request);
-    const { track: added, created } = await ingest.add(received, originalName, {
-      holder: holderOf(request, keyring),
-      signal: untilClosed(reply),
-    });
+    const received = await receive(request, client);
+    const { track: added, created } = await ingest.add(received, received.originalName, client);
     const track = wait === 'false' ? added : await awaited(added, wait);
 
     if (track.status === 'failed') {
@@ -123,89 +116,61 @@ export async function uploadRoutes(
     return outcome === 'stopped' ? track : outcome;
   }
 
-  async function receiveOneFile(
-    request: FastifyRequest,
-  ): Promise<{ received: ReceivedUpload; originalName: string }> {
-    const slot = slots.take(request.raw);
-    let found: { received: ReceivedUpload; originalName: string } | undefined;
-    let files = 0;
+  /** @throws {AppError} what is wrong with the form, or with the client; nothing of the upload is kept then. */
+  async function receive(request: FastifyRequest, client: Client): Promise<Received> {
+    const boundary = boundaryOf(request.headers['content-type']);
+    client.signal.throwIfAborted();
+    const slot = slots.take(client.holder);
+    // A place is given back when the connection closes, whatever else is going on.
+    client.signal.addEventListener('abort', slot.release);
+    const signal = AbortSignal.any([client.signal, slot.signal]);
+    let room: UploadRoom | undefined;
+    let received: Received | undefined;
     try {
-      for await (const part of untilAborted(request.parts(), slot.signal)) {
-        if (part.type !== 'file') continue;
-        if (++files > 1) throw errors.tooManyFiles();
-        if (part.fieldname !== 'file') {
-          part.file.resume();
-          continue;
-        }
-        const originalName = part.filename ?? '';
-        const received = await ingest.receive(
-          wholeFile(part, config.maxUploadBytes, slot.signal),
-          originalName,
-        );
-        found = { received, originalName };
-      }
+      room = await roomFor(request, client.holder);
+      signal.addEventListener('abort', room.release);
+      signal.throwIfAborted();
+      await readOneFile(
+        request,
+        {
+          ...{ boundary, signal, maxFileBytes: config.maxUploadBytes },
+          ...{ onWait: slot.waitsFor, onFileBytes: slot.stored },
+        },
+        async ({ content, originalName }) => {
+          received = { originalName, ...(await ingest.receive(content, originalName, room as UploadRoom)) };
+        },
+      );
     } catch (error) {
-      if (found) await ingest.discard(found.received);
-      throw asUploadError(error);
+      if (received) await ingest.discard(received);
+      throw error;
     } finally {
+      room?.release();
       slot.release();
-      // Whatever is left of the body is read and dropped, so that the client gets to read the answer.
-      request.raw.unpipe();
-      request.raw.resume();
     }
-    if (!found) throw errors.noFile();
-    return found;
+    if (!received) throw errors.noFile();
+    return received;
+  }
+
+  /** Where the disk is full, who has the most uploads gives way. @throws {AppError} 507 when that is of no help. */
+  async function roomFor(request: FastifyRequest, holder: string): Promise<UploadRoom> {
+    for (;;) {
+      try {
+        return await ingest.reserveRoom(declaredBytesOf(request));
+      } catch (error) {
+        const isFull = error instanceof AppError && error.code === 'storage_full';
+        if (!isFull || !slots.displaceFor(holder)) throw error;
+      }
+    }
   }
 }
 
-/** The bytes of a part; past the limit @fastify/multipart ends it without an error, so that is looked at here. */
-async function* wholeFile(
-  part: MultipartFile,
-  limitBytes: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  const { file } = part;
-  const onAbort = () => file.destroy(signal.reason);
-  signal.addEventListener('abort', onAbort);
-  try {
-    yield* file as AsyncIterable<Buffer>;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-  if (file.truncated) throw errors.uploadTooLarge(limitBytes);
-}
-
-/** Goes on as `values` do. @throws the reason of the signal, where that comes first. */
-async function* untilAborted<T>(values: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const iterator = values[Symbol.asyncIterator]();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason));
-  });
-  aborted.catch(() => {});
-  for (;;) {
-    const next = await Promise.race([iterator.next(), aborted]);
-    if (next.done) return;
-    yield next.value;
-  }
+function declaredBytesOf({ headers }: FastifyRequest): number {
+  return Number(headers['content-length'] ?? 0);
 }
 
 /** What does not fit is refused before a byte of it is read. */
 function assertDeclaredSize(declaredBytes: number, limitBytes: number): void {
-  const formOverhead = MAX_FIELDS * MAX_FIELD_BYTES;
-  if (declaredBytes > limitBytes + formOverhead) throw errors.uploadTooLarge(limitBytes);
-}
-
-function asUploadError(error: unknown): unknown {
-  if (error instanceof AppError) return error;
-  const code = (error as { code?: unknown }).code;
-  if (code === 'FST_FILES_LIMIT') return errors.tooManyFiles();
-  const message = error instanceof Error ? error.message : '';
-  const isMultipartError =
-    typeof code === 'string' && (code.startsWith('FST_MP_') || code.startsWith('FST_'));
-  if (isMultipartError || /multipart|part terminated|boundary|aborted/i.test(message)) {
-    return errors.malformedMultipart(error);
-  }
-  return error;
+  if (declaredBytes > limitBytes + FORM_OVERHEAD_BYTES) throw errors.uploadTooLarge(limitBytes);
 }
 
 function message(track: Track, { created, playable }: { created: boolean; playable: boolean }): string {

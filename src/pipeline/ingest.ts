@@ -16,6 +16,7 @@ import { createTurns } from '../turns.ts';
 import type { Encoder } from './encode.ts';
 import type { Feed } from './feed.ts';
 import { retryTrack } from './retry.ts';
+import { reserveUploadRoom, type UploadRoom } from './upload-room.ts';
 
 /** Who sent an upload. */
 export interface Client {
@@ -29,15 +30,21 @@ export interface Ingest {
   /**
    * Asked before the body is read. Waits until the server has wholly started.
    *
-   * @param declaredBytes what the client is about to send, 0 where it does not tell.
-   * @throws {AppError} 503 when no more can be taken on, 507 when it would leave too little room on the disk.
+   * @throws {AppError} 503 when no more can be taken on.
    */
-  assertRoom(declaredBytes: number): Promise<void>;
+  assertReady(): Promise<void>;
+  /**
+   * Promises room on the disk to an upload; to be released when it is received, or will not be.
+   *
+   * @param declaredBytes what the client is about to send, 0 where it does not tell.
+   * @throws {AppError} 507 when it would leave too little room.
+   */
+  reserveRoom(declaredBytes: number): Promise<UploadRoom>;
   /**
    * Streams an upload into storage. Nothing of it is left when it throws: 400 for an empty file, 507 when the disk is
    * full, or what the stream itself failed with.
    */
-  receive(stream: AsyncIterable<Buffer>, originalName: string): Promise<ReceivedUpload>;
+  receive(stream: AsyncIterable<Buffer>, originalName: string, room: UploadRoom): Promise<ReceivedUpload>;
   /**
    * Makes a track of a received upload and starts processing it. The same bytes again give the track that exists,
    * and a failed one another try.
@@ -71,8 +78,6 @@ export interface IngestOptions {
   maxWaiting: number;
 }
 
-const CHECK_ROOM_EVERY_BYTES = 8 * 1024 * 1024;
-
 export function createIngest(options: IngestOptions): Ingest {
   const { library, storage, encoder, feed, tools, selfTest, governor, log } = options;
   const closing = new AbortController();
@@ -80,23 +85,6 @@ export function createIngest(options: IngestOptions): Ingest {
   setMaxListeners(0, closing.signal);
   /** Uploads of the same bytes go one after the other: the second finds what the first has made. */
   const adding = createTurns();
-
-  const assertDiskRoom = async (declaredBytes = 0) => {
-    (await governor.disk.reserve({ bytes: declaredBytes })).release();
-  };
-
-  /** Not every client tells how much it sends, and others send at the same time: so it is looked at again and again. */
-  async function* whileThereIsRoom(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    let unchecked = 0;
-    for await (const chunk of stream) {
-      unchecked += chunk.length;
-      if (unchecked >= CHECK_ROOM_EVERY_BYTES) {
-        unchecked = 0;
-        await assertDiskRoom();
-      }
-      yield chunk;
-    }
-  }
 
   const existing = async (received: ReceivedUpload): Promise<Track | undefined> => {
     const track = await library.findBySha256(received.sha256);
@@ -186,15 +174,15 @@ export function createIngest(options: IngestOptions): Ingest {
   };
 
   return {
-    async assertRoom(declaredBytes) {
+    async assertReady() {
       await options.started;
       if (closing.signal.aborted) throw errors.shuttingDown();
       if (encoder.waiting >= options.maxWaiting) throw errors.tooBusy(encoder.waiting);
-      await assertDiskRoom(declaredBytes);
     },
-    async receive(stream, originalName) {
+    reserveRoom: (declaredBytes) => reserveUploadRoom(governor.disk, declaredBytes),
+    async receive(stream, originalName, room) {
       try {
-        const received = await storage.receive(whileThereIsRoom(stream));
+        const received = await storage.receive(whileThereIsRoom(stream, room));
         if (received.bytes > 0) return received;
         await storage.removeUpload(received.upload);
       } catch (error) {
@@ -210,6 +198,15 @@ export function createIngest(options: IngestOptions): Ingest {
       await adding.idle();
     },
   };
+}
+
+/** Each chunk is written when the next one is asked for. */
+async function* whileThereIsRoom(stream: AsyncIterable<Buffer>, room: UploadRoom): AsyncGenerator<Buffer> {
+  for await (const chunk of stream) {
+    await room.makeSure(chunk.length);
+    yield chunk;
+    room.wrote(chunk.length);
+  }
 }
 
 function explained(error: unknown): unknown {

@@ -1,0 +1,160 @@
+/**
+ * The body of a form on its way to the parser of @fastify/multipart: it lets well-formed forms through, and ends with an
+ * error at the first byte that is not part of one. The parser gets no part that it would skip, nothing before the first
+ * part, nothing behind the last, and an end only when the whole body has arrived.
+ */
+import { Transform, type TransformCallback } from 'node:stream';
+import { errors } from '../../errors.ts';
+import { assertFormField } from './part-header.ts';
+
+export interface FormBodyOptions {
+  boundary: string;
+  /** Bytes that a form may have beside the content of its file. */
+  overheadBytes: number;
+}
+
+/** What comes next. */
+type Expected = 'preamble' | 'end of delimiter' | 'header' | 'content' | 'epilogue';
+
+const CRLF = Buffer.from('\r\n');
+const DASHES = Buffer.from('--');
+const END_OF_HEADER = Buffer.from('\r\n\r\n');
+const NOTHING = Buffer.alloc(0);
+const CR = 0x0d;
+/** A file name has 255 bytes as a rule, and may come twice, percent-encoded. */
+const MAX_HEADER_BYTES = 8 * 1024;
+/** Spaces and tabs that some gateways put behind a boundary (RFC 2046 section 5.1.1, transport padding). */
+const MAX_PADDING_BYTES = 128;
+
+export class FormBody extends Transform {
+  /** What @fastify/multipart reads of a request. */
+  readonly headers: { 'content-type': string };
+  readonly #delimiter: Buffer;
+  readonly #overheadBytes: number;
+  #expected: Expected = 'preamble';
+  /** Bytes that may be the beginning of something. The first delimiter needs no line break before it. */
+  #held: Buffer = CRLF;
+  /** Bytes at the beginning of a content that belong to its header. */
+  #borrowed = 0;
+  #beyondFile = 0;
+
+  constructor({ boundary, overheadBytes }: FormBodyOptions) {
+    super();
+    this.headers = { 'content-type': `multipart/form-data; boundary="${boundary}"` };
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`);
+    this.#overheadBytes = overheadBytes;
+  }
+
+  /** To be told how much of what came through was content of the file. */
+  tookOfFile(bytes: number): void {
+    this.#beyondFile -= bytes;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#beyondFile += chunk.length;
+    try {
+      if (this.#beyondFile > this.#overheadBytes) throw errors.formTooLarge(this.#overheadBytes);
+      let rest: Buffer | undefined = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+      this.#held = NOTHING;
+      while (rest !== undefined) rest = this.#take(rest);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    if (this.#expected !== 'epilogue') {
+      done(errors.malformedMultipart('The body ends before the form does. Send it again.'));
+      return;
+    }
+    this.push(Buffer.concat([this.#delimiter, DASHES, CRLF]));
+    done();
+  }
+
+  /** @returns what is left to go on with; undefined when more bytes have to come. */
+  #take(bytes: Buffer): Buffer | undefined {
+    switch (this.#expected) {
+      case 'preamble':
+      case 'content':
+        return this.#takeContent(bytes);
+      case 'end of delimiter':
+        return this.#takeEndOfDelimiter(bytes);
+      case 'header':
+        return this.#takeHeader(bytes);
+      case 'epilogue':
+        return undefined;
+    }
+  }
+
+  #takeContent(bytes: Buffer): Buffer | undefined {
+    const at = bytes.indexOf(this.#delimiter);
+    if (at < 0) {
+      const held = this.#startOfDelimiterIn(bytes);
+      this.#pass(bytes.subarray(0, bytes.length - held));
+      return this.#hold(bytes.subarray(bytes.length - held));
+    }
+    if (at < this.#borrowed) throw errors.malformedMultipart('A part of the form ends in its header.');
+    this.#pass(bytes.subarray(0, at));
+    this.#expected = 'end of delimiter';
+    return bytes.subarray(at + this.#delimiter.length);
+  }
+
+  #takeEndOfDelimiter(bytes: Buffer): Buffer | undefined {
+    if (bytes.length < DASHES.length) return this.#hold(bytes);
+    if (bytes.subarray(0, DASHES.length).equals(DASHES)) {
+      this.#expected = 'epilogue';
+      return undefined;
+    }
+    const at = bytes.indexOf(CRLF);
+    const padding = bytes.subarray(0, at < 0 ? bytes.length : at);
+    const isPadding = padding.length <= MAX_PADDING_BYTES && /^[ \t]*\r?$/.test(padding.toString('latin1'));
+    if (!isPadding) throw errors.malformedMultipart('The boundary is followed by something else.');
+    if (at < 0) return this.#hold(bytes);
+    this.#expected = 'header';
+    // The line break may be the first half of the one that ends a header without lines.
+    return bytes.subarray(at);
+  }
+
+  #takeHeader(bytes: Buffer): Buffer | undefined {
+    const at = bytes.indexOf(END_OF_HEADER);
+    if ((at < 0 ? bytes.length : at) > MAX_HEADER_BYTES) {
+      throw errors.malformedMultipart(
+        `The header of a part of the form has more than ${MAX_HEADER_BYTES} bytes.`,
+      );
+    }
+    if (at < 0) return this.#hold(bytes);
+    const header = bytes.subarray(CRLF.length, Math.max(at, CRLF.length));
+    if (bytes.subarray(0, at).includes(this.#delimiter)) {
+      throw errors.malformedMultipart('A part of the form ends in its header.');
+    }
+    assertFormField(header.toString('latin1'));
+    this.push(Buffer.concat([this.#delimiter, CRLF, header, END_OF_HEADER]));
+    this.#expected = 'content';
+    // A delimiter begins with a line break, which may be the one that ended the header: the part has no content then.
+    this.#borrowed = CRLF.length;
+    return bytes.subarray(at + CRLF.length);
+  }
+
+  #pass(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const content = bytes.subarray(this.#borrowed);
+    this.#borrowed = 0;
+    if (this.#expected === 'content' && content.length > 0) this.push(content);
+  }
+
+  #hold(bytes: Buffer): undefined {
+    this.#held = bytes;
+  }
+
+  /** How many bytes at the end may be the beginning of a delimiter. */
+  #startOfDelimiterIn(bytes: Buffer): number {
+    const { length } = bytes;
+    let at = bytes.indexOf(CR, Math.max(0, length - this.#delimiter.length + 1));
+    while (at >= 0) {
+      if (this.#delimiter.subarray(0, length - at).equals(bytes.subarray(at))) return length - at;
+      at = bytes.indexOf(CR, at + 1);
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,50 @@
+/** Mutated forms, one after the other: each is answered with sense, and the server holds nothing after it. */
+import { mutatedForm, requestOf } from './forms.ts';
+import { sendRaw } from './raw-http.ts';
+import { seeded, untilNone } from './server.ts';
+
+/** Known already, stored, malformed, too slow, not audio. */
+const SENSIBLE = new Set([200, 202, 400, 408, 415]);
+const SETTLE_MS = 10_000;
+
+export interface FormFuzzOptions {
+  url: string;
+  /** A file that the server has already, so that one that arrives whole is answered at once. */
+  audio: Buffer;
+  forms: number;
+  seed: number;
+  /** Units that the server holds, by the name of their budget. */
+  usage(): Promise<Record<string, number>>;
+}
+
+export interface FormFuzzReport {
+  failures: string[];
+  answers: Map<number, number>;
+}
+
+export async function fuzzForms(options: FormFuzzOptions): Promise<FormFuzzReport> {
+  const report: FormFuzzReport = { failures: [], answers: new Map() };
+  for (let number = 0; number < options.forms; number++) {
+    const random = seeded(options.seed * 1_000_003 + number);
+    const form = mutatedForm(options.audio, random);
+    const request = requestOf(form, random);
+    try {
+      const { status, body } = await sendRaw(options.url, request);
+      report.answers.set(status, (report.answers.get(status) ?? 0) + 1);
+      const isSensible = SENSIBLE.has(status) || (status === 0 && request.end === 'leave');
+      if (!isSensible) throw new Error(`answered ${status}: ${body}`);
+      await assertNothingHeld(options);
+    } catch (error) {
+      report.failures.push(`form ${number} (${form.done.join(', ')}): ${(error as Error).message}`);
+    }
+  }
+  return report;
+}
+
+async function assertNothingHeld({ usage }: FormFuzzOptions): Promise<void> {
+  const held = await untilNone(async () => {
+    const inUse = Object.entries(await usage()).filter(([, units]) => units !== 0);
+    return inUse.map(([name, units]) => `${name}: ${units}`);
+  }, SETTLE_MS);
+  if (held.length > 0) throw new Error(`the server holds ${held.join(', ')}`);
+}
