@@ -75,11 +75,11 @@ export async function buildApp(
 
   const presenter = createPresenter(services.encoder, links, config.publicUrl);
   await app.register(async (uploads) => {
-    await guard(uploads, { perMinute: config.uploadRateLimit, keyring });
+    await guard(uploads, { perMinute: config.uploadRateLimit, keyring, config });
     await uploads.register(uploadRoutes, { services, config, keyring, presenter, patience });
   });
   await app.register(async (api) => {
-    await guard(api, { perMinute: config.rateLimit, keyring });
+    await guard(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter });
     await api.register(linkRoutes, { services, presenter });
     await api.register(eventRoutes, { services, presenter });

@@ -149,8 +149,20 @@ const SECRETS: ReadonlySet<string> = new Set(['API_KEYS', 'STREAM_SECRET']);
 const isLoopback = (host: string) =>
   host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
+/** Names under which this machine alone reaches a server on its loopback. */
+function hostsOfLoopback(host: string, publicUrl: string): string[] {
+  const own = isIP(host) === 6 ? `[${host}]` : host.toLowerCase();
+  const given = publicUrl === '' ? [] : [new URL(publicUrl).hostname];
+  return [...new Set(['localhost', '127.0.0.1', '[::1]', own, ...given])];
+}
+
 export interface Config {
   host: string;
+  /**
+   * What `Host` may say in requests to the API: without keys on the loopback, its names and that of `PUBLIC_URL`; null for
+   * anything.
+   */
+  knownHosts: string[] | null;
   /** 0 lets the system choose a free one. */
   port: number;
   /** Absolute; holds uploads/, segments/ and manifests/. */
@@ -212,8 +224,10 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
       `HOST="${value.HOST}" can be reached from other machines, and everybody there could upload and delete. Set API_KEYS (name:key, the key from "openssl rand -hex 32"), or ALLOW_ANONYMOUS=true if that is what you want.`,
     );
   }
+  const isPrivate = value.API_KEYS.length === 0 && isLoopback(value.HOST);
   return {
     host: value.HOST,
+    knownHosts: isPrivate ? hostsOfLoopback(value.HOST, value.PUBLIC_URL) : null,
     port: value.PORT,
     dataDir: path.resolve(projectFolder, value.DATA_DIR),
     maxUploadBytes: value.MAX_UPLOAD_BYTES,

@@ -9,6 +9,7 @@ export const ERROR_STATUS = {
   not_multipart: 400,
   too_many_files: 400,
   unauthorized: 401,
+  cross_origin: 403,
   link_invalid: 403,
   manifest_not_ready: 404,
   rendition_not_found: 404,
@@ -22,6 +23,7 @@ export const ERROR_STATUS = {
   track_deleted: 410,
   upload_too_large: 413,
   unsupported_media: 415,
+  unknown_host: 421,
   processing_failed: 422,
   rate_limited: 429,
   client_closed: 499,
@@ -115,6 +117,17 @@ export const errors = {
     new AppError({
       code: 'unauthorized',
       detail: 'This takes one of the keys of the server (API_KEYS), as "Authorization: Bearer <key>".',
+    }),
+  crossOrigin: () =>
+    new AppError({
+      code: 'cross_origin',
+      detail:
+        'A page of another site may not change anything here. Where it is a page of yours, set PUBLIC_URL to the address that it has.',
+    }),
+  unknownHost: (host: string) =>
+    new AppError({
+      code: 'unknown_host',
+      detail: `Without keys this server answers to its own names only, and "${host}" is none of them. Set PUBLIC_URL to the address under which clients find it, or API_KEYS.`,
     }),
   /** It says no more: whoever tries links learns nothing of what is there. */
   linkInvalid: () =>

@@ -19,6 +19,7 @@ function messageOf(env: Record<string, string>): string {
 describe('the configuration', () => {
   const defaults = {
     host: '127.0.0.1',
+    knownHosts: ['localhost', '127.0.0.1', '[::1]'],
     port: 8000,
     dataDir: project,
     maxUploadBytes: 2 * 1024 ** 3,
@@ -67,7 +68,7 @@ describe('the configuration', () => {
   it.each([
     ['HOST', '::1', { host: '::1' }],
     ['HOST', 'localhost', { host: 'localhost' }],
-    ['HOST', '127.1.2.3', { host: '127.1.2.3' }],
+    ['HOST', '127.1.2.3', { host: '127.1.2.3', knownHosts: [...defaults.knownHosts, '127.1.2.3'] }],
     ['STREAM_SECRET', 's'.repeat(32), { streamSecret: 's'.repeat(32) }],
     ['RATE_LIMIT', 'off', { rateLimit: null }],
     ['UPLOAD_RATE_LIMIT', '7', { uploadRateLimit: 7 }],
@@ -89,8 +90,16 @@ describe('the configuration', () => {
     ['KEEP_ORIGINALS', 'true', { keepOriginals: true }],
     ['KEEP_ORIGINALS', 'false', { keepOriginals: false }],
     ['SEGMENT_CACHE_BYTES', '0', { segmentCacheBytes: 0 }],
-    ['PUBLIC_URL', 'https://example.org/audio/', { publicUrl: 'https://example.org/audio' }],
-    ['PUBLIC_URL', 'http://10.0.0.1:8000', { publicUrl: 'http://10.0.0.1:8000' }],
+    [
+      'PUBLIC_URL',
+      'https://example.org/audio/',
+      { publicUrl: 'https://example.org/audio', knownHosts: [...defaults.knownHosts, 'example.org'] },
+    ],
+    [
+      'PUBLIC_URL',
+      'http://10.0.0.1:8000',
+      { publicUrl: 'http://10.0.0.1:8000', knownHosts: [...defaults.knownHosts, '10.0.0.1'] },
+    ],
     ['CORS_ORIGIN', 'https://a.example', { corsOrigin: ['https://a.example'] }],
     [
       'CORS_ORIGIN',
@@ -139,6 +148,15 @@ describe('keys', () => {
       expect(parseConfig({ HOST: host, ALLOW_ANONYMOUS: 'true' }, project).host).toBe(host);
     },
   );
+});
+
+describe('the names that the API answers to', () => {
+  it.each([
+    ['with keys', { API_KEYS: `phone:${KEY}` }],
+    ['where others can reach it', { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' }],
+  ])('are any %s', (_when, env) => {
+    expect(parseConfig(env, project).knownHosts).toBe(null);
+  });
 });
 
 const port = 'a whole number from 0 to 65535';

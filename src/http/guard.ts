@@ -2,8 +2,10 @@
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 import { type Keyring, requireKey } from './keys.ts';
+import { keepOutForeignPages } from './origin.ts';
 
 /** Nothing but what the server itself has; no script in a page, and in nobody's frame. */
 const CONTENT_SECURITY_POLICY = {
@@ -31,12 +33,14 @@ export async function harden(app: FastifyInstance, styles?: 'inline'): Promise<v
   });
 }
 
-/** Hardened; at most so many requests a minute from one address; and with a key, where there are keys. */
+/** Hardened; closed to pages of others; at most so many requests a minute from one address; and with a key, where there are keys. */
 export async function guard(
   app: FastifyInstance,
-  { perMinute, keyring }: { perMinute: number | null; keyring: Keyring },
+  { perMinute, keyring, config }: { perMinute: number | null; keyring: Keyring; config: Config },
 ): Promise<void> {
   await harden(app);
+  // Before requests are counted: a page of others must not use up what its visitor may ask for.
+  keepOutForeignPages(app, { keyring, config });
   if (perMinute !== null) {
     await app.register(rateLimit, {
       global: false,

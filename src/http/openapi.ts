@@ -9,7 +9,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import * as z from 'zod';
-import { type DescribedAnswer, NOTHING } from './answers.ts';
+import { type DescribedAnswer, NOTHING, problems } from './answers.ts';
 
 const DESCRIPTION = `Upload an audio file; half a second later play it everywhere, by MPEG-DASH or HLS, from any point, sample for sample.
 
@@ -50,7 +50,8 @@ export async function describeApi(
         },
       }),
     },
-    transform: (route) => {
+    transform: (described) => {
+      const route = isLocked ? described : { ...described, schema: withOrigins(described.schema) };
       const transformed = jsonSchemaTransform(route);
       addHeaders(route.schema, transformed.schema);
       // Where a key is needed, its lack is one of the answers.
@@ -71,6 +72,13 @@ export async function describeApi(
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
     return reply.header('cache-control', 'no-cache').send(app.swagger());
   });
+}
+
+/** Without keys, what a page of another site asks for is refused where a key would be asked for. */
+function withOrigins(schema: FastifySchema): FastifySchema {
+  const response = (schema?.response ?? {}) as object;
+  const refused = '401' in response ? problems('cross_origin', 'unknown_host') : {};
+  return { ...schema, response: { ...response, ...refused } };
 }
 
 /** What the library that makes JSON Schemas of ours leaves out. */

@@ -283,7 +283,7 @@ describe('an upload that is refused', () => {
   it('because the client went away in the middle: nothing is left on disk', async () => {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
     socket.write(
-      'POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n' +
+      'POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n' +
         '--b\r\nContent-Disposition: form-data; name="file"; filename="gone.wav"\r\n\r\n',
     );
     socket.write(Buffer.alloc(200_000, 1));

@@ -41,7 +41,7 @@ async function raw(server: TestServer, bytes: string): Promise<RawClient> {
 }
 
 const uploadHead = (length: number) =>
-  `POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n${HEAD}`;
+  `POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n${HEAD}`;
 
 describe('two thousand sockets that send a byte a second', () => {
   it('do not keep others from uploading and listening', async () => {
@@ -84,7 +84,7 @@ describe('two thousand sockets that send a byte a second', () => {
 describe('a client that does not go on', () => {
   it('with its headers is answered with 408 as a problem, and its connection ends', async () => {
     const server = await startServer({}, { headersMs: 200, headersCheckMs: 50 });
-    const client = await raw(server, 'GET /files HTTP/1.1\r\nHost: x\r\nX-Slow:');
+    const client = await raw(server, 'GET /files HTTP/1.1\r\nHost: localhost\r\nX-Slow:');
     await client.closed;
     expect(client.text()).toMatch(/^HTTP\/1\.1 408 .*application\/problem\+json.*"code":"request_too_slow"/s);
     await server.close();
@@ -108,7 +108,7 @@ describe('a client that does not go on', () => {
     const [ours] = await accepted;
     client.socket.pause();
     // More than the buffers of both ends hold.
-    client.socket.write(`GET ${pathname} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(500));
+    client.socket.write(`GET ${pathname} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(500));
     await until(() => expect(ours.destroyed).toBe(true));
     await server.close();
   });
@@ -120,13 +120,13 @@ describe('what is no proper upload leaves nothing', () => {
     ['has no end', `${uploadHead(HEAD.length + 4)}abcd`],
     [
       'has no boundary',
-      'POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\nab',
+      'POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\nab',
     ],
     ['is no HTTP', 'POST /upload\x00\x01 nonsense\r\n\r\n'],
     ['has headers without end', `POST /upload HTTP/1.1\r\n${'X-Long: y\r\n'.repeat(5000)}\r\n`],
     [
       'has two lengths',
-      'POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nab',
+      'POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nab',
     ],
   ])('one that %s', async (_, bytes) => {
     const server = await startServer();
@@ -143,7 +143,7 @@ describe('what is no proper upload leaves nothing', () => {
     const server = await startServer();
     const client = await raw(
       server,
-      'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /files/none HTTP/1.1\r\nHost: x\r\n\r\nGET /files HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /files/none HTTP/1.1\r\nHost: localhost\r\n\r\nGET /files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     );
     await client.closed;
     expect([...client.text().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => code)).toEqual([
