@@ -81,7 +81,7 @@ export async function buildApp(
   await app.register(async (api) => {
     await guard(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter });
-    await api.register(linkRoutes, { services, presenter });
+    await api.register(linkRoutes, { services, presenter, patience });
     await api.register(eventRoutes, { services, presenter });
   });
   await app.register(streams.routes);

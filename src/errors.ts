@@ -113,6 +113,15 @@ export const errors = {
   invalidBody: (faults: readonly Fault[]) =>
     new AppError({ code: 'invalid_body', detail: sentenceOf(faults), extensions: { errors: faults } }),
 
+  bodyTooLarge: (limitBytes: number) =>
+    new AppError({
+      code: 'bad_request',
+      status: 413,
+      detail: `The body may have ${limitBytes} bytes, and has more.`,
+    }),
+  requestTooSlow: () =>
+    new AppError({ code: 'request_too_slow', detail: 'The request did not arrive in time.' }),
+
   unauthorized: () =>
     new AppError({
       code: 'unauthorized',

@@ -1,10 +1,13 @@
 /** `POST /files/{filename}/links`: addresses of a stream that can be handed on, for as long as is wanted. */
-import type { FastifyInstance } from 'fastify';
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import type { Services } from '../services.ts';
 import { json, problems } from './answers.ts';
+import type { Patience } from './patience.ts';
 import { StreamLinks } from './schemas.ts';
+import { readSmallBody } from './small-body.ts';
 import { TrackParams, trackOf } from './track-param.ts';
 import type { Presenter } from './track-view.ts';
 
@@ -30,13 +33,14 @@ const LinkRequest = z
 
 export async function linkRoutes(
   app: FastifyInstance,
-  { services, presenter }: { services: Services; presenter: Presenter },
+  { services, presenter, patience }: { services: Services; presenter: Presenter; patience: Patience },
 ): Promise<void> {
+  const limits = { limitBytes: MAX_BODY_BYTES, timeoutMs: patience.bodyMs };
   // Whatever type it is said to be: `curl -d` says that it is a form.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
-    done(null, parsedOrText(String(body)));
-  });
+  app.addContentTypeParser('*', async (_request: FastifyRequest, body: Readable) =>
+    parsedOrText(await readSmallBody(body, limits)),
+  );
 
   app.setValidatorCompiler<z.ZodType>((part) => {
     const check = validatorCompiler(part);
@@ -57,7 +61,7 @@ export async function linkRoutes(
         body: LinkRequest,
         response: {
           200: json('The addresses, from the moment on that the track can be played', StreamLinks),
-          ...problems('invalid_body', 'unauthorized', 'track_not_found', 'rate_limited'),
+          ...problems('invalid_body', 'unauthorized', 'track_not_found', 'request_too_slow', 'rate_limited'),
         },
       },
     },

@@ -99,6 +99,43 @@ describe('a client that does not go on', () => {
     await server.close();
   });
 
+  it('with a body that is no upload is answered, and its connection ends', async () => {
+    const server = await startServer({}, { bodyMs: 200, leftoverMs: 200 });
+    const routes = [
+      ['POST /files/song.wav/links', 408],
+      ['POST /files/song.wav/retry', 404],
+      ['DELETE /files/song.wav', 404],
+      ['GET /files', 200],
+      ['GET /stream/song.wav/manifest', 404],
+      ['POST /upload', 400],
+      ['POST /nowhere', 404],
+    ] as const;
+    const answers = routes.map(async ([route]) => {
+      const head = `${route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{`;
+      const client = await raw(server, head);
+      await client.closed;
+      return [route, Number(client.text().slice('HTTP/1.1 '.length, 12))];
+    });
+    expect(await Promise.all(answers)).toEqual(routes);
+    const init = { method: 'POST', body: ' '.repeat(5000) };
+    expect((await request(`${server.url}/files/song.wav/links`, init)).status).toBe(413);
+    await server.close();
+  });
+
+  it('with its upload, though it moves, gives its place to one whose address has fewer', async () => {
+    const server = await startServer({ MAX_UPLOADS: '2', TRUST_PROXY: '127.0.0.1' });
+    const greedy = uploadHead(1_000_000).replace('Host:', 'X-Forwarded-For: 192.0.2.1\r\nHost:');
+    const clients = [await raw(server, greedy), await raw(server, greedy)];
+    await until(() => expect(server.services.governor.usage()).toMatchObject({ uploads: 2 }));
+    expect((await upload(server.url, song)).status).toBe(201);
+    const answers = clients.map(({ text }) => text()).filter((text) => text !== '');
+    expect(answers).toEqual([expect.stringMatching(/^HTTP\/1\.1 503 .*"code":"too_many_uploads"/s)]);
+    for (const { socket } of clients) socket.destroy();
+    await until(() => expect(server.services.governor.usage()).toMatchObject({ uploads: 0, diskBytes: 0 }));
+    expect(await uploadsOf(server)).toEqual([]);
+    await server.close();
+  });
+
   it('to read its answer loses its connection', async () => {
     const server = await startServer({}, { stalledAnswerMs: 300 });
     const { body } = await upload(server.url, song);
