@@ -66,8 +66,8 @@ export async function linkRoutes(
       },
     },
     async (request) => {
-      const { filename } = await trackOf(request.params, services.library);
-      return presenter.links(filename, request.body?.expiresInSeconds);
+      const track = await trackOf(request.params, services.library);
+      return presenter.links(track, request.body?.expiresInSeconds);
     },
   );
 }

@@ -15,7 +15,7 @@ import type { Links } from './links.ts';
 import { createManifests, MANIFEST, MASTER_PLAYLIST, mediaPlaylist } from './manifests.ts';
 import { createSegments } from './segments.ts';
 import * as schemas from './stream-schemas.ts';
-import { TrackParams } from './track-param.ts';
+import { findTrack, TrackParams } from './track-param.ts';
 
 export interface Streams {
   /** Answers what is in memory. @returns whether it was; if not, the routes find it. */
@@ -46,7 +46,8 @@ export function createStreams(services: Services, config: Config, links: Links):
 
   const hotAt = (request: IncomingMessage): Representation | undefined => {
     const [, signature, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
-    if (filename === undefined || name === undefined || !links.admits(signature, filename)) return undefined;
+    if (filename === undefined || name === undefined) return undefined;
+    if (links.areSigned && !links.admits(signature, services.library.peek(filename))) return undefined;
     return isSegment ? segments.hot(filename, name) : manifests.hot(filename, name, request);
   };
 
@@ -59,7 +60,9 @@ export function createStreams(services: Services, config: Config, links: Links):
     (find: (params: Params, request: IncomingMessage, reply: FastifyReply) => Promise<Representation>) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const params = request.params as Params;
-      if (!links.admits(params.signature, params.filename.normalize('NFC'))) throw errors.linkInvalid();
+      if (links.areSigned && !links.admits(params.signature, await findTrack(params, services.library))) {
+        throw errors.linkInvalid();
+      }
       const found = await find(params, request.raw, reply);
       reply.hijack();
       sendRepresentation(request.raw, reply.raw, found, origins.of(request));

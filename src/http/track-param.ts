@@ -20,9 +20,15 @@ export function trackName(params: TrackParams): string {
   return filename;
 }
 
+/** @returns undefined when there is none. */
+export async function findTrack(params: TrackParams, library: Library): Promise<Track | undefined> {
+  const filename = params.filename.normalize('NFC');
+  return isSafeFilename(filename) ? library.get(filename) : undefined;
+}
+
 /** @throws {AppError} 404 when there is none. */
 export async function trackOf(params: TrackParams, library: Library): Promise<Track> {
-  const track = await library.get(trackName(params));
+  const track = await findTrack(params, library);
   if (!track) throw errors.trackNotFound(params.filename);
   return track;
 }

@@ -9,15 +9,15 @@ export interface Presenter {
   view(track: Track): TrackView;
   fileUrl(filename: string): string;
   /** Addresses of a stream to hand on. @param seconds how long they are to hold; a day or so, where it is not said. */
-  links(filename: string, seconds?: number): StreamLinks;
+  links(track: Track, seconds?: number): StreamLinks;
   /** The address of a page of the list. */
   listUrl(query: URLSearchParams): string;
 }
 
 /** @param publicUrl under which clients find the server, without a slash at its end; empty where it is at the root. */
 export function createPresenter(encoder: Encoder, links: Links, publicUrl: string): Presenter {
-  const linksTo = (filename: string, seconds?: number): StreamLinks => {
-    const { path, expiresAt } = links.to(filename, seconds);
+  const linksTo = (track: Track, seconds?: number): StreamLinks => {
+    const { path, expiresAt } = links.to(track, seconds);
     const [manifestUrl, hlsUrl] = [`${publicUrl}${path}/manifest`, `${publicUrl}${path}/master.m3u8`];
     return { manifestUrl, hlsUrl, expiresAt: expiresAt?.toISOString() ?? null };
   };
@@ -25,7 +25,7 @@ export function createPresenter(encoder: Encoder, links: Links, publicUrl: strin
     links: linksTo,
     view: (track) => {
       const live = encoder.live(track.filename);
-      const { manifestUrl, hlsUrl } = isPlayable(track, live) ? linksTo(track.filename) : NO_LINKS;
+      const { manifestUrl, hlsUrl } = isPlayable(track, live) ? linksTo(track) : NO_LINKS;
       return { ...viewTrack(track, live), manifestUrl, hlsUrl };
     },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,

@@ -89,8 +89,13 @@ export function outputChannels(sourceChannels: number): 1 | 2 {
 /** What a segment of music needs at the most over the bit rate, boxes included (5 % seen): told until it is measured. */
 const USUAL_PEAK = 1.1;
 
-/** What shapes the bytes of an encode; two equal shapes of equal content give segments with equal names. */
+/** What shapes the bytes of an encode. Only segments of equal shapes have equal names. */
 export interface EncodeShape {
+  /**
+   * The same bytes encoded again need not give the same segments: a run that starts elsewhere warms the encoder up
+   * otherwise. Null for tracks from before it was counted.
+   */
+  uploadId: string | null;
   sha256: string;
   sampleRate: number;
   channels: number;
@@ -121,6 +126,7 @@ export function renditionKey(rung: Rung, shape: EncodeShape): string {
     shape.channels,
     shape.segmentFrames,
     shape.ffmpegVersion,
+    ...(shape.uploadId === null ? [] : [shape.uploadId]),
   ];
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 8);
 }

@@ -136,7 +136,7 @@ export function createIngest(options: IngestOptions): Ingest {
     const { sampleRate, channels, samples, streamIndex } = probed;
     const { sha256, bytes, upload } = received;
     const segmentFrames = framesPerSegment(options.segmentSeconds, sampleRate);
-    const shape = { sha256, sampleRate, channels, segmentFrames, ffmpegVersion: version };
+    const shape = { uploadId: upload, sha256, sampleRate, channels, segmentFrames, ffmpegVersion: version };
     // A file that does not tell its bit rate has no more than all of its bytes make.
     const bitRate = probed.source.bitRate ?? (8 * bytes * sampleRate) / samples;
     const rungs = rungsFor(options.ladder, { codec: probed.source.codec, bitRate }, shape);
@@ -148,6 +148,7 @@ export function createIngest(options: IngestOptions): Ingest {
       source: { ...probed.source, bytes, sha256 },
       streamIndex,
       upload,
+      uploadId: upload,
       sampleRate,
       channels,
       samples,

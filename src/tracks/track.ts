@@ -33,7 +33,7 @@ export const Rendition = z.object({
   bandwidth: z.int().positive(),
   /** Bits per second over all segments (RFC 8216 `AVERAGE-BANDWIDTH`); null until it is measured. */
   averageBandwidth: z.int().positive().nullable().default(null),
-  /** Short hash of the content and of what shaped the encode; part of every segment's name. */
+  /** Short hash of the upload, its content and what shaped the encode; part of every segment's name. */
   key: z.string().regex(/^[0-9a-f]{8}$/),
 });
 export type Rendition = z.infer<typeof Rendition>;
@@ -55,6 +55,11 @@ export const Track = z.object({
   streamIndex: z.int().nonnegative(),
   /** Name of the original in `uploads/`; null once it was removed. */
   upload: z.string().nullable(),
+  /**
+   * What tells this upload from every other one, also of the same bytes under the same name; null in records from before
+   * there was one.
+   */
+  uploadId: z.string().nullable().default(null),
   /** Hz, of every rendition. */
   sampleRate: z.int().positive(),
   channels: z.int().min(1).max(2),

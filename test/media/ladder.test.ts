@@ -12,6 +12,7 @@ import {
 } from '../../src/media/ladder.ts';
 
 const shape: EncodeShape = {
+  uploadId: '00000000-0000-4000-8000-000000000000.upload',
   sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   sampleRate: 44_100,
   channels: 2,
@@ -168,6 +169,7 @@ describe('a rendition', () => {
   });
 
   it.each([
+    ['the upload', { ...shape, uploadId: '00000000-0000-4000-8000-000000000001.upload' }],
     ['the content', { ...shape, sha256: shape.sha256.replace('9', '8') }],
     ['the rate', { ...shape, sampleRate: 48_000 }],
     ['the channels', { ...shape, channels: 1 }],
@@ -175,6 +177,10 @@ describe('a rendition', () => {
     ['ffmpeg', { ...shape, ffmpegVersion: '7.1' }],
   ])('has another key with another value of %s', (_what, other) => {
     expect(renditionKey(rung, other)).not.toBe(renditionKey(rung, shape));
+  });
+
+  it('has the key that it always had where its record is from before uploads had names', () => {
+    expect(renditionKey(rung, { ...shape, uploadId: null })).toBe('a1e5ef35');
   });
 
   it('has another key at another bit rate', () => {

@@ -21,6 +21,7 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
     },
     streamIndex: 0,
     upload: null,
+    uploadId: null,
     sampleRate: 44_100,
     channels: 2,
     samples: 441_000,
