@@ -46,13 +46,18 @@ export async function syncFolder(folder: string): Promise<void> {
   });
 }
 
-/** Opens a file for as long as `use` takes. */
+/**
+ * Opens a file for as long as `use` takes.
+ *
+ * @param mode of a file that is made, less the umask.
+ */
 export async function withFile<T>(
   file: string,
   flags: string,
   use: (handle: FileHandle) => Promise<T>,
+  mode = 0o666,
 ): Promise<T> {
-  const handle = await open(file, flags);
+  const handle = await open(file, flags, mode);
   try {
     return await use(handle);
   } finally {

@@ -11,15 +11,17 @@ import type { Storage, StoredSegment } from './storage.ts';
 const UPLOAD_NAME = /^[0-9a-f-]{36}\.upload$/;
 /** An upload is synced as it goes, so that its last sync, for which the client waits, is a short one. */
 const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
+/** Originals are for the server alone. Segments are not: another server may send them. */
+const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
 
 /** @param dataDir absolute; the folders in it are made when missing. */
 export async function openDiskStorage(dataDir: string): Promise<Storage> {
   const uploads = path.join(dataDir, 'uploads');
   const segments = path.join(dataDir, 'segments');
-  for (const folder of [uploads, segments]) {
-    await mkdir(folder, { recursive: true });
-    await sweepTemporaries(folder);
-  }
+  await mkdir(segments, { recursive: true });
+  await mkdir(uploads, { recursive: true, mode: PRIVATE_FOLDER });
+  for (const folder of [uploads, segments]) await sweepTemporaries(folder);
 
   const uploadFile = (upload: string) => {
     if (!UPLOAD_NAME.test(upload)) throw new Error(`"${upload}" is no name of an upload`);
@@ -58,6 +60,8 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
     async makeSeekableCopy(upload, write) {
       const temporary = path.join(uploads, TEMPORARY_PREFIX + randomUUID());
       try {
+        // The tool finds it there, with its mode.
+        await withFile(temporary, 'wx', async () => {}, PRIVATE_FILE);
         const result = await write(temporary);
         await withFile(temporary, 'r', (handle) => handle.sync());
         await rename(temporary, copyFile(upload));
@@ -129,7 +133,7 @@ async function writeStream(
   stream: AsyncIterable<Buffer>,
 ): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
-  return withFile(file, 'wx', async (handle) => {
+  const write = async (handle: FileHandle) => {
     let bytes = 0;
     let unsynced = 0;
     let syncing: Promise<void> = Promise.resolve();
@@ -148,7 +152,8 @@ async function writeStream(
     await syncing;
     await handle.sync();
     return { bytes, sha256: hash.digest('hex') };
-  });
+  };
+  return withFile(file, 'wx', write, PRIVATE_FILE);
 }
 
 /** A write may take less than it was given. */

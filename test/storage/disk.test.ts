@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDiskStorage } from '../../src/storage/disk.ts';
@@ -26,6 +26,23 @@ describe('a storage on disk', () => {
     await storage.putSegment('audio.mp3', SEGMENT, Buffer.from('one'));
     expect(await readFile(path.join(dataDir, 'segments', 'audio.mp3', SEGMENT), 'utf8')).toBe('one');
     expect(await readdir(path.join(dataDir, 'segments', 'audio.mp3'))).toEqual([SEGMENT]);
+  });
+
+  it('keeps originals and their copies to itself', async () => {
+    const dataDir = path.join(await temporaryFolder(), 'data');
+    const storage = await openDiskStorage(dataDir);
+    async function* bytes() {
+      yield Buffer.from('audio');
+    }
+    const { upload } = await storage.receive(bytes());
+    const copied = await storage.makeSeekableCopy(upload, (file) => writeFile(file, 'copy'));
+    expect(copied).toBe(undefined);
+    const modeOf = async (...names: string[]) => (await stat(path.join(dataDir, ...names))).mode & 0o777;
+    expect(await modeOf('uploads')).toBe(0o700);
+    expect(await modeOf('uploads', upload)).toBe(0o600);
+    expect(await modeOf('uploads', `${upload}.flac`)).toBe(0o600);
+    expect(await modeOf('segments')).toBe(0o777 & ~process.umask());
+    expect(await modeOf()).toBe(0o777 & ~process.umask());
   });
 
   it('sweeps what a crash left half-written as it opens, and nothing else', async () => {
