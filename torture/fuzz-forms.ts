@@ -42,9 +42,12 @@ export async function fuzzForms(options: FormFuzzOptions): Promise<FormFuzzRepor
 }
 
 async function assertNothingHeld({ usage }: FormFuzzOptions): Promise<void> {
-  const held = await untilNone(async () => {
-    const inUse = Object.entries(await usage()).filter(([, units]) => units !== 0);
-    return inUse.map(([name, units]) => `${name}: ${units}`);
-  }, SETTLE_MS);
+  const held = await untilNone(() => heldBy(usage), SETTLE_MS);
   if (held.length > 0) throw new Error(`the server holds ${held.join(', ')}`);
+}
+
+/** What is not zero. */
+export async function heldBy(usage: FormFuzzOptions['usage']): Promise<string[]> {
+  const inUse = Object.entries(await usage()).filter(([, units]) => units !== 0);
+  return inUse.map(([name, units]) => `${name}: ${units}`);
 }

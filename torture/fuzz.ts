@@ -5,6 +5,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fuzzForms, heldBy } from './fuzz-forms.ts';
 import { assertOnGrid, type ListedTrack } from './grid.ts';
 import { mutated } from './mutate.ts';
 import { processesMentioning, seeded, startServer, type TortureServer, untilNone } from './server.ts';
@@ -22,6 +23,8 @@ const GROWTH_BYTES = 20 * 1024 ** 2;
 
 export interface FuzzOptions {
   files: number;
+  /** Forms around a file that are tried before the files. */
+  forms: number;
   seed: number;
   /** One file alone, by its number. */
   only?: number | undefined;
@@ -33,6 +36,8 @@ export interface FuzzOptions {
 export interface FuzzReport {
   failures: string[];
   answers: Map<number, number>;
+  /** To the mutated forms. */
+  formAnswers: Map<number, number>;
   tracks: number;
   slowestMs: number;
   /** Most memory of the server in each quarter, in bytes. */
@@ -46,6 +51,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const report: FuzzReport = {
     failures: [],
     answers: new Map(),
+    formAnswers: new Map(),
     tracks: 0,
     slowestMs: 0,
     memory: [0, 0, 0, 0],
@@ -59,6 +65,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       MAX_DURATION_SECONDS: String(MAX_DURATION_SECONDS),
       LOG_LEVEL: 'info',
     });
+    await tryForms(server, sources[0] as SourceFile, options, report);
     const numbers = (
       options.only === undefined ? Array.from({ length: options.files }, (_, n) => n) : [options.only]
     ).values();
@@ -93,6 +100,40 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return report;
 }
 
+/** Mutated forms around a file that the server has: those that are whole are answered at once. */
+async function tryForms(
+  { url }: TortureServer,
+  { name, bytes }: SourceFile,
+  { forms, seed, log }: FuzzOptions,
+  report: FuzzReport,
+): Promise<void> {
+  if (forms === 0) return;
+  const form = new FormData();
+  form.append('file', new Blob([new Uint8Array(bytes)]), name);
+  await fetch(`${url}/upload?wait=ready`, { method: 'POST', body: form });
+  const { failures, answers } = await fuzzForms({
+    url,
+    audio: bytes,
+    forms,
+    seed,
+    usage: () => usageOf(url),
+  });
+  report.failures.push(...failures);
+  report.formAnswers = answers;
+  log(`${forms} forms, ${failures.length} failures`);
+  const listed = (await (await fetch(`${url}/files`)).json()) as { filename: string }[];
+  for (const { filename } of listed) {
+    await fetch(`${url}/files/${encodeURIComponent(filename)}`, { method: 'DELETE' });
+  }
+}
+
+/** What the server holds for clients, as `/readyz` tells it. */
+async function usageOf(url: string): Promise<Record<string, number>> {
+  const { inUse } = (await (await fetch(`${url}/readyz`)).json()) as { inUse?: Record<string, number> };
+  if (!inUse) throw new Error('/readyz does not tell what is in use');
+  return inUse;
+}
+
 /** One upload, its track, and its removal. */
 async function submit(url: string, number: number, file: SourceFile, report: FuzzReport): Promise<void> {
   const form = new FormData();
@@ -122,6 +163,8 @@ async function judgeTheEnd(server: TortureServer, dataDir: string, report: FuzzR
   else {
     const ready = await fetch(`${server.url}/readyz`);
     if (ready.status !== 200) report.failures.push(`/readyz answers ${ready.status}: ${await ready.text()}`);
+    const held = await untilNone(() => heldBy(() => usageOf(server.url)), 5000);
+    if (held.length > 0) report.failures.push(`held in the end: ${held.join(', ')}`);
   }
   const left = await untilNone(async () => {
     const folders = ['uploads', 'segments', 'manifests'].map((name) => path.join(dataDir, name));

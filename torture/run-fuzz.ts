@@ -1,19 +1,23 @@
-/** `npm run fuzz`: two thousand mutated files, `--files` more or less, `--seed` others, `--only` one of them. */
+/** `npm run fuzz`: a thousand mutated forms and two thousand mutated files; `--forms`, `--files`, `--seed`, `--only` one file. */
 import { fuzz } from './fuzz.ts';
 import { numberOption } from './server.ts';
 
 const files = numberOption('files', 2000);
 const seed = numberOption('seed', 1);
 const only = process.argv.includes('--only') ? numberOption('only', 0) : undefined;
-console.log(`${only === undefined ? `${files} files` : `file ${only}`}, seed ${seed}`);
+const forms = only === undefined ? numberOption('forms', 1000) : 0;
+console.log(`${only === undefined ? `${forms} forms, ${files} files` : `file ${only}`}, seed ${seed}`);
 const started = performance.now();
-const report = await fuzz({ files, seed, only, log: (line) => console.log(line) });
+const report = await fuzz({ forms, files, seed, only, log: (line) => console.log(line) });
 
-const answers = [...report.answers]
-  .sort(([a], [b]) => a - b)
-  .map(([status, count]) => `${count} x ${status}`);
+const listed = (answers: Map<number, number>) =>
+  [...answers]
+    .sort(([a], [b]) => a - b)
+    .map(([status, count]) => `${count} x ${status || 'none'}`)
+    .join(', ');
 console.log(`
-answers:        ${answers.join(', ')}
+forms:          ${listed(report.formAnswers)}
+answers:        ${listed(report.answers)}
 on the grid:    ${report.tracks} tracks, every segment looked at
 slowest:        ${(report.slowestMs / 1000).toFixed(1)} s
 memory:         ${report.memory.map((bytes) => Math.round(bytes / 1e6)).join(', ')} MB at most in each quarter

@@ -93,6 +93,7 @@ export async function healthRoutes(
           waiting: encoder.waiting,
           sandbox: (await tools).sandbox,
           damagedTracks: [...new Set([...unreadable, ...incomplete])],
+          inUse: services.governor.usage(),
         }),
       });
   });

@@ -6,7 +6,7 @@ import { fuzz } from '../../torture/fuzz.ts';
 const log = () => {};
 
 it('mutated files are borne', async () => {
-  const report = await fuzz({ files: 24, seed: 11, formats: 8, log });
+  const report = await fuzz({ forms: 10, files: 24, seed: 11, formats: 8, log });
   expect(report.failures).toEqual([]);
   expect([...report.answers.values()].reduce((sum, count) => sum + count, 0)).toBe(24);
 });
