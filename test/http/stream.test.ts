@@ -1,7 +1,15 @@
 /** Manifests and segments over a real socket. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { noise, wav } from '../support/audio.ts';
-import { download, getManifest, type Manifest, type Problem, request, upload } from '../support/client.ts';
+import {
+  download,
+  getManifest,
+  type Manifest,
+  type Problem,
+  request,
+  until,
+  upload,
+} from '../support/client.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -80,6 +88,31 @@ describe('segments', () => {
     const url = new URL(change(segment.split('/').at(-1) ?? ''), segment).href;
     const { status, body } = await request<Problem>(url);
     expect([status, body.code]).toEqual([404, 'segment_not_found']);
+  });
+});
+
+describe('a query', () => {
+  const CMCD = `CMCD=${encodeURIComponent('bl=21300,cid="a/b",d=4004,nor="..%2Fsegment35.m4v",su')}`;
+
+  it('changes nothing, and takes the same fast path: no route sees the request', async () => {
+    const own = await startServer({ LOG_LEVEL: 'debug' });
+    const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 90_000 })) });
+    const { url, segments } = await getManifest(own.url, body);
+    const routed = () => own.logged.filter((line) => line.includes('/stream/'));
+    const before = routed().length;
+    for (const address of [url, segments[0]?.url as string]) {
+      const [plain, queried] = [await fetch(address), await fetch(`${address}?${CMCD}`)];
+      expect([queried.status, queried.headers.get('etag')]).toEqual([200, plain.headers.get('etag')]);
+      expect(await queried.text()).toBe(await plain.text());
+      expect((await fetch(`${address}?`)).status).toBe(200);
+    }
+    expect(routed().slice(before)).toEqual([]);
+    // Names that need decoding, and slashes too many, are for the routes.
+    expect((await fetch(url.replace('a.wav', '%61.wav').concat(`?${CMCD}`))).status).toBe(200);
+    expect((await fetch(url.replace('/stream', '//stream').concat(`?${CMCD}`))).status).toBe(404);
+    expect((await fetch(`${segments[0]?.url}/?${CMCD}`)).status).toBe(404);
+    await until(() => expect(routed().slice(before)).toHaveLength(3));
+    await own.close();
   });
 });
 
