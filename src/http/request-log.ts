@@ -1,5 +1,6 @@
 /** One line per request, with its id: at `info` for the API, at `debug` for what a player or a page asks for by the hundred. */
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { loggedUrl } from './logged-url.ts';
 
 const QUIET = /^\/(stream|signed|assets|docs|healthz|readyz)\b|^\/$/;
 
@@ -16,7 +17,7 @@ export class RequestLog extends LogController {
     request.log[level](
       {
         method: request.method,
-        url: request.url,
+        url: loggedUrl(request.url),
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime),
         ...(error && { err: error }),
