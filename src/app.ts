@@ -85,7 +85,7 @@ export async function buildApp(
     await api.register(eventRoutes, { services, presenter });
   });
   await app.register(streams.routes);
-  await app.register(healthRoutes, { services, config, keyring });
+  await app.register(healthRoutes, { services, config, keyring, patience });
   await app.register(pageRoutes);
   await app.register(docsRoutes);
 

@@ -4,21 +4,21 @@ import type { Config } from '../config.ts';
 import type { Services } from '../services.ts';
 import { json } from './answers.ts';
 import type { Keyring } from './keys.ts';
+import type { Patience } from './patience.ts';
+import { createReadiness } from './readiness.ts';
 import { Health, Readiness } from './schemas.ts';
-
-/** Less is a full disk, whatever is set. */
-const ROOM_FOR_SEGMENTS_BYTES = 1024 ** 2;
-
-interface Check {
-  ok: boolean;
-  detail?: string;
-}
 
 export async function healthRoutes(
   app: FastifyInstance,
-  { services, config, keyring }: { services: Services; config: Config; keyring: Keyring },
+  {
+    services,
+    config,
+    keyring,
+    patience,
+  }: { services: Services; config: Config; keyring: Keyring; patience: Patience },
 ): Promise<void> {
-  const { library, storage, encoder, mender, selfTest, tools, started } = services;
+  const { library, encoder, mender, tools, started } = services;
+  const look = createReadiness(services, config, patience.readinessMs);
 
   let isIndexed = false;
   started.then(
@@ -27,18 +27,6 @@ export async function healthRoutes(
     },
     () => {},
   );
-
-  /** ffprobe and ffmpeg encode a second of audio. */
-  const ffmpegCheck = async (): Promise<Check> => {
-    const trouble = await selfTest.recentTrouble();
-    return trouble === null ? { ok: true, detail: (await tools).version } : { ok: false, detail: trouble };
-  };
-
-  const roomCheck = async (): Promise<Check> => {
-    const { bytes: free } = await storage.room();
-    const ok = free >= Math.max(ROOM_FOR_SEGMENTS_BYTES, config.minFreeBytes);
-    return { ok, detail: `${free} bytes are free, ${config.minFreeBytes} are kept (MIN_FREE_BYTES)` };
-  };
 
   const healthz = {
     ...{ operationId: 'getHealth', tags: ['health'], summary: 'The process answers' },
@@ -57,15 +45,6 @@ export async function healthRoutes(
   };
   app.get('/readyz', { schema: readyz }, async (request, reply) => {
     const isTold = !keyring.isLocked || keyring.holderOf(request) !== undefined;
-    const check = async (name: string, look: () => Promise<string | undefined>): Promise<Check> => {
-      try {
-        const detail = await look();
-        return { ok: true, ...(detail !== undefined && { detail }) };
-      } catch (error) {
-        request.log.error({ err: error, check: name }, 'not ready');
-        return { ok: false, detail: `${name} failed; the log says why` };
-      }
-    };
     if (!isIndexed) {
       const library = { ok: false, detail: 'it is being read; what is ready is served, uploads wait' };
       return reply
@@ -73,15 +52,7 @@ export async function healthRoutes(
         .header('cache-control', 'no-store')
         .send({ status: 'not ready', ...(isTold && { checks: { library } }) });
     }
-    const [ffmpeg, room, uploadsAndSegments, manifests, unreadable, incomplete] = await Promise.all([
-      ffmpegCheck(),
-      roomCheck(),
-      check('writing to uploads/ and segments/', async () => void (await storage.assertWritable())),
-      check('writing to manifests/', async () => void (await library.assertWritable())),
-      library.damaged(),
-      mender.damaged(),
-    ]);
-    const checks = { ffmpeg, room, uploadsAndSegments, manifests };
+    const [checks, unreadable, incomplete] = await Promise.all([look(), library.damaged(), mender.damaged()]);
     const ready = Object.values(checks).every(({ ok }) => ok);
     return reply
       .code(ready ? 200 : 503)

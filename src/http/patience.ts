@@ -23,6 +23,8 @@ export interface Patience {
   uploadRecentSeconds: number;
   /** Seconds in which an upload keeps its place, however slow it is. */
   uploadGraceSeconds: number;
+  /** Milliseconds for which a look at the disk and at ffmpeg answers `/readyz`. */
+  readinessMs: number;
 }
 
 export const PATIENCE: Patience = {
@@ -37,4 +39,5 @@ export const PATIENCE: Patience = {
   uploadFormSeconds: 10,
   uploadRecentSeconds: 10,
   uploadGraceSeconds: 2,
+  readinessMs: 2000,
 };

@@ -53,7 +53,8 @@ export async function startServer(
     ...TOOL_PATIENCE,
     ...patience,
   });
-  const app = await buildApp(services, config, { ...PATIENCE, ...patience });
+  // A test that mends something asks /readyz at once.
+  const app = await buildApp(services, config, { ...PATIENCE, readinessMs: 0, ...patience });
   await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started, services.tools]);
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {
