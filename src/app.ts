@@ -15,6 +15,7 @@ import { watchMethods } from './http/method-not-allowed.ts';
 import { describeApi } from './http/openapi.ts';
 import { docsRoutes, pageRoutes } from './http/page.ts';
 import { PATIENCE, type Patience } from './http/patience.ts';
+import { oneAtATime } from './http/pipelining.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
 import { answerClientError, limitSlowClients, serverOptions } from './http/slow-clients.ts';
@@ -51,11 +52,14 @@ export async function buildApp(
     // Connections without a request end at once when the server stops; responses under way are finished.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
-    // What is hot is answered before the framework sees it.
+    // Serve cached streams before Fastify's router.
     serverFactory: (handler) =>
-      createServer(serverOptions(patience), (request, response) => {
-        if (!streams.answerHot(request, response)) handler(request, response);
-      }),
+      createServer(
+        serverOptions(patience),
+        oneAtATime((request, response) => {
+          if (!streams.answerHot(request, response)) handler(request, response);
+        }),
+      ),
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance;
 
