@@ -55,7 +55,7 @@ const mayImport: Record<string, string[]> = {
   'config.ts': ['media', ...vocabulary],
   http: [
     ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
-    ...['pipeline', 'media', 'governor', 'turns.ts', ...vocabulary],
+    ...['pipeline', 'media', 'governor', 'turns.ts', 'time-slices.ts', ...vocabulary],
   ],
   pipeline: [
     ...interfaces.map((name) => `type ${name}`),
@@ -63,7 +63,7 @@ const mayImport: Record<string, string[]> = {
   ],
   governor: ['type storage/storage.ts', 'errors.ts', 'turns.ts'],
   media: vocabulary,
-  'library adapter': ['type library/library.ts', 'disk', 'turns.ts', ...vocabulary],
+  'library adapter': ['type library/library.ts', 'disk', 'turns.ts', 'time-slices.ts', ...vocabulary],
   'storage adapter': ['type storage/storage.ts', 'disk', 'turns.ts', ...vocabulary],
   'library/library.ts': ['type tracks'],
   'storage/storage.ts': ['type tracks'],
@@ -72,6 +72,7 @@ const mayImport: Record<string, string[]> = {
   'errors.ts': [],
   'turns.ts': [],
   'deferred.ts': [],
+  'time-slices.ts': [],
 };
 
 /** Imports of our own files that the table does not allow, as sentences. */

@@ -17,6 +17,8 @@ export interface PageRequest {
   cursor?: string | undefined;
   /** Part of a name, in whatever case. */
   query?: string | undefined;
+  /** The newest come first where it is left out. */
+  oldestFirst?: boolean;
 }
 
 export interface Library {
@@ -29,7 +31,10 @@ export interface Library {
   /** The same at once, where the record is in memory; always the same object until it is changed. */
   peek(filename: string): Track | undefined;
   findBySha256(sha256: string): Promise<Track | undefined>;
-  /** Newest first. Tracks that come or go between two pages shift nothing. Throws an AppError on a wrong cursor. */
+  /**
+   * Tracks that come or go between two pages shift nothing. Other work gets its turn while many names are searched. Throws
+   * an AppError on a wrong cursor.
+   */
   page(request: PageRequest): Promise<Page>;
   /**
    * Adds a track under `wantedName` or, when that is taken, under the first free of `name-2`, `name-3`, ... Once it

@@ -1,75 +1,89 @@
-/** Tracks in the order of their upload, and pages of them. Times are unique, so a time is a place in the order. */
+/** Tracks in the order of their upload, and places in it that pages begin at. */
 import { errors } from '../errors.ts';
 import type { Track } from '../tracks/track.ts';
 
-type Entry = Pick<Track, 'filename' | 'uploadedAt'>;
+/** A place in the order: a track's time and, for records that were copied with their time, its name. */
+export type Place = Pick<Track, 'filename' | 'uploadedAt'>;
 
 export interface UploadOrder {
-  add(track: Entry): void;
-  /** To be called once, before any other is added. */
-  addAll(tracks: Iterable<Entry>): void;
-  remove(track: Entry): void;
+  add(track: Place): void;
+  /** Must be called once, before any other track is added. */
+  addAll(tracks: Iterable<Place>): void;
+  remove(track: Place): void;
   /** An ISO 8601 time later than that of every track so far: now, or a millisecond after the newest. */
   nextTime(): string;
-  /** File names, newest first, of tracks older than `before`. */
-  newestFirst(before?: string): Iterable<string>;
+  /** Returns at most `count` places next to `after`, or from the beginning of that direction. */
+  next(from: { after: Place | undefined; count: number; oldestFirst: boolean }): Place[];
 }
 
 export function createUploadOrder(): UploadOrder {
   /** Oldest first, so that a new one goes to the end. */
-  const entries: Entry[] = [];
+  const entries: Place[] = [];
 
-  /** Index of the first entry that is not older than `time`. */
-  const search = (time: string): number => {
+  /** Index of the first entry that is at `place` or newer. */
+  const search = (place: Place): number => {
     let low = 0;
     let high = entries.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((entries[middle] as Entry).uploadedAt < time) low = middle + 1;
+      if (compare(entries[middle] as Place, place) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
   };
+  const isAt = (index: number, place: Place) => {
+    const entry = entries[index];
+    return entry !== undefined && compare(entry, place) === 0;
+  };
 
   return {
     add({ filename, uploadedAt }) {
-      entries.splice(search(uploadedAt), 0, { filename, uploadedAt });
+      const place = { filename, uploadedAt };
+      entries.splice(search(place), 0, place);
     },
     addAll(tracks) {
       for (const { filename, uploadedAt } of tracks) entries.push({ filename, uploadedAt });
-      entries.sort((one, other) => (one.uploadedAt < other.uploadedAt ? -1 : 1));
+      entries.sort(compare);
     },
-    remove({ filename, uploadedAt }) {
-      for (let index = search(uploadedAt); entries[index]?.uploadedAt === uploadedAt; index++) {
-        if (entries[index]?.filename === filename) {
-          entries.splice(index, 1);
-          return;
-        }
-      }
+    remove(track) {
+      const index = search(track);
+      if (isAt(index, track)) entries.splice(index, 1);
     },
     nextTime() {
       const newest = entries.at(-1)?.uploadedAt;
       const after = newest === undefined ? 0 : Date.parse(newest) + 1;
       return new Date(Math.max(Date.now(), after)).toISOString();
     },
-    *newestFirst(before) {
-      const from = before === undefined ? entries.length : search(before);
-      for (let index = from - 1; index >= 0; index--) yield (entries[index] as Entry).filename;
+    next({ after, count, oldestFirst }) {
+      if (oldestFirst) {
+        const index = after === undefined ? 0 : search(after);
+        const begin = after !== undefined && isAt(index, after) ? index + 1 : index;
+        return entries.slice(begin, begin + count);
+      }
+      const end = after === undefined ? entries.length : search(after);
+      return entries.slice(Math.max(0, end - count), end).reverse();
     },
   };
 }
 
-/** A cursor is the time of the last track of a page, wrapped so that nobody builds on what it holds. */
-export function encodeCursor(uploadedAt: string): string {
-  return Buffer.from(uploadedAt).toString('base64url');
+function compare(one: Place, other: Place): number {
+  if (one.uploadedAt !== other.uploadedAt) return one.uploadedAt < other.uploadedAt ? -1 : 1;
+  if (one.filename === other.filename) return 0;
+  return one.filename < other.filename ? -1 : 1;
 }
 
-/** @throws {AppError} 400 when it never was one of ours. */
-export function decodeCursor(cursor: string): string {
-  const time = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (Number.isNaN(Date.parse(time)) || new Date(time).toISOString() !== time) {
+/** A cursor is the place of the last track of a page, encoded so that no client builds on what it holds. */
+export function encodeCursor({ uploadedAt, filename }: Place): string {
+  return Buffer.from(`${uploadedAt} ${filename}`).toString('base64url');
+}
+
+/** @throws {AppError} 400 when the server never gave such a cursor. */
+export function decodeCursor(cursor: string): Place {
+  // Earlier versions gave the time alone.
+  const [uploadedAt = '', filename = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ', 2);
+  if (Number.isNaN(Date.parse(uploadedAt)) || new Date(uploadedAt).toISOString() !== uploadedAt) {
     const detail = '"cursor" must be one that the server gave in a Link header';
     throw errors.invalidQuery([{ parameter: 'cursor', detail }]);
   }
-  return time;
+  return { uploadedAt, filename };
 }

@@ -138,6 +138,16 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
       expect(await namesOn({ limit: 2, cursor: nextCursor })).toEqual(['d', 'b']);
     });
 
+    it('has the oldest tracks first where that is wanted, and goes on likewise', async () => {
+      await addAll('a', 'b', 'c', 'd', 'e');
+      const { tracks, nextCursor } = await library.page({ limit: 2, oldestFirst: true });
+      expect(tracks.map(({ filename }) => filename)).toEqual(['a', 'b']);
+      await add('f');
+      for (const name of ['b', 'd']) await remove(name);
+      expect(await namesOn({ cursor: nextCursor, oldestFirst: true })).toEqual(['c', 'e', 'f']);
+      expect(await namesOn({ cursor: nextCursor })).toEqual(['a']);
+    });
+
     it('goes on after a restart', async () => {
       await addAll('a', 'b', 'c');
       const { nextCursor } = await library.page({ limit: 1 });

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -134,6 +135,28 @@ describe('a library on disk', () => {
     expect(isOpen).toBe(true);
     expect((await again).filename).toBe('copied-3-2.mp3');
     expect(await library.damaged()).toEqual([]);
+  });
+
+  it('lets others have their turn while it searches many names', async () => {
+    const { dataDir, manifests } = await folderWith('good.mp3', {});
+    const names = Array.from({ length: 2000 }, (_, n) => `copied-${n}.mp3`);
+    for (const filename of names) {
+      mkdirSync(path.join(manifests, filename));
+      writeFileSync(path.join(manifests, filename, 'track.json'), JSON.stringify(sampleTrack({ filename })));
+    }
+    const library = await openDiskLibrary(dataDir);
+    await library.opened;
+    let turns = 0;
+    let searching = true;
+    const countTurns = () => {
+      turns++;
+      if (searching) setImmediate(countTurns);
+    };
+    setImmediate(countTurns);
+    const page = await library.page({ query: 'copied-1999', limit: 5 });
+    searching = false;
+    expect(page.tracks.map(({ filename }) => filename)).toEqual(['copied-1999.mp3']);
+    expect(turns).toBeGreaterThanOrEqual(4);
   });
 
   it('finds another of equal bytes once one of them is removed', async () => {
