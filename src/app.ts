@@ -23,6 +23,7 @@ import { createStreams } from './http/stream.ts';
 import { createPresenter } from './http/track-view.ts';
 import { uploadRoutes } from './http/upload.ts';
 import type { Services } from './services.ts';
+import { createTimeSlices } from './time-slices.ts';
 
 /** Keys, where a plugin logs the headers that it was given. */
 const KEPT_FROM_LOG = ['headers.authorization', '*.headers.authorization'];
@@ -78,15 +79,16 @@ export async function buildApp(
   await describeApi(app, { publicUrl: config.publicUrl, isLocked: keyring.isLocked });
 
   const presenter = createPresenter(services.encoder, links, config.publicUrl);
+  const slices = createTimeSlices();
   await app.register(async (uploads) => {
     await guard(uploads, { perMinute: config.uploadRateLimit, keyring, config });
     await uploads.register(uploadRoutes, { services, config, keyring, presenter, patience });
   });
   await app.register(async (api) => {
     await guard(api, { perMinute: config.rateLimit, keyring, config });
-    await api.register(fileRoutes, { services, presenter });
+    await api.register(fileRoutes, { services, presenter, keyring, slices });
     await api.register(linkRoutes, { services, presenter, patience });
-    await api.register(eventRoutes, { services, presenter });
+    await api.register(eventRoutes, { services, presenter, keyring, patience, slices });
   });
   await app.register(streams.routes);
   await app.register(healthRoutes, { services, config, keyring, patience });

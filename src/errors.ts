@@ -222,6 +222,19 @@ export const errors = {
       detail: `${waiting} files are waiting to be processed already. Try again later.`,
       retryAfterSeconds: 30,
     }),
+  tooManyLists: () =>
+    new AppError({
+      code: 'too_busy',
+      detail:
+        'Too many long lists are being sent already, to you or in all. Ask for pages (limit=100), or try again in a moment.',
+      retryAfterSeconds: 5,
+    }),
+  tooManyEventStreams: () =>
+    new AppError({
+      code: 'too_busy',
+      detail: 'Too many event streams are open already, yours or in all. Close some, or try again later.',
+      retryAfterSeconds: 30,
+    }),
   shuttingDown: () =>
     new AppError({
       code: 'shutting_down',

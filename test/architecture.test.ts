@@ -51,7 +51,7 @@ const mayImport: Record<string, string[]> = {
     ...['config.ts', 'disk', 'library adapter', 'storage adapter', ...interfaces],
     ...['pipeline', 'media', 'governor', 'turns.ts', ...vocabulary],
   ],
-  'app.ts': ['type config.ts', 'type services.ts', 'http', ...vocabulary],
+  'app.ts': ['type config.ts', 'type services.ts', 'http', 'time-slices.ts', ...vocabulary],
   'config.ts': ['media', ...vocabulary],
   http: [
     ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],

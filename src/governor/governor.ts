@@ -12,6 +12,10 @@ export interface Governor {
   probes: Budget;
   /** Requests that wait for a segment. */
   holds: Budget;
+  /** Lists that are sent in slices. */
+  lists: Budget;
+  /** Open streams of Server-Sent Events. */
+  eventStreams: Budget;
   disk: DiskBudget;
   /** Units in use by the name of their budget: all zero when nothing is going on. */
   usage(): Record<string, number>;
@@ -28,21 +32,28 @@ export interface GovernorOptions {
 const MAX_HOLDS = 10_000;
 /** Of one holder: a hall full of listeners behind one address has room, and one client cannot take every place. */
 const HOLDS_SHARE = 2000;
+/** Lists of more than one slice that are sent at the same time, each with 0.6 MB; some of them to clients that do not read. */
+const MAX_LISTS = 50;
+const LISTS_SHARE = 25;
+/** Event streams that are open at the same time, each with its socket and some 100 kB as long as its client does not read. */
+const MAX_EVENT_STREAMS = 1000;
+const EVENT_STREAMS_SHARE = 100;
 
 export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: GovernorOptions): Governor {
   const uploads = createBudget({ limit: maxUploads });
   const probes = createBudget({ limit: concurrency });
   const holds = createBudget({ limit: MAX_HOLDS, share: HOLDS_SHARE });
+  const lists = createBudget({ limit: MAX_LISTS, share: LISTS_SHARE });
+  const eventStreams = createBudget({ limit: MAX_EVENT_STREAMS, share: EVENT_STREAMS_SHARE });
   const disk = createDiskBudget(diskOptions);
   return {
-    uploads,
-    probes,
-    holds,
-    disk,
+    ...{ uploads, probes, holds, lists, eventStreams, disk },
     usage: () => ({
       uploads: uploads.inUse,
       probes: probes.inUse + probes.waiting,
       holds: holds.inUse + holds.waiting,
+      lists: lists.inUse,
+      eventStreams: eventStreams.inUse,
       diskBytes: disk.reservedBytes,
     }),
   };

@@ -2,19 +2,16 @@
 import type { FastifyReply } from 'fastify';
 
 export interface EventStream {
-  /** Resolves when there is room for the next one, or the client is gone. */
-  send(event: string, data: unknown): Promise<void>;
+  /** Resolves when the system has taken all of them, or the client is gone. The next call has to wait for that. */
+  send(events: readonly { event: string; data: unknown }[]): Promise<void>;
   end(): void;
   isClosed(): boolean;
-  /** Resolves when the client is gone or the stream was ended. */
-  closed: Promise<void>;
+  /** Calls back once, when the client is gone or the stream was ended. */
+  onClose(listener: () => void): void;
 }
 
-/** Shorter than what proxies take for a dead connection. */
-const HEARTBEAT_MS = 20_000;
-
-/** Takes the answer over from Fastify. */
-export function openEventStream(reply: FastifyReply): EventStream {
+/** Takes the answer over from Fastify. @param heartbeatMs milliseconds between two comments on a quiet stream. */
+export function openEventStream(reply: FastifyReply, heartbeatMs: number): EventStream {
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {
@@ -24,27 +21,36 @@ export function openEventStream(reply: FastifyReply): EventStream {
     'x-accel-buffering': 'no',
   });
   raw.flushHeaders();
-  const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
-  const closed = new Promise<void>((resolve) => raw.once('close', resolve));
+  // To a client that takes nothing, nothing is added: its connection ends when its patience does.
+  const beat = () => raw.writableLength === 0 && raw.write(': still here\n\n');
+  const heartbeat = setInterval(beat, heartbeatMs);
   let isClosed = false;
+  let sent: (() => void) | undefined;
   const stop = () => {
     isClosed = true;
     clearInterval(heartbeat);
+    sent?.();
   };
   raw.once('close', stop);
+  if (raw.destroyed) stop();
 
   return {
-    closed,
+    onClose: (listener) => void raw.once('close', listener),
     isClosed: () => isClosed,
-    async send(event, data) {
-      if (isClosed) return;
-      // JSON has no line breaks of its own, so one line of data is enough.
-      const hasRoom = raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-      if (!hasRoom) await Promise.race([closed, new Promise((resolve) => raw.once('drain', resolve))]);
-    },
+    send: (events) =>
+      new Promise((resolve) => {
+        if (isClosed || events.length === 0) return resolve();
+        sent = resolve;
+        raw.write(events.map(textOf).join(''), () => resolve());
+      }),
     end() {
       stop();
       raw.end();
     },
   };
+}
+
+/** JSON has no line breaks of its own, so one line of data is enough. */
+function textOf({ event, data }: { event: string; data: unknown }): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

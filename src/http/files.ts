@@ -1,13 +1,21 @@
 /** `/files`: the catalogue. */
-import type { FastifyInstance } from 'fastify';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
+import { errors } from '../errors.ts';
 import { removeTrack } from '../pipeline/remove.ts';
 import { retryTrack } from '../pipeline/retry.ts';
 import type { Services } from '../services.ts';
+import type { TimeSlices } from '../time-slices.ts';
+import type { Track } from '../tracks/track.ts';
+import { leaseForAnswer } from './answer-lease.ts';
 import { empty, headers, json, problems } from './answers.ts';
+import { holderOf } from './client.ts';
 import { compressJson } from './compression.ts';
+import type { Keyring } from './keys.ts';
 import { TrackView } from './schemas.ts';
 import { TrackParams, trackName, trackOf } from './track-param.ts';
+import { inSlices, jsonArray, TRACKS_IN_SLICE, walkTracks } from './track-slices.ts';
 import type { Presenter } from './track-view.ts';
 
 const MAX_LIMIT = 1000;
@@ -34,11 +42,18 @@ type ListQuery = z.infer<typeof ListQuery>;
 const ofTrack = problems('track_not_found', 'unauthorized', 'rate_limited');
 const tags = ['files'];
 
+interface FileRouteOptions {
+  services: Services;
+  presenter: Presenter;
+  keyring: Keyring;
+  slices: TimeSlices;
+}
+
 export async function fileRoutes(
   app: FastifyInstance,
-  { services, presenter }: { services: Services; presenter: Presenter },
+  { services, presenter, keyring, slices }: FileRouteOptions,
 ): Promise<void> {
-  const { library } = services;
+  const { library, governor } = services;
   const { view, fileUrl, listUrl } = presenter;
   compressJson(app);
 
@@ -47,18 +62,35 @@ export async function fileRoutes(
     querystring: ListQuery,
     response: {
       200: json('A page of tracks', z.array(TrackView), headers.nextPage),
-      ...problems('invalid_query', 'unauthorized', 'rate_limited'),
+      ...problems('invalid_query', 'unauthorized', 'rate_limited', 'too_busy'),
     },
   };
   app.get<{ Querystring: ListQuery }>('/files', { schema: list }, async (request, reply) => {
-    const { limit, cursor, q } = request.query;
-    const { tracks, nextCursor } = await library.page({ limit, cursor, query: q });
+    const { limit, cursor, q: query } = request.query;
+    const read = (from?: string) => library.page({ limit: limit ?? TRACKS_IN_SLICE, cursor: from, query });
+    const page = await read(cursor);
+    const { tracks, nextCursor } = page;
     if (nextCursor !== undefined) {
-      const next = new URLSearchParams({ limit: String(limit), cursor: nextCursor, ...(q && { q }) });
+      if (limit === undefined) return sendInSlices(request, reply, walkTracks(read, slices, page));
+      const next = new URLSearchParams({
+        limit: String(limit),
+        cursor: nextCursor,
+        ...(query && { q: query }),
+      });
       void reply.header('link', `<${listUrl(next)}>; rel="next"`);
     }
+    if (tracks.length > TRACKS_IN_SLICE) return sendInSlices(request, reply, inSlices(tracks, slices));
     return tracks.map(view);
   });
+
+  /** 1,000 tracks at once block the event loop for 20 ms, of which the check by their schema takes 15. */
+  const sendInSlices = (request: FastifyRequest, reply: FastifyReply, tracks: AsyncIterable<Track[]>) => {
+    void reply.type('application/json; charset=utf-8');
+    if (request.method === 'HEAD') return reply.send(Readable.from([]));
+    leaseForAnswer(governor.lists, holderOf(request, keyring), reply, errors.tooManyLists);
+    // One slice is made ahead of the client, no more.
+    return reply.send(Readable.from(jsonArray(tracks, view), { objectMode: false, highWaterMark: 1 }));
+  };
 
   const details = {
     ...{ operationId: 'getFile', tags, summary: 'One track', params: TrackParams },

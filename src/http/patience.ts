@@ -13,6 +13,8 @@ export interface Patience {
   leftoverMs: number;
   /** Milliseconds in which a client that is being answered takes nothing at all. */
   stalledAnswerMs: number;
+  /** Milliseconds between two comments on an event stream that has nothing to tell. */
+  heartbeatMs: number;
   /** Bytes of its file per second below which an upload counts as not moving. */
   uploadBytesPerSecond: number;
   /** Seconds in which an upload may be slower than that while there is room for others. */
@@ -33,6 +35,8 @@ export const PATIENCE: Patience = {
   bodyMs: 10_000,
   leftoverMs: 30_000,
   stalledAnswerMs: 60_000,
+  // Shorter than what proxies take for a dead connection.
+  heartbeatMs: 20_000,
   // A tenth of what the slowest mobile networks carry.
   uploadBytesPerSecond: 1024,
   uploadIdleSeconds: 60,
