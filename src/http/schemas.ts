@@ -132,12 +132,9 @@ export const Readiness = z
       .optional()
       .meta({ description: 'What confines ffmpeg' }),
     damagedTracks: z.array(z.string()).optional(),
-    inUse: z
-      .record(z.string(), z.number())
-      .optional()
-      .meta({
-        description: 'What clients make the server hold just now, by kind; all 0 when there are none',
-      }),
+    inUse: z.record(z.string(), z.number()).optional().meta({
+      description: 'What clients make the server hold just now, by kind; all 0 when there are none',
+    }),
   })
   .meta({
     id: 'Readiness',

@@ -44,17 +44,41 @@ export function limitSlowClients(app: FastifyInstance, { open }: Connections, pa
     if (length !== undefined || coding !== undefined) limitLeftover(request, response, leftoverMs);
   });
 
-  // Node watches the time itself, and sees each packet that a client takes; it is told only when to.
-  const watchAnswers = setInterval(() => {
-    for (const socket of open) {
-      const isSending = socket.writableLength > 0;
-      const isWatched = socket.timeout === stalledAnswerMs;
-      // Without a listener Node destroys the socket then.
-      if (isSending !== isWatched) socket.setTimeout(isSending ? stalledAnswerMs : 0);
-    }
-  }, stalledAnswerMs / LOOKS_PER_STALL);
+  const watchAnswers = setInterval(endStalled(open, stalledAnswerMs), stalledAnswerMs / LOOKS_PER_STALL);
   watchAnswers.unref();
   server.once('close', () => clearInterval(watchAnswers));
+}
+
+/**
+ * Ends connections whose client takes nothing of what it is sent. `socket.setTimeout` does not tell: it begins anew with
+ * each byte that the server writes or the client sends, such as the heartbeat of an event stream.
+ */
+export function endStalled(open: ReadonlySet<Socket>, stalledAnswerMs: number): () => void {
+  const stalls = new WeakMap<Socket, { takenBytes: number; since: number }>();
+  return () => {
+    const now = performance.now();
+    for (const socket of open) {
+      if (socket.writableLength === 0) {
+        stalls.delete(socket);
+        continue;
+      }
+      const takenBytes = takenBytesOf(socket);
+      const stall = stalls.get(socket);
+      if (stall?.takenBytes !== takenBytes) stalls.set(socket, { takenBytes, since: now });
+      else if (now - stall.since >= stalledAnswerMs) socket.destroy();
+    }
+  };
+}
+
+/**
+ * Bytes that the system has taken for a client so far. Node tells in public only of whole writes, and a slow client takes
+ * minutes for one; its own timeout reads these two fields as well.
+ */
+function takenBytesOf(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & {
+    _handle?: { bytesWritten: number; writeQueueSize: number } | null;
+  };
+  return handle ? handle.bytesWritten - handle.writeQueueSize : 0;
 }
 
 /**
