@@ -38,7 +38,7 @@ const pretend = (count: number, onPage?: (from: number) => void) =>
 /** A client that asks and reads nothing, and its connection at the server. */
 async function unreading(path: string): Promise<Socket> {
   const { client, ours } = await clients.open();
-  client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   return ours;
 }
 

@@ -189,6 +189,8 @@ describe('a library on disk', () => {
   it('leaves nothing of a track that could not be stored, and its name is free', async () => {
     const { dataDir, manifests } = await folderWith('good.mp3', {});
     const library = await openDiskLibrary(dataDir);
+    // A library that opens removes folders without a record.
+    await library.opened;
     const blocked = path.join(manifests, 'audio.mp3', 'track.json');
     await mkdir(path.join(blocked, 'in-the-way'), { recursive: true });
     await expect(library.add('audio.mp3', sampleDraft('audio'))).rejects.toThrow();
