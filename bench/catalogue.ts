@@ -1,8 +1,10 @@
 /** Whether the list, the lookups and the start stay fast as the library grows. */
 import path from 'node:path';
+import { manifestUrl } from './client.ts';
 import type { Inputs } from './inputs.ts';
-import { makeRecords, makeSample } from './library.ts';
-import { median, report, seconds } from './report.ts';
+import { makeLongTrack, makeRecords, makeSample, type Sample } from './library.ts';
+import { BROWSER, download, longestStall, pacedPlayers } from './players.ts';
+import { median, quantile, report, seconds } from './report.ts';
 import { AUTHORIZED, startServer } from './server.ts';
 
 const ROUNDS = 3;
@@ -19,7 +21,8 @@ export async function measureCatalogue(inputs: Inputs): Promise<void> {
       const server = await startServer(inputs.folder, { DATA_DIR: dataDir });
       ready.push(server.readyMs);
       pages.push(await pageMs(server.url));
-      await server.stop(round < ROUNDS - 1);
+      // The largest one is measured once more.
+      await server.stop(round < ROUNDS - 1 || count === 100_000);
     }
     measured[count] = { ready: median(ready), page: median(pages) };
   }
@@ -36,7 +39,59 @@ export async function measureCatalogue(inputs: Inputs): Promise<void> {
     mustReach: '2x the time at most',
     aim: '1.1x',
   });
+  await measureReaders(inputs, sample);
+  await measureStalls(inputs, sample);
 }
+
+/** What others notice of clients that read all of a large library. */
+async function measureReaders(inputs: Inputs, sample: Sample): Promise<void> {
+  const dataDir = path.join(inputs.folder, 'library-100000');
+  const names = await makeLongTrack(dataDir, sample, 200);
+  const server = await startServer(inputs.folder, { DATA_DIR: dataDir, RATE_LIMIT: 'off' });
+  const segments = (await manifestUrl(server.url, 'long.mp3')).replace(/manifest$/, 'segment/');
+  const pace = {
+    ...{ players: 100, everyMs: 200 },
+    url: (player: number, n: number) => `${segments}${names[(player * 7 + n) % names.length]}`,
+  };
+  const alone = await pacedPlayers({ ...pace, requests: 25 });
+  const stop = new AbortController();
+  const playing = pacedPlayers({ ...pace, signal: stop.signal });
+  const begin = performance.now();
+  await all(10, () => download(`${server.url}/files`, { headers: BROWSER }));
+  const listMs = performance.now() - begin;
+  stop.abort();
+  const latencies = await playing;
+  report({
+    measure: 'p99 of segments (500 requests/s) beside ten clients that get all of 100,000 tracks',
+    result: `${quantile(latencies, 0.99).toFixed(1)} ms (median ${quantile(latencies, 0.5).toFixed(1)} ms; without lists ${quantile(alone, 0.99).toFixed(1)} ms; the lists took ${seconds(listMs)})`,
+    mustReach: 'under 20 ms',
+    aim: '5 ms',
+  });
+  await server.stop();
+}
+
+async function measureStalls(inputs: Inputs, sample: Sample): Promise<void> {
+  const count = 30_000;
+  const dataDir = path.join(inputs.folder, `library-${count}`);
+  await makeRecords(dataDir, sample, count);
+  const server = await startServer(inputs.folder, { DATA_DIR: dataDir, RATE_LIMIT: 'off' });
+  const { url } = server;
+  const lists = () => all(20, () => download(`${url}/files`, { headers: BROWSER }));
+  // Less than any track takes in an event stream.
+  const allStates = count * 500;
+  const events = () => all(20, () => download(`${url}/events`, { headers: AUTHORIZED }, allStates));
+  const [ofLists, ofEvents] = [await longestStall(url, lists), await longestStall(url, events)];
+  await server.stop();
+  report({
+    measure:
+      'longest stall with 30,000 tracks: of 20 clients that get the whole list; of 20 that open `/events`',
+    result: `${ofLists.toFixed(0)} ms; ${ofEvents.toFixed(0)} ms`,
+    mustReach: '100 ms',
+    aim: '20 ms',
+  });
+}
+
+const all = (count: number, one: () => Promise<unknown>) => Promise.all(Array.from({ length: count }, one));
 
 async function pageMs(url: string): Promise<number> {
   const times: number[] = [];

@@ -20,6 +20,8 @@ export interface Inputs {
   mp3(name: string, minutes: number, bitRate?: '128k' | '320k'): Promise<string>;
   /** FLAC, mono at 22.05 kHz and soft, so that ten hours are no gigabytes. */
   flac(name: string, minutes: number): Promise<string>;
+  /** FLAC without a sound: its segments take 1 to 2 kB. */
+  silence(name: string, minutes: number): Promise<string>;
   /** WAV of 96 kHz, stereo, 32-bit float. */
   wav(name: string, bytes: number): Promise<string>;
 }
@@ -44,6 +46,10 @@ export function createInputs(folder: string): Inputs {
       await ffmpeg(['-f', 'lavfi', '-i', `${sound(60, 22_050)},volume=-30dB`, '-ac', '1', minute]);
       const loops = ['-stream_loop', String(minutes - 1), '-i', minute];
       await ffmpeg([...loops, '-c:a', 'flac', '-compression_level', '0', at(name)]);
+      return at(name);
+    },
+    async silence(name, minutes) {
+      await ffmpeg(['-f', 'lavfi', '-i', `anullsrc=r=44100:cl=stereo:d=${minutes * 60}`, at(name)]);
       return at(name);
     },
     async wav(name, bytes) {

@@ -1,5 +1,6 @@
 /** Libraries as large as they come, made by copying what one upload left. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { upload } from './client.ts';
 import type { Inputs } from './inputs.ts';
@@ -36,6 +37,47 @@ export async function makeSample(inputs: Inputs): Promise<Sample> {
   };
   await server.stop();
   return sample;
+}
+
+/** A track that one upload left, to be copied as often as is wanted. */
+export interface Original {
+  record: Sample['record'];
+  /** Paths of its segments. */
+  segments: string[];
+}
+
+/** Uploads a file in all renditions of the default ladder, to a folder of its own. */
+export async function makeOriginal(inputs: Inputs, file: string): Promise<Original> {
+  const dataDir = path.join(inputs.folder, `original-${path.basename(file)}`);
+  const server = await startServer(inputs.folder, { DATA_DIR: dataDir });
+  const { track } = await upload(server.url, file, '?wait=ready');
+  await server.stop(true);
+  const folder = path.join(dataDir, 'segments', track.filename);
+  const record = await readFile(path.join(dataDir, 'manifests', track.filename, 'track.json'), 'utf8');
+  return {
+    record: JSON.parse(record),
+    segments: (await readdir(folder)).sort().map((name) => path.join(folder, name)),
+  };
+}
+
+/** Copies of a track, named `<prefix>-0`, `<prefix>-1`, ... Segments are links: they take no room on the disk. */
+export async function makeCopies(
+  dataDir: string,
+  { record, segments }: Original,
+  { prefix, count }: { prefix: string; count: number },
+): Promise<void> {
+  await inParallel(count, async (n) => {
+    const filename = `${prefix}-${n}`;
+    const [manifests, to] = ['manifests', 'segments'].map((part) => path.join(dataDir, part, filename)) as [
+      string,
+      string,
+    ];
+    await Promise.all([manifests, to].map((folder) => mkdir(folder, { recursive: true })));
+    for (const segment of segments) await link(segment, path.join(to, path.basename(segment)));
+    const sha256 = createHash('sha256').update(filename).digest('hex');
+    const copy = { ...record, filename, source: { ...record.source, sha256 } };
+    await writeFile(path.join(manifests, 'track.json'), JSON.stringify(copy));
+  });
 }
 
 /** Records only, as for the list: each is another track. */

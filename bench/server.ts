@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url';
 const KEY = 'bench-key-0123456789-0123456789-0123456789';
 export const AUTHORIZED = { authorization: `Bearer ${KEY}` };
 
+/** The default of SEGMENT_CACHE_BYTES. */
+export const CACHE_BYTES = 256 * 1024 ** 2;
+
 export interface BenchServer {
   url: string;
   /** The most memory that it has had so far, in bytes; undefined where the system does not tell. */

@@ -1,18 +1,18 @@
 /** How fast segments and manifests are served: against nginx and a bare @fastify/static, in turns, with the same bytes. */
 import { writeFile } from 'node:fs/promises';
-import http from 'node:http';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { manifestUrl, remove, upload } from './client.ts';
 import type { Inputs } from './inputs.ts';
 import { makeLongTrack, makeSample } from './library.ts';
+import { pacedPlayers } from './players.ts';
 import { quantile, report } from './report.ts';
 import { inTurns, startFastifyStatic, startNginx, startNodeHttp, wrk } from './rivals.ts';
-import { type BenchServer, startServer } from './server.ts';
+import { type BenchServer, CACHE_BYTES, startServer } from './server.ts';
+import { measureSilence } from './silence.ts';
 
 const SEGMENTS = 20_000;
 const PLAYERS = 500;
-const CACHE_BYTES = 256 * 1024 ** 2;
 
 export async function measureServing(inputs: Inputs): Promise<void> {
   if (process.env.WRK_PATH === undefined || process.env.NGINX_PATH === undefined) {
@@ -58,6 +58,21 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   });
   await node.stop();
 
+  // As dash.js sends it (CTA-5004).
+  const cmcd = `?CMCD=${encodeURIComponent('bl=21300,br=128,cid="faec5fc2-ac30",d=4004,mtp=48100,ot=a,sf=d,sid="6e2fb550-c457",st=v,tb=256')}`;
+  const queried = await inTurns([
+    () => wrk(ours + hot + cmcd),
+    () => wrk(ours + hot),
+    () => wrk(manifestAddress + cmcd),
+    () => wrk(manifestAddress),
+  ]);
+  report({
+    measure: 'requests/s with a `?CMCD=` query over those without: hot segment; manifest',
+    result: `${ratio(queried.ratios, 0, 1)}; ${ratio(queried.ratios, 2, 3)}`,
+    mustReach: '0.95',
+    aim: '1.0',
+  });
+
   const random = async (prefix: string) => {
     const script = path.join(folder, 'random.lua');
     const [before] = (names[0] as string).split('00001.m4s');
@@ -99,6 +114,7 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   });
   await measureWhileEncoding(inputs, server, ours, names);
   await server.stop();
+  await measureSilence(inputs);
 }
 
 async function measureMemory(
@@ -146,45 +162,17 @@ async function measureWhileEncoding(
     aim: '0.95',
   });
   // What the machine and the client take by themselves.
-  const idle = await pacedPlayers(prefix, names);
+  const url = (player: number, n: number) => `${prefix}${names[(player * 7 + n) % 2000]}`;
+  const pace = { players: PLAYERS, everyMs: 4000, requests: 6, url };
+  const idle = await pacedPlayers(pace);
   const { track } = await upload(server.url, file);
-  const latencies = await pacedPlayers(prefix, names);
+  const latencies = await pacedPlayers(pace);
   await remove(server.url, track);
   report({
     measure: `p99 latency of ${PLAYERS} paced players (one request each per 4 s) while all cores encode`,
     result: `${quantile(latencies, 0.99).toFixed(1)} ms (median ${quantile(latencies, 0.5).toFixed(1)} ms; idle ${quantile(idle, 0.99).toFixed(1)} ms)`,
     mustReach: 'under 20 ms',
     aim: '5 ms',
-  });
-}
-
-/** Each on a connection of its own, one segment after the other. */
-async function pacedPlayers(prefix: string, names: string[]): Promise<number[]> {
-  const latencies: number[] = [];
-  const play = async (player: number) => {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    await pause((player / PLAYERS) * 4000);
-    for (let n = 0; n < 6; n++) {
-      const begin = performance.now();
-      await download(`${prefix}${names[(player * 7 + n) % 2000]}`, agent);
-      // Connecting is not part of it.
-      if (n > 0) latencies.push(performance.now() - begin);
-      await pause(Math.max(0, 4000 - (performance.now() - begin)));
-    }
-    agent.destroy();
-  };
-  await Promise.all(Array.from({ length: PLAYERS }, (_, player) => play(player)));
-  return latencies;
-}
-
-function download(url: string, agent: http.Agent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    http
-      .get(url, { agent }, (response) => {
-        response.resume().once('end', resolve);
-        if (response.statusCode !== 200) reject(new Error(`${response.statusCode} ${url}`));
-      })
-      .once('error', reject);
   });
 }
 

@@ -7,7 +7,7 @@ import type { Storage } from './storage.ts';
 import { createTrackMap } from './track-map.ts';
 
 /** Part of the limit that is filled. V8 frees evicted segments only at its next collection; the rest is for those. */
-const KEPT_SHARE = 0.7;
+const KEPT_SHARE = 0.65;
 /**
  * Bytes that an entry takes beside its segment: the `Buffer` and its backing store, its place in the cache and in the
  * index, and the headers of its answers. Measured as resident memory: 1,600 to 1,750.
