@@ -11,3 +11,13 @@ export function createDeferred<T>(): Deferred<T> {
   });
   return { promise, resolve };
 }
+
+/** Settles as `promise` does, or rejects with the reason of `signal` when that is aborted first. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

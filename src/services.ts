@@ -11,6 +11,7 @@ import type { Library } from './library/library.ts';
 import { isWholeSegment } from './media/boxes.ts';
 import { missingCapability } from './media/ffmpeg.ts';
 import { prepareTools, type ToolPatience, type Tools } from './media/launcher.ts';
+import { run } from './media/run.ts';
 import { createSelfTest, type SelfTest } from './media/self-test.ts';
 import { createEncoder, type Encoder } from './pipeline/encode.ts';
 import { createFeed, type Feed } from './pipeline/feed.ts';
@@ -86,7 +87,7 @@ export async function openServices(
       disk: { room: () => storage.room(), minFreeBytes },
     });
     const encoder = createEncoder({
-      ...{ library, storage, feed, log, tools, selfTest, governor },
+      ...{ library, storage, feed, log, tools, selfTest, governor, run },
       ...{ concurrency, keepOriginals, maxDurationSeconds },
     });
     const { ladder, segmentSeconds, maxWaiting } = config;

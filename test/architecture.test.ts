@@ -55,7 +55,7 @@ const mayImport: Record<string, string[]> = {
   'config.ts': ['media', ...vocabulary],
   http: [
     ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
-    ...['pipeline', 'media', 'governor', 'turns.ts', 'time-slices.ts', ...vocabulary],
+    ...['pipeline', 'media', 'governor', 'turns.ts', 'deferred.ts', 'time-slices.ts', ...vocabulary],
   ],
   pipeline: [
     ...interfaces.map((name) => `type ${name}`),

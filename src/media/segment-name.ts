@@ -12,6 +12,11 @@ export function mediaSegmentName(rendition: Named, index: number): string {
   return `${rendition.id}-${rendition.key}-${String(index + 1).padStart(5, '0')}.m4s`;
 }
 
+/** @param index counted from 0, or `init`. */
+export function segmentNameOf(rendition: Named, index: number | 'init'): string {
+  return index === 'init' ? initSegmentName(rendition) : mediaSegmentName(rendition, index);
+}
+
 /** The same as a template of 23009-1 clause 5.3.9.4.4. */
 export function mediaSegmentTemplate(rendition: Named): string {
   return `${rendition.id}-${rendition.key}-$Number%05d$.m4s`;

@@ -3,16 +3,10 @@
  * the planner gives. What is stored is never encoded again, so taking up work after a crash and starting anew are the
  * same thing.
  */
-import type { Logger } from 'pino';
 import { createDeferred } from '../deferred.ts';
-import type { Governor } from '../governor/governor.ts';
-import type { Library } from '../library/library.ts';
-import type { Tools } from '../media/launcher.ts';
-import type { SelfTest } from '../media/self-test.ts';
-import type { Storage } from '../storage/storage.ts';
+import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
-import type { Feed } from './feed.ts';
-import type { HoldOutcome } from './holds.ts';
+import type { Encoder, EncoderOptions } from './encoder.ts';
 import {
   createJob,
   type Interruption,
@@ -22,57 +16,18 @@ import {
   type LiveRun,
   type LiveRung,
   type LiveState,
+  lacks,
   liveState,
   loadJob,
+  unload,
 } from './job.ts';
 import { createOutcomes } from './outcomes.ts';
 import { createRunner } from './runner.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
 import { machineTrouble } from './trouble.ts';
+import { createWaits } from './waits.ts';
 
-export type { Interruption, LiveState };
-
-export interface Encoder {
-  /** Takes up a track whose status is `processing`. Does nothing when it is taken up already. */
-  start(track: Track): void;
-  /** A track that is to have lost a segment: looks anew what is stored of it, and fills the gaps. */
-  recheck(track: Track): Promise<void>;
-  /** Resolves when the track can be played, or will not come to it: with its record, or with why there is none. */
-  whenPlayable(filename: string): Promise<Track | Interruption>;
-  /** Resolves when the track is processed no more: with its record, or with why there is no outcome. */
-  whenSettled(filename: string): Promise<Track | Interruption>;
-  /**
-   * Resolves when a segment is stored, or will never be; at once for a track that is not processed. Rejects with the
-   * signal's reason.
-   *
-   * @param segment counted from 0.
-   */
-  whenStored(
-    filename: string,
-    segment: { renditionId: string; index: number | 'init' },
-    signal: AbortSignal,
-  ): Promise<HoldOutcome>;
-  /** Stops processing a track; once it resolves nothing of it runs and nothing more is written. */
-  cancel(filename: string): Promise<void>;
-  live(filename: string): LiveState | undefined;
-  /** Tracks that are processed or wait for it. */
-  readonly waiting: number;
-  /** Stops everything; what is unfinished is taken up at the next start. */
-  close(): Promise<void>;
-}
-
-export interface EncoderOptions {
-  library: Library;
-  storage: Storage;
-  feed: Feed;
-  log: Logger;
-  tools: Promise<Tools>;
-  selfTest: SelfTest;
-  governor: Governor;
-  concurrency: number;
-  keepOriginals: boolean;
-  maxDurationSeconds: number;
-}
+export type { Encoder, Interruption, LiveState };
 
 const RETRIES = 1;
 /** Between two looks whether the machine is well again: at first, and in the end. */
@@ -103,7 +58,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     startRun: runner.start,
     async onEnded(job, rung, run, error) {
       try {
-        if (isComplete(job)) await settle(job, () => outcomes.finish(job));
+        if (isComplete(job)) await finish(job);
         else if (error !== undefined) await mend(job, rung, run, error);
       } catch (failure) {
         await giveUp(job, failure);
@@ -114,6 +69,8 @@ export function createEncoder(options: EncoderOptions): Encoder {
   /** @throws what the track fails with. */
   const mend = async (job: Job, rung: LiveRung, run: LiveRun, error: unknown) => {
     const change = await outcomes.correction(job, rung, error);
+    // Meanwhile it ended, or is being loaded anew: what failed is tried again then.
+    if (job.isPaused) return;
     if (change) return reload(job, change);
     const failures = (rung.failures.get(run.next) ?? 0) + 1;
     rung.failures.set(run.next, failures);
@@ -128,15 +85,18 @@ export function createEncoder(options: EncoderOptions): Encoder {
   const reload = async (job: Job, change: () => Promise<void>) => {
     job.isPaused = true;
     // Until it is known again what is stored, who asks waits.
-    job.loaded = createDeferred();
+    unload(job);
     await scheduler.endRuns(job, 'changed');
     await change();
     await load(job);
   };
 
-  const load = async (job: Job) => {
+  const load = async (job: Job): Promise<void> => {
     const { filename } = job.track;
+    job.lost.clear();
     const [track, segments] = await Promise.all([library.get(filename), storage.listSegments(filename)]);
+    // A segment was lost while they were listed.
+    if (job.lost.size > 0) return load(job);
     if (!track || job.controller.signal.aborted) return settle(job, async () => 'deleted');
     loadJob(job, track, segments, scheduler.schedule);
     for (const rung of job.rungs) {
@@ -146,8 +106,25 @@ export function createEncoder(options: EncoderOptions): Encoder {
     }
     job.loaded.resolve();
     if (isPlayable(job)) job.playable.resolve();
-    if (isComplete(job)) return settle(job, () => outcomes.finish(job));
+    if (isComplete(job)) return finish(job);
     job.isPaused = false;
+  };
+
+  /** All segments are stored: the track is ready, unless one of them turns out to be lost. */
+  const finish = async (job: Job) => {
+    job.isPaused = true;
+    await scheduler.endRuns(job, 'complete');
+    return job.lost.size > 0 ? load(job) : settle(job, () => outcomes.finish(job));
+  };
+
+  /** @returns the track where it is processed from now on. */
+  const reopen = async (filename: string): Promise<Track | undefined> => {
+    const track = await library.update(filename, (current) => {
+      if (current.status !== 'ready' || current.upload === null) return current;
+      assertTransition('ready', 'processing');
+      return { ...current, status: 'processing' };
+    });
+    return track?.status === 'processing' ? track : undefined;
   };
 
   /** The end of a job, whatever it is; who waits is told. */
@@ -162,7 +139,10 @@ export function createEncoder(options: EncoderOptions): Encoder {
       );
       return null;
     });
-    if (result === null && !job.controller.signal.aborted) return waitOut(job);
+    const { aborted } = job.controller.signal;
+    if (result === null && !aborted) return waitOut(job);
+    // A segment was lost while the record was written: the track is not ready, whatever the record says.
+    if (job.lost.size > 0 && !aborted && (await reopen(job.track.filename))) return load(job);
     jobs.delete(job.track.filename);
     job.settled.resolve(
       job.controller.signal.aborted ? (job.controller.signal.reason as Interruption) : (result ?? 'stopped'),
@@ -234,8 +214,8 @@ export function createEncoder(options: EncoderOptions): Encoder {
     takeUp(job);
   };
 
-  const takeUp = (job: Job) => {
-    load(job)
+  const takeUp = (job: Job, step: () => Promise<void> = () => load(job)) => {
+    step()
       .catch((error: unknown) => giveUp(job, error))
       .then(scheduler.schedule)
       .catch((error: unknown) => log.error({ err: error }, 'a track could not be taken up'));
@@ -243,35 +223,24 @@ export function createEncoder(options: EncoderOptions): Encoder {
 
   return {
     start,
-    async recheck(track) {
-      const job = jobs.get(track.filename);
-      if (!job) return start(track);
-      if (job.isPaused) return;
-      await reload(job, async () => {});
-      scheduler.schedule();
-    },
-    async whenPlayable(filename) {
+    async repair(filename, segmentName) {
+      const before = jobs.get(filename);
+      // A run may be publishing the segment just now.
+      if (before && lacks(before, segmentName)) return 'under way';
+      await storage.removeSegment(filename, segmentName);
       const job = jobs.get(filename);
-      if (!job) return (await library.get(filename)) ?? 'deleted';
-      // Both may be replaced while it waits for the machine.
-      const { playable, settled } = job;
-      await playable.promise;
-      return isPlayable(job) && jobs.get(filename) === job ? job.track : settled.promise;
+      if (!job) {
+        const track = await reopen(filename);
+        if (track) start(track);
+        return track ? 'started' : 'impossible';
+      }
+      job.lost.add(segmentName);
+      unload(job);
+      // A paused job looks at this itself, before it goes on and before it ends.
+      if (!job.isPaused) takeUp(job, () => reload(job, async () => {}));
+      return 'started';
     },
-    async whenSettled(filename) {
-      const job = jobs.get(filename);
-      return job ? job.settled.promise : ((await library.get(filename)) ?? 'deleted');
-    },
-    async whenStored(filename, { renditionId, index }, signal) {
-      const job = jobs.get(filename);
-      if (!job) return 'stored';
-      await job.loaded.promise;
-      const rung = job.rungs.find(({ rendition }) => rendition.id === renditionId);
-      if (!rung || (index !== 'init' && index >= job.timeline.segmentCount)) return 'gone';
-      const isStored = index === 'init' ? rung.coverage.hasInit : rung.coverage.stored.has(index);
-      if (isStored || jobs.get(filename) !== job) return 'stored';
-      return rung.holds.wait(index, signal);
-    },
+    ...createWaits(jobs, library),
     async cancel(filename) {
       const job = jobs.get(filename);
       if (job) await interrupt(job, 'deleted');

@@ -69,6 +69,8 @@ export interface Job {
   settled: Deferred<Track | Interruption>;
   /** Resolves when it is known what is stored. */
   loaded: Deferred<void>;
+  /** Names of segments that were lost since what is stored was last looked at: it has to be looked at anew. */
+  lost: Set<string>;
 }
 
 export function createJob(track: Track): Job {
@@ -88,7 +90,27 @@ export function createJob(track: Track): Job {
     playable: createDeferred(),
     settled: createDeferred(),
     loaded: createDeferred(),
+    lost: new Set(),
   };
+}
+
+/** Lets those who ask for a segment wait until the job is loaded again. */
+export function unload(job: Job): void {
+  const { resolve } = job.loaded;
+  job.loaded = createDeferred();
+  // Those who have waited since before wait for the same.
+  void job.loaded.promise.then(resolve);
+}
+
+/** Whether a job knows already that a segment is not stored. */
+export function lacks(job: Job, segmentName: string): boolean {
+  if (job.lost.size > 0) return job.lost.has(segmentName);
+  const id = parseSegmentName(segmentName);
+  const rung = job.rungs.find(
+    ({ rendition }) => rendition.id === id?.renditionId && rendition.key === id.key,
+  );
+  if (!id || !rung) return false;
+  return id.index === 'init' ? !rung.coverage.hasInit : !rung.coverage.stored.has(id.index);
 }
 
 /** Sets a job to what its record says and what is stored; waits that exist go on. */

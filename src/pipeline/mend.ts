@@ -5,8 +5,7 @@
 import type { Logger } from 'pino';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
-import { assertTransition } from '../tracks/status.ts';
-import type { Track } from '../tracks/track.ts';
+import { createTurns } from '../turns.ts';
 import type { Encoder } from './encode.ts';
 import type { Feed } from './feed.ts';
 
@@ -14,9 +13,9 @@ export interface Mender {
   /**
    * To be told of a segment that its track should have and has not.
    *
-   * @returns whether it will be encoded anew.
+   * @returns whether it is there again, or will be encoded anew.
    */
-  mend(track: Track, segmentName: string): Promise<boolean>;
+  mend(filename: string, segmentName: string): Promise<boolean>;
   /** Tracks that lack a segment and cannot be mended, as far as somebody has asked for it. */
   damaged(): Promise<string[]>;
 }
@@ -30,27 +29,25 @@ export function createMender(services: {
 }): Mender {
   const { library, storage, encoder, feed, log } = services;
   const damaged = new Set<string>();
+  /** One segment of a track after the other: a segment that was just encoded anew is not removed again. */
+  const turns = createTurns();
+
+  const mend = async (filename: string, segmentName: string): Promise<boolean> => {
+    const track = await library.get(filename);
+    if (!track || track.status === 'failed') return false;
+    if (await storage.readSegment(filename, segmentName)) return true;
+    const repair = track.upload === null ? 'impossible' : await encoder.repair(filename, segmentName);
+    if (repair === 'under way') return true;
+    const isRepaired = repair === 'started';
+    const consequence = isRepaired ? 'it is encoded anew' : 'its original is not kept: upload it again';
+    log.error({ filename, segment: segmentName }, `a stored segment is missing or cut; ${consequence}`);
+    if (isRepaired) feed.changed(filename);
+    else damaged.add(filename);
+    return isRepaired;
+  };
 
   return {
-    async mend({ filename, upload }, segmentName) {
-      const canMend = upload !== null;
-      const consequence = canMend ? 'it is encoded anew' : 'its original is not kept: upload it again';
-      log.error({ filename, segment: segmentName }, `a stored segment is missing or cut; ${consequence}`);
-      if (!canMend) {
-        damaged.add(filename);
-        return false;
-      }
-      await storage.removeSegment(filename, segmentName);
-      const track = await library.update(filename, (current) => {
-        if (current.status !== 'ready') return current;
-        assertTransition('ready', 'processing');
-        return { ...current, status: 'processing' };
-      });
-      if (track?.status !== 'processing') return false;
-      await encoder.recheck(track);
-      feed.changed(filename);
-      return true;
-    },
+    mend: (filename, segmentName) => turns.take(filename, () => mend(filename, segmentName)),
     async damaged() {
       for (const filename of damaged) if (!(await library.get(filename))) damaged.delete(filename);
       return [...damaged];

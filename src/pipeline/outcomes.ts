@@ -30,7 +30,10 @@ export interface OutcomesOptions {
 }
 
 export interface Outcomes {
-  /** All segments are stored: the record says so, and the original goes where it is not to be kept. */
+  /**
+   * All segments are stored: the record says so, and the original goes where it is not to be kept. Where a segment was lost
+   * meanwhile the record stays as it is.
+   */
   finish(job: Job): Promise<Track | Interruption>;
   fail(job: Job, error: unknown): Promise<Track | Interruption>;
   /** What sets right what a run stumbled over; undefined where nothing can. To be called when nothing runs. */
@@ -118,7 +121,9 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
   };
 
   return {
-    async finish({ track: { filename, upload }, rungs, timeline }) {
+    async finish(job) {
+      const { rungs, timeline } = job;
+      const { filename, upload } = job.track;
       await storage.syncSegments(filename);
       const segmentBytes = rungs.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
       const renditions = rungs.map(({ rendition, coverage }) =>
@@ -126,6 +131,8 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
       );
       const keeps = keepOriginals && upload !== null;
       const ready = await library.update(filename, (current) => {
+        // A segment was lost while the names were synced.
+        if (job.lost.size > 0) return current;
         assertTransition(current.status, 'ready');
         return {
           ...current,
@@ -138,6 +145,7 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
         };
       });
       if (!ready) return 'deleted';
+      if (ready.status !== 'ready') return ready;
       await library.putManifest(
         filename,
         renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`),

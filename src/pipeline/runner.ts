@@ -1,7 +1,7 @@
 /** Runs ffmpeg for a stretch of a rendition, and stores what it makes. */
 
 import type { Tools } from '../media/launcher.ts';
-import { run as runFfmpeg } from '../media/run.ts';
+import type { run } from '../media/run.ts';
 import { initSegmentName, mediaSegmentName } from '../media/segment-name.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Rendition } from '../tracks/track.ts';
@@ -21,6 +21,8 @@ export class InitChangedError extends Error {
 export interface RunnerOptions {
   storage: Storage;
   tools: Promise<Tools>;
+  /** Encodes; tests have one that needs no ffmpeg. */
+  run: typeof run;
   onStored(job: Job, rung: LiveRung, index: number | 'init'): void;
 }
 
@@ -29,7 +31,7 @@ export interface Runner {
   start(job: Job, rung: LiveRung, stretch: { from: number; until: number }): LiveRun;
 }
 
-export function createRunner({ storage, tools, onStored }: RunnerOptions): Runner {
+export function createRunner({ storage, tools, run, onStored }: RunnerOptions): Runner {
   let lastId = 0;
 
   const encode = async (job: Job, rung: LiveRung, live: LiveRun) => {
@@ -44,7 +46,7 @@ export function createRunner({ storage, tools, onStored }: RunnerOptions): Runne
       onStored(job, rung, 'init');
     };
     const { ffmpeg, patience } = await tools;
-    await runFfmpeg({
+    await run({
       track,
       rendition,
       executable: ffmpeg,

@@ -116,6 +116,16 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
       ]);
     });
 
+    it('is left out of the list where it is removed while the list is made', async () => {
+      const names = Array.from({ length: 100 }, (_, n) =>
+        FIRST.replace('00001', String(n + 1).padStart(5, '0')),
+      );
+      for (const name of names) await storage.putSegment('audio.mp3', name, Buffer.alloc(10));
+      const lists = Array.from({ length: 5 }, () => storage.listSegments('audio.mp3'));
+      await Promise.all(names.map((name) => storage.removeSegment('audio.mp3', name)));
+      for (const list of await Promise.all(lists)) expect(list.length).toBeLessThanOrEqual(100);
+    });
+
     it('is durable once its track is synced', async () => {
       await storage.putSegment('Grüße-हिन्दी.mp3', FIRST, Buffer.from('one'));
       await storage.syncSegments('Grüße-हिन्दी.mp3');
