@@ -1,6 +1,6 @@
 /**
  * ffmpeg and ffprobe are started through a small launcher each, because fluent-ffmpeg passes nothing but a niceness
- * and a folder to the process it starts. The launcher makes them yield to serving, die with the server even
+ * and a folder to the process it starts. The launcher makes background work yield to serving, and all of it die with the server even
  * when that is killed hard, keep to limits of memory, time and size, and, where the system allows, confines them.
  */
 import { execFile } from 'node:child_process';
@@ -34,8 +34,11 @@ const CPU_GRACE_SECONDS = 120;
 
 /** Paths to start instead of ffmpeg and ffprobe. */
 export interface Tools {
+  /** For work that somebody waits for: it yields to nothing. */
   ffmpeg: string;
   ffprobe: string;
+  /** ffmpeg for work that nobody waits for: the first one yields most, each of the others less than the one before. */
+  background: readonly [string, ...string[]];
   /** As ffmpeg tells it, such as `5.1.9-0+deb12u1`. */
   version: string;
   sandbox: SandboxState;
@@ -106,6 +109,7 @@ export async function prepareTools(
   const tools = (await writeLaunchers(folder, settings, null)) ?? {
     ffmpeg: settings.ffmpegPath,
     ffprobe: settings.ffprobePath,
+    background: [settings.ffmpegPath],
     version,
   };
   return { ...tools, patience, sandbox: { mode: 'off', detail } };
@@ -132,24 +136,32 @@ async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: S
   if (platform() === 'win32') return undefined;
   const root = path.join(folder, 'empty');
   await mkdir(root, { recursive: true });
-  const yielding = await howToYield();
+  const mostYielding = await howToYieldMost();
   // `setpriv` is not everywhere; ffmpeg still ends when the pipe that it writes to breaks.
   for (const diesWithServer of [true, false]) {
-    const write = async (name: string, executable: string) => {
+    const write = async (name: string, program: string, yielding: Yielding) => {
       const file = path.join(folder, name);
-      const program = await absolutePath(executable);
       const start = sandbox
         ? confined(sandbox, program, yielding)
         : unconfined(program, yielding, { diesWithServer });
-      await writeFile(file, launcherText(settings, root) + start);
+      await writeFile(file, launcherText(settings, root, YIELDING[yielding].niceness) + start);
       await chmod(file, 0o755);
       return file;
     };
     try {
-      const ffmpeg = await write('ffmpeg', settings.ffmpegPath);
-      const ffprobe = await write('ffprobe', settings.ffprobePath);
+      const [program, probe] = await Promise.all([
+        absolutePath(settings.ffmpegPath),
+        absolutePath(settings.ffprobePath),
+      ]);
+      const ffmpeg = await write('ffmpeg', program, 'none');
+      const ffprobe = await write('ffprobe', probe, 'none');
+      const background = [
+        await write('ffmpeg-yielding-most', program, mostYielding),
+        await write('ffmpeg-yielding-less', program, 'less'),
+        await write('ffmpeg-yielding-least', program, 'least'),
+      ] as const;
       const [version] = await Promise.all([launched(ffmpeg), launched(ffprobe)]);
-      return { ffmpeg, ffprobe, version };
+      return { ffmpeg, ffprobe, background, version };
     } catch {
       // The next way, or none: the caller says so.
     }
@@ -159,7 +171,7 @@ async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: S
 }
 
 /** What every launcher begins with. Limits that a system does not know are passed over. */
-function launcherText(settings: ToolSettings, root: string): string {
+function launcherText(settings: ToolSettings, root: string, niceness: number): string {
   const { maxDurationSeconds } = settings;
   const limits = [
     ['c', 0],
@@ -172,13 +184,13 @@ function launcherText(settings: ToolSettings, root: string): string {
 # Written by the server at its start, and used by it only.
 ${limits.map(([option, value]) => `ulimit -${option} ${value} 2>/dev/null || :`).join('\n')}
 # A group of its own, so that it ends as a whole, in the server's session: where Linux shares out the processor by session,
-# niceness counts within one only. Where only a session of its own can be had, that has to be nice as well.
+# niceness counts within one only. Where only a session of its own can be had, that has to be as nice.
 if [ -z "$leads_group" ]; then
   export leads_group=yes
   if perl -e 1 2>/dev/null; then exec perl -e 'setpgrp; exec { $ARGV[0] } @ARGV' "$0" "$@"; fi
   if setsid /bin/sh -c : 2>/dev/null; then exec setsid "$0" "$@"; fi
 fi
-{ read -r _ _ _ _ _ session _ < /proc/$$/stat && [ "$session" = $$ ] && echo 19 > /proc/$$/autogroup; } 2>/dev/null || :
+${niceness === 0 ? '' : `{ read -r _ _ _ _ _ session _ < /proc/$$/stat && [ "$session" = $$ ] && echo ${niceness} > /proc/$$/autogroup; } 2>/dev/null || :`}
 root=${shellQuote(root)}
 if [ -z "$root_is_ready" ]; then
   input= output= before=
@@ -193,9 +205,13 @@ fi
 `;
 }
 
-/** Linux can do better than nice, where it is let: in some containers it is not. */
-async function howToYield(): Promise<Yielding> {
-  const canIdle = await run('/bin/sh', ['-c', `${YIELDING.idle} true`]).then(
+/**
+ * Linux can do better than nice, where it is let: in some containers it is not. The policy is given to a process that sleeps,
+ * for beside a busy neighbour one that has it may not come to its end for seconds.
+ */
+async function howToYieldMost(): Promise<Yielding> {
+  const script = `sleep 9 >/dev/null 2>&1 & chrt -i -p 0 $! && kill -9 $!`;
+  const canIdle = await run('/bin/sh', ['-c', script]).then(
     () => true,
     () => false,
   );

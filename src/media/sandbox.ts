@@ -8,10 +8,18 @@
  */
 
 /**
- * Serving comes first: encoding gets what it leaves. Under Linux's idle policy it is put aside at once when the server has
- * something to do; a process that is merely nice is let finish its turn, of 3 ms or so.
+ * How a process yields to others, as the words to start it with. Serving comes first: background work gets what serving leaves.
+ * Under Linux's idle policy it is put aside at once when the server has something to do; a process that is merely nice is let
+ * finish its turn, of 3 ms or so. What somebody waits for does not yield at all.
  */
-export const YIELDING = { idle: 'chrt -i 0', nice: 'nice -n 19' } as const;
+export const YIELDING = {
+  none: { command: '', niceness: 0 },
+  idle: { command: 'chrt -i 0', niceness: 19 },
+  nice: { command: 'nice -n 19', niceness: 19 },
+  /** Beside a busy neighbour the idle policy leaves nothing at all, niceness 10 leaves 10 % of a core, niceness 5 24 %. */
+  less: { command: 'nice -n 10', niceness: 10 },
+  least: { command: 'nice -n 5', niceness: 5 },
+} as const;
 export type Yielding = keyof typeof YIELDING;
 const EMPTY_ENVIRONMENT = 'env -i PATH=/usr/local/bin:/usr/bin:/bin';
 
@@ -24,8 +32,8 @@ const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/etc/ld.so
 /** @param program absolute path. */
 export function confined(sandbox: Sandbox, program: string, yielding: Yielding): string {
   return sandbox === 'bubblewrap'
-    ? bubblewrap(program, YIELDING[yielding])
-    : unshare(program, YIELDING[yielding]);
+    ? bubblewrap(program, YIELDING[yielding].command)
+    : unshare(program, YIELDING[yielding].command);
 }
 
 /** For a program that is not among the system's: a build of one's own, which must bring its libraries with it. */
@@ -41,7 +49,7 @@ export function unconfined(
   { diesWithServer }: { diesWithServer: boolean },
 ): string {
   const death = diesWithServer ? 'setpriv --pdeathsig KILL ' : '';
-  return `cd "$root"\nexec ${YIELDING[yielding]} ${EMPTY_ENVIRONMENT} ${death}${shellQuote(program)} "$@"\n`;
+  return `cd "$root"\nexec ${YIELDING[yielding].command} ${EMPTY_ENVIRONMENT} ${death}${shellQuote(program)} "$@"\n`;
 }
 
 function bubblewrap(program: string, yielding: string): string {

@@ -113,11 +113,34 @@ describe.each(['off', ...usable] as const)('with SANDBOX=%s', (sandbox) => {
     expect(stdout).not.toContain('HOME=');
     expect(stdout).toContain('limits 2097152 64 0 3720');
     const [, yields, files] = /^yields: (.*?)\n\n(.*)/ms.exec(stdout) ?? [];
-    // Where Linux lets it, it yields more than by being nice.
-    expect(yields).toMatch((await canBeIdle()) ? /SCHED_IDLE/ : /^19/);
+    // Somebody waits for it.
+    expect(yields).toMatch(/^0 .*SCHED_OTHER/s);
     const listed = files?.trim().split('\n');
     expect(listed).not.toContain('package.json');
   });
+});
+
+it('background work yields, most of all at first', async () => {
+  const program = await spy('echo "$(nice) $(chrt -p $$)"');
+  const { tools } = await prepared('off', { ffmpegPath: program });
+  const yields = await Promise.all(tools.background.map(async (file) => (await run(file, [])).stdout));
+  // Where Linux lets it, it yields more than by being nice.
+  expect(yields[0]).toMatch((await canBeIdle()) ? /SCHED_IDLE/ : /^19/);
+  expect(yields.slice(1).map((text) => text.split(' ')[0])).toEqual(['10', '5']);
+});
+
+it('nothing is tried out at the start in a way that a busy neighbour could hold up', async () => {
+  const report = path.join(await temporaryFolder(), 'report');
+  const program = await spy('');
+  const reporting = `#!/bin/sh\nchrt -p $$ >> ${report}`;
+  await writeFile(
+    program,
+    (await readFile(program, 'utf8')).replace('#!/bin/sh', () => reporting),
+  );
+  await prepared('off', { ffmpegPath: program, ffprobePath: program });
+  const policies = await readFile(report, 'utf8');
+  expect(policies).toContain('SCHED_OTHER');
+  expect(policies).not.toContain('SCHED_IDLE');
 });
 
 describe.runIf(process.platform === 'linux')('a program leads a group of its own', () => {
@@ -125,7 +148,7 @@ describe.runIf(process.platform === 'linux')('a program leads a group of its own
   async function standing(env: NodeJS.ProcessEnv) {
     const program = await spy('cat /proc/$$/stat /proc/$$/autogroup');
     const { tools } = await prepared('off', { ffmpegPath: program });
-    const child = spawn(tools.ffmpeg, [], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(tools.background[0], [], { env, stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     for await (const chunk of child.stdout) text += chunk;
     const [pid, , , , group, session] = text.split(' ').map(Number);
