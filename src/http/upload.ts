@@ -90,7 +90,7 @@ export async function uploadRoutes(
 
     const received = await receive(request, client);
     const { track: added, created } = await ingest.add(received, received.originalName, client);
-    const track = wait === 'false' ? added : await awaited(added, wait);
+    const track = wait === 'false' ? added : await awaited(added, wait, client.signal);
 
     if (track.status === 'failed') {
       throw errors.processingFailed(track.filename, track.error?.message ?? 'for an unknown reason.');
@@ -108,9 +108,11 @@ export async function uploadRoutes(
   });
 
   /** @throws {AppError} 410 when the track is deleted meanwhile. */
-  async function awaited(track: Track, wait: 'true' | 'ready'): Promise<Track> {
+  async function awaited(track: Track, wait: 'true' | 'ready', signal: AbortSignal): Promise<Track> {
     const { filename } = track;
-    const outcome = await (wait === 'ready' ? encoder.whenSettled(filename) : encoder.whenPlayable(filename));
+    const outcome = await (wait === 'ready'
+      ? encoder.whenSettled(filename, { signal })
+      : encoder.whenPlayable(filename));
     if (outcome === 'deleted') throw errors.trackDeleted(filename);
     // The server stops; the track goes on at its next start.
     return outcome === 'stopped' ? track : outcome;

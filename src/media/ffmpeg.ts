@@ -24,6 +24,8 @@ export interface FfmpegJob {
   timeoutMs: number;
   /** How long it may write nothing to standard output before it is taken for stuck. */
   silentMs?: number;
+  /** Told the process that leads the group. */
+  onStart?(pid: number): void;
 }
 
 export interface FfmpegProcess {
@@ -132,6 +134,7 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
       .on('start', (line: string) => {
         commandLine = line;
         child = internals.ffmpegProc;
+        if (child?.pid !== undefined) job.onStart?.(child.pid);
         // The library's own listener throws (2.1.3, `stdoutRing` is not there yet), and that would end the server.
         child?.removeAllListeners('error');
         // The process itself tells when it has ended: the library's own events may come while it still runs.

@@ -28,6 +28,8 @@ export interface RunRequest {
   signal: AbortSignal;
   /** How long ffmpeg may write nothing, in milliseconds. */
   silentMs: number;
+  /** Told the process that leads the group of ffmpeg. */
+  onStart?(pid: number): void;
   /** Awaited before the next piece is read: a slow disk slows the encoder. A throw ends the run. */
   onInit(bytes: Buffer): Promise<void>;
   onSegment(index: number, bytes: Buffer): Promise<void>;
@@ -53,6 +55,7 @@ export async function run(request: RunRequest): Promise<void> {
     signal: AbortSignal.any([request.signal, enough.signal]),
     timeoutMs: wallClockLimitMs(track),
     silentMs: request.silentMs,
+    ...(request.onStart && { onStart: request.onStart }),
   });
   let finished = false;
   try {

@@ -48,17 +48,18 @@ export function createEncoder(options: EncoderOptions): Encoder {
       // What people see first is told at once, the rest now and then.
       if (index === 0 && isPlayable(job)) feed.changed(job.track.filename);
       else feed.progressed(job.track.filename);
-      scheduler.schedule();
+      if (index !== 'init') scheduler.published(job);
     },
   });
 
   const scheduler: Scheduler = createScheduler({
     jobs: () => jobs.values(),
     concurrency: options.concurrency,
+    levels: options.tools.then(({ background }) => background.length),
     startRun: runner.start,
     async onEnded(job, rung, run, error) {
       try {
-        if (isComplete(job)) await finish(job);
+        if (isComplete(job)) await complete(job);
         else if (error !== undefined) await mend(job, rung, run, error);
       } catch (failure) {
         await giveUp(job, failure);
@@ -98,7 +99,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     // A segment was lost while they were listed.
     if (job.lost.size > 0) return load(job);
     if (!track || job.controller.signal.aborted) return settle(job, async () => 'deleted');
-    loadJob(job, track, segments, scheduler.schedule);
+    loadJob(job, track, segments, scheduler.scheduleSoon);
     for (const rung of job.rungs) {
       rung.holds.giveUp('gone', (index) => index !== 'init' && index >= job.timeline.segmentCount);
       for (const index of rung.coverage.stored) rung.holds.release(index);
@@ -106,12 +107,12 @@ export function createEncoder(options: EncoderOptions): Encoder {
     }
     job.loaded.resolve();
     if (isPlayable(job)) job.playable.resolve();
-    if (isComplete(job)) return finish(job);
+    if (isComplete(job)) return complete(job);
     job.isPaused = false;
   };
 
   /** All segments are stored: the track is ready, unless one of them turns out to be lost. */
-  const finish = async (job: Job) => {
+  const complete = async (job: Job) => {
     job.isPaused = true;
     await scheduler.endRuns(job, 'complete');
     return job.lost.size > 0 ? load(job) : settle(job, () => outcomes.finish(job));
@@ -207,9 +208,10 @@ export function createEncoder(options: EncoderOptions): Encoder {
     await settled.promise;
   };
 
-  const start = (track: Track) => {
+  const start = (track: Track, holder = '') => {
     if (closed || jobs.has(track.filename)) return;
-    const job = createJob(track);
+    const job = createJob(track, holder);
+    scheduler.join(job);
     jobs.set(track.filename, job);
     takeUp(job);
   };

@@ -16,8 +16,12 @@ import type { Interruption, LiveState } from './job.ts';
 export type SegmentPlace = Pick<SegmentId, 'renditionId' | 'index'>;
 
 export interface Encoder {
-  /** Takes up a track whose status is `processing`. Does nothing when it is taken up already. */
-  start(track: Track): void;
+  /**
+   * Takes up a track whose status is `processing`. Does nothing when it is taken up already.
+   *
+   * @param holder among whom turns are shared out: the client that has uploaded the track, as far as that is known.
+   */
+  start(track: Track, holder?: string): void;
   /**
    * Removes a stored segment that is not whole, and encodes it anew. Resolves with `under way` where it is known already that
    * the segment is missing, and with `impossible` for a track that is gone, has failed, or has no original.
@@ -25,8 +29,12 @@ export interface Encoder {
   repair(filename: string, segmentName: string): Promise<'started' | 'under way' | 'impossible'>;
   /** Resolves when the track can be played, or will not come to it: with its record, or with why there is none. */
   whenPlayable(filename: string): Promise<Track | Interruption>;
-  /** Resolves when the track is processed no more: with its record, or with why there is no outcome. */
-  whenSettled(filename: string): Promise<Track | Interruption>;
+  /**
+   * Resolves when the track is processed no more: with its record, or with why there is no outcome.
+   *
+   * @param options.signal of a client that waits: the main rendition yields to nothing meanwhile. Rejects with its reason.
+   */
+  whenSettled(filename: string, options?: { signal: AbortSignal }): Promise<Track | Interruption>;
   /**
    * Resolves when a segment is stored, or will never be; at once for a track that is not processed. Rejects with the
    * signal's reason.

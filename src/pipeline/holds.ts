@@ -1,56 +1,75 @@
 /** Who waits for a segment that is not encoded yet. One wait per segment, however many clients ask. */
-import type { Wanted } from '../media/planner.ts';
 
 /** `gone`: it will never be. `stopped`: it will be, when the server runs again. */
 export type HoldOutcome = 'stored' | 'gone' | 'stopped';
 
+/** A request for a media segment that is held. */
+export interface HeldRequest {
+  index: number;
+  /** Among whom the encoder's turns are shared out. */
+  holder: string;
+  /** Milliseconds of the clock of `performance.now()`. */
+  since: number;
+}
+
 export interface Holds {
-  /** Media segments that somebody waits for. */
-  wanted(): Wanted[];
+  /** Requests for media segments. */
+  requests(): Iterable<HeldRequest>;
   /**
    * Resolves when the segment is stored, or will never be. Rejects with the signal's reason when the client does not
    * wait any longer; what nobody waits for any more is not wanted any more.
    */
-  wait(segment: number | 'init', signal: AbortSignal): Promise<HoldOutcome>;
+  wait(segment: number | 'init', options: { signal: AbortSignal; holder: string }): Promise<HoldOutcome>;
   release(segment: number | 'init'): void;
   /** Ends all waits, or those that are meant. */
   giveUp(outcome: 'gone' | 'stopped', isMeant?: (segment: number | 'init') => boolean): void;
 }
 
-/** @param onChange called when the list of what is wanted has changed. */
+interface Waiter {
+  holder: string;
+  since: number;
+  settle(outcome: HoldOutcome): void;
+}
+
+/** @param onChange called when somebody waits for a segment, or does not any longer. */
 export function createHolds(onChange: () => void): Holds {
-  const waiting = new Map<number | 'init', { since: number; waiters: Set<(outcome: HoldOutcome) => void> }>();
+  const waiting = new Map<number | 'init', Set<Waiter>>();
 
   const settle = (segment: number | 'init', outcome: HoldOutcome) => {
-    const waiters = waiting.get(segment)?.waiters ?? [];
+    const waiters = waiting.get(segment) ?? [];
     waiting.delete(segment);
-    for (const resolve of waiters) resolve(outcome);
+    for (const waiter of waiters) waiter.settle(outcome);
   };
 
   return {
-    wanted: () =>
-      [...waiting].flatMap(([segment, { since }]) => (segment === 'init' ? [] : { index: segment, since })),
-    async wait(segment, signal) {
+    *requests() {
+      for (const [index, waiters] of waiting) {
+        if (index === 'init') continue;
+        for (const { holder, since } of waiters) yield { index, holder, since };
+      }
+    },
+    async wait(segment, { signal, holder }) {
       signal.throwIfAborted();
-      const isNew = !waiting.has(segment);
-      const own = waiting.get(segment) ?? { since: performance.now(), waiters: new Set() };
-      waiting.set(segment, own);
+      const waiters = waiting.get(segment) ?? new Set();
+      waiting.set(segment, waiters);
       return new Promise((resolve, reject) => {
         const leave = () => {
-          own.waiters.delete(settled);
-          if (own.waiters.size === 0 && waiting.get(segment) === own) {
-            waiting.delete(segment);
-            onChange();
-          }
+          waiters.delete(waiter);
+          if (waiters.size === 0 && waiting.get(segment) === waiters) waiting.delete(segment);
+          onChange();
           reject(signal.reason);
         };
-        const settled = (outcome: HoldOutcome) => {
-          signal.removeEventListener('abort', leave);
-          resolve(outcome);
+        const waiter: Waiter = {
+          holder,
+          since: performance.now(),
+          settle(outcome) {
+            signal.removeEventListener('abort', leave);
+            resolve(outcome);
+          },
         };
         signal.addEventListener('abort', leave, { once: true });
-        own.waiters.add(settled);
-        if (isNew) onChange();
+        waiters.add(waiter);
+        onChange();
       });
     },
     release: (segment) => settle(segment, 'stored'),

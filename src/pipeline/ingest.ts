@@ -126,6 +126,7 @@ export function createIngest(options: IngestOptions): Ingest {
     });
     const draft = await describe(received, originalName, probed);
     const track = await library.add(safeFilename(originalName), draft);
+    encoder.start(track, client.holder);
     feed.changed(track.filename);
     log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
     return track;
@@ -165,7 +166,6 @@ export function createIngest(options: IngestOptions): Ingest {
       const found = await existing(received);
       if (found) return { track: found, created: false };
       const track = await create(received, originalName, client);
-      encoder.start(track);
       return { track, created: true };
     } catch (error) {
       await storage.removeUpload(received.upload);

@@ -29,7 +29,18 @@ export interface LiveRun {
   next: number;
   until: number;
   published: number;
+  /** Milliseconds of the clock of `performance.now()`, like the two below. */
+  startedAt: number;
+  /** 0 before. */
   firstPublishedAt: number;
+  /** When it was started before. */
+  lastPublishedAt: number;
+  /** Whether a client waits for it: its process yields to no other then. */
+  isWaited: boolean;
+  /** Index of its launcher among those for background work. */
+  level: number;
+  /** The process that leads its group; undefined before it runs. */
+  pid: number | undefined;
   controller: AbortController;
   done: Promise<void>;
 }
@@ -50,6 +61,12 @@ export interface LiveRung {
 
 export interface Job {
   track: Track;
+  /** The client that has uploaded it, as far as that is known. */
+  holder: string;
+  /** Clients that wait until it is ready. */
+  awaiting: number;
+  /** When something of it was encoded last, by the clock of `turns-taken.ts`. */
+  workedAt: number;
   timeline: Timeline;
   rungs: LiveRung[];
   /** Runs that were stopped and have not ended yet. */
@@ -73,12 +90,15 @@ export interface Job {
   lost: Set<string>;
 }
 
-export function createJob(track: Track): Job {
+export function createJob(track: Track, holder: string): Job {
   const controller = new AbortController();
   // Each of its runs listens to it.
   setMaxListeners(0, controller.signal);
   return {
     track,
+    holder,
+    awaiting: 0,
+    workedAt: 0,
     timeline: timelineOf(track),
     rungs: [],
     ending: new Set(),

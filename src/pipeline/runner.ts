@@ -18,6 +18,9 @@ export class InitChangedError extends Error {
   }
 }
 
+/** A run that is to be started. */
+export type NewRun = Pick<LiveRun, 'until' | 'isWaited' | 'level'> & { from: number };
+
 export interface RunnerOptions {
   storage: Storage;
   tools: Promise<Tools>;
@@ -28,7 +31,7 @@ export interface RunnerOptions {
 
 export interface Runner {
   /** Starts at once; its `done` settles when the process has ended, and rejects as the run does. */
-  start(job: Job, rung: LiveRung, stretch: { from: number; until: number }): LiveRun;
+  start(job: Job, rung: LiveRung, run: NewRun): LiveRun;
 }
 
 export function createRunner({ storage, tools, run, onStored }: RunnerOptions): Runner {
@@ -45,17 +48,20 @@ export function createRunner({ storage, tools, run, onStored }: RunnerOptions): 
       coverage.add('init', bytes.length);
       onStored(job, rung, 'init');
     };
-    const { ffmpeg, patience } = await tools;
+    const { ffmpeg, background, patience } = await tools;
     await run({
       track,
       rendition,
-      executable: ffmpeg,
+      executable: live.isWaited ? ffmpeg : (background[live.level] ?? ffmpeg),
       input: await storage.sourcePath(track),
       from: live.next,
       // It ends at the first segment that is stored already.
       until: () => (coverage.stored.has(live.next) ? live.next : live.until),
       signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
       silentMs: patience.silentMs,
+      onStart(pid) {
+        live.pid = pid;
+      },
       async onInit(bytes) {
         const stored = await storage.readSegment(filename, initSegmentName(rendition));
         if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);
@@ -74,20 +80,25 @@ export function createRunner({ storage, tools, run, onStored }: RunnerOptions): 
         }
         live.next = index + 1;
         live.published++;
-        live.firstPublishedAt ||= performance.now();
+        live.lastPublishedAt = performance.now();
+        live.firstPublishedAt ||= live.lastPublishedAt;
         onStored(job, rung, index);
       },
     });
   };
 
   return {
-    start(job, rung, { from, until }) {
+    start(job, rung, { from, ...run }) {
+      const startedAt = performance.now();
       const live: LiveRun = {
+        ...run,
         id: ++lastId,
         next: from,
-        until,
         published: 0,
+        startedAt,
         firstPublishedAt: 0,
+        lastPublishedAt: startedAt,
+        pid: undefined,
         controller: new AbortController(),
         done: Promise.resolve(),
       };

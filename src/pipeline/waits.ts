@@ -21,10 +21,16 @@ export function createWaits(jobs: ReadonlyMap<string, Job>, library: Library): W
       await playable.promise;
       return isPlayable(job) && jobs.get(filename) === job ? job.track : settled.promise;
     },
-    async whenSettled(filename) {
-      return jobs.get(filename)?.settled.promise ?? withoutJob(filename);
+    async whenSettled(filename, options) {
+      const job = jobs.get(filename);
+      if (!job) return withoutJob(filename);
+      if (!options) return job.settled.promise;
+      job.awaiting++;
+      return unlessAborted(job.settled.promise, options.signal).finally(() => {
+        job.awaiting--;
+      });
     },
-    async whenStored(filename, { renditionId, index }, { signal }) {
+    async whenStored(filename, { renditionId, index }, { signal, holder }) {
       for (;;) {
         const job = jobs.get(filename);
         if (!job) return 'stored';
@@ -34,7 +40,7 @@ export function createWaits(jobs: ReadonlyMap<string, Job>, library: Library): W
         const rung = job.rungs.find(({ rendition }) => rendition.id === renditionId);
         if (!rung || (index !== 'init' && index >= job.timeline.segmentCount)) return 'gone';
         const isStored = index === 'init' ? rung.coverage.hasInit : rung.coverage.stored.has(index);
-        return isStored ? 'stored' : rung.holds.wait(index, signal);
+        return isStored ? 'stored' : rung.holds.wait(index, { signal, holder });
       }
     },
   };

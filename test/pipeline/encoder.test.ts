@@ -1,7 +1,15 @@
 /** The encoder's life, with runs that need no ffmpeg: retries, repairs, waits, and ends in every state. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Track } from '../../src/tracks/track.ts';
-import { type EncoderRig, encoderRig, FILENAME, type Point, SEGMENTS } from '../support/encoder-rig.ts';
+import {
+  type EncoderRig,
+  encoderRig,
+  FILENAME,
+  type Point,
+  SEGMENTS,
+  WAITED,
+  YIELDING,
+} from '../support/encoder-rig.ts';
 
 const LAST = SEGMENTS - 1;
 
@@ -65,6 +73,48 @@ describe('a track', () => {
     const now = (await rig.library.get(FILENAME)) as Track;
     expect(now.renditions[0]?.key).not.toBe(track.renditions[0]?.key);
     expect(await rig.storage.listSegments(FILENAME)).toHaveLength(SEGMENTS + 1);
+  });
+});
+
+describe('a run', () => {
+  /** 50 segments. */
+  const LONG = { samples: 44_100 * 200 };
+  const launchersOf = (rig: EncoderRig) => rig.runs.map(({ executable, from }) => `${from} ${executable}`);
+
+  it('yields to other work, but for the first segment', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    rig.encoder.start(await rig.addTrack(LONG));
+    await rig.encoder.whenSettled(FILENAME);
+    expect(launchersOf(rig)).toEqual([`0 ${WAITED}`, `1 ${YIELDING}`]);
+  });
+
+  it('yields to nothing where a client waits for the segment that it makes', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const hold = rig.holdUp('segment');
+    rig.encoder.start(await rig.addTrack(LONG));
+    await hold.reached;
+    const stored = whenStored(rig, 40);
+    hold.open();
+    expect(await stored).toBe('stored');
+    await rig.encoder.whenSettled(FILENAME);
+    expect(launchersOf(rig)).toEqual([`0 ${WAITED}`, `40 ${WAITED}`, `1 ${YIELDING}`]);
+  });
+
+  it('yields to nothing where a client waits until its track is ready, as long as the client is there', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const patient = new AbortController();
+    rig.encoder.start(await rig.addTrack(LONG));
+    await rig.encoder.whenSettled(FILENAME, patient);
+    expect(launchersOf(rig)).toEqual([`0 ${WAITED}`]);
+
+    const other = await encoderRig({ concurrency: 1 });
+    other.encoder.start(await other.addTrack(LONG));
+    const settled = other.encoder.whenSettled(FILENAME, patient);
+    const gone = new Error('the client has gone');
+    patient.abort(gone);
+    await expect(settled).rejects.toBe(gone);
+    await other.encoder.whenSettled(FILENAME);
+    expect(launchersOf(other)).toEqual([`0 ${WAITED}`, `1 ${YIELDING}`]);
   });
 });
 

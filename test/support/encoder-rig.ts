@@ -30,6 +30,9 @@ export interface Hold {
   open(): void;
 }
 
+/** Launchers of runs that somebody waits for, and of others. */
+export const WAITED = 'ffmpeg';
+export const YIELDING = 'ffmpeg-yielding';
 export const FILENAME = 'song.mp3';
 /** 10 seconds: 3 segments. */
 export const SEGMENTS = 3;
@@ -115,8 +118,14 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
     return trouble;
   };
   const [log, feed] = [pino({ level: 'silent' }), createFeed()];
-  const governor = createGovernor({ concurrency, disk: { room: () => storage.room(), minFreeBytes: 0 } });
-  const tools = Promise.resolve({ version: '5.1', patience: { silentMs: 1000 } } as Tools);
+  const governor = createGovernor({
+    maxUploads: 10,
+    concurrency,
+    disk: { room: () => storage.room(), minFreeBytes: 0 },
+  });
+  const tools = Promise.resolve({
+    ...{ version: '5.1', ffmpeg: WAITED, background: [YIELDING], patience: { silentMs: 1000 } },
+  } as unknown as Tools);
   const selfTest = { trouble: look, recentTrouble: look };
   const encoder = createEncoder({
     ...{ library, storage, feed, log, tools, selfTest, governor, run, concurrency, keepOriginals },
