@@ -84,9 +84,9 @@ export async function openServices(
     const feed = createFeed();
     const governor = createGovernor({
       ...{ maxUploads: config.maxUploads, concurrency },
-      disk: { room: () => storage.room(), minFreeBytes },
+      disk: { room: () => storage.room(), minFreeBytes, demand: () => encoder.outstanding },
     });
-    const encoder = createEncoder({
+    const encoder: Encoder = createEncoder({
       ...{ library, storage, feed, log, tools, selfTest, governor, run },
       ...{ concurrency, keepOriginals, maxDurationSeconds },
     });

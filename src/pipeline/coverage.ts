@@ -21,21 +21,21 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
   const sizes = new Map<number, number>();
   const stored = new Set<number>();
   let initBytes = 0;
+  let mediaBytes = 0;
   const coverage: Coverage = {
     stored,
     get hasInit() {
       return initBytes > 0;
     },
     get bytes() {
-      let sum = initBytes;
-      for (const size of sizes.values()) sum += size;
-      return sum;
+      return initBytes + mediaBytes;
     },
     mediaSizes: () => [...sizes].sort(([a], [b]) => a - b).map(([, bytes]) => bytes),
     add(index, bytes) {
       if (index === 'init') initBytes = bytes;
       else {
         stored.add(index);
+        mediaBytes += bytes - (sizes.get(index) ?? 0);
         sizes.set(index, bytes);
       }
     },

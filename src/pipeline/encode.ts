@@ -24,6 +24,7 @@ import {
 import { createOutcomes } from './outcomes.ts';
 import { createRunner } from './runner.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
+import { outstandingRoom } from './segment-room.ts';
 import { machineTrouble } from './trouble.ts';
 import { createWaits } from './waits.ts';
 
@@ -253,6 +254,9 @@ export function createEncoder(options: EncoderOptions): Encoder {
     },
     get waiting() {
       return jobs.size;
+    },
+    get outstanding() {
+      return outstandingRoom(jobs.values());
     },
     async close() {
       closed = true;

@@ -6,7 +6,7 @@ import type { Tools } from '../media/launcher.ts';
 import type { run } from '../media/run.ts';
 import type { SegmentId } from '../media/segment-name.ts';
 import type { SelfTest } from '../media/self-test.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { Room, Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Feed } from './feed.ts';
 import type { HoldOutcome } from './holds.ts';
@@ -51,6 +51,8 @@ export interface Encoder {
   live(filename: string): LiveState | undefined;
   /** Tracks that are processed or wait for it. */
   readonly waiting: number;
+  /** Room on the disk that their segments will still take. */
+  readonly outstanding: Room;
   /** Stops everything; what is unfinished is taken up at the next start. */
   close(): Promise<void>;
 }

@@ -16,6 +16,7 @@ import { createTurns } from '../turns.ts';
 import type { Encoder } from './encode.ts';
 import type { Feed } from './feed.ts';
 import { retryTrack } from './retry.ts';
+import { segmentRoom } from './segment-room.ts';
 import { reserveUploadRoom, type UploadRoom } from './upload-room.ts';
 
 /** Who sent an upload. */
@@ -49,7 +50,7 @@ export interface Ingest {
    * Makes a track of a received upload and starts processing it. The same bytes again give the track that exists,
    * and a failed one another try.
    *
-   * @throws {AppError} 415 when it is not audio, 499 when the client leaves before it is known to be; nothing is kept then.
+   * @throws {AppError} 415 when it is not audio, 507 when there is no room for its segments, 499 when the client leaves before it is known to be; nothing is kept then.
    */
   add(
     received: ReceivedUpload,
@@ -125,11 +126,17 @@ export function createIngest(options: IngestOptions): Ingest {
       throw trouble === null ? error : errors.probeUnavailable(new Error(trouble, { cause: error }));
     });
     const draft = await describe(received, originalName, probed);
-    const track = await library.add(safeFilename(originalName), draft);
-    encoder.start(track, client.holder);
-    feed.changed(track.filename);
-    log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
-    return track;
+    const room = await governor.disk.reserve(segmentRoom(draft));
+    try {
+      const track = await library.add(safeFilename(originalName), draft);
+      // From here on the encoder counts what the track will still take.
+      encoder.start(track, client.holder);
+      feed.changed(track.filename);
+      log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
+      return track;
+    } finally {
+      room.release();
+    }
   };
 
   const describe = async (received: ReceivedUpload, originalName: string, probed: Probed) => {

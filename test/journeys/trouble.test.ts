@@ -176,12 +176,15 @@ describe.runIf(canMount)('a disk of 3 MB', () => {
     expect(large.body.detail).toMatch(/nothing of this upload was kept/i);
     expect(await uploadsOf(server)).toEqual([]);
 
-    // Its bytes fit, its segments do not.
+    // Its bytes fit; its segments would not, which a disk that others write to as well does not tell.
     const filler = path.join(folder, 'filler');
     const { bytes: free } = await server.services.storage.room();
     await writeFile(filler, Buffer.alloc(free - 1_100_000));
+    const { room } = server.services.storage;
+    server.services.storage.room = async () => ({ bytes: free, files: 10_000 });
     const waits = await upload(server.url, sound('waits.wav', 6, 500_000));
     expect([waits.status, waits.body.status]).toEqual([202, 'processing']);
+    server.services.storage.room = room;
     const { body } = await readyz(server);
     expect(body.checks.room?.ok).toBe(false);
     expect(body.checks.ffmpeg?.ok).toBe(true);
@@ -248,6 +251,22 @@ describe('a stored segment that is missing or cut', () => {
     await expectOnGrid(manifest, samples);
     expect((await decodeTrack(manifest)).length).toBeGreaterThanOrEqual(samples);
     expect((await readyz(server)).body.damagedTracks).toEqual([]);
+    await server.close();
+  });
+
+  it('two of them, asked for one after the other: both are encoded anew, whatever the first repair is at', async () => {
+    const { server, manifest } = await damaged('true', async () => {});
+    const [first, second] = [manifest.segments[0]?.url ?? '', manifest.segments[3]?.url ?? ''];
+    const fileOf = (url: string) => path.join(server.dataDir, 'segments', 'song.wav', path.basename(url));
+    for (const apartMs of [0, 30, 90]) {
+      await Promise.all([first, second].map((url) => truncate(fileOf(url), 1000)));
+      const asked = request(first);
+      await new Promise((resolve) => setTimeout(resolve, apartMs));
+      const answers = await Promise.all([asked, request(second)]);
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect((await settled(server.url, 'song.wav')).status).toBe('ready');
+      for (const url of [first, second]) expect((await readFile(fileOf(url))).length).toBeGreaterThan(1000);
+    }
     await server.close();
   });
 

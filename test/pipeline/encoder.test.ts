@@ -41,6 +41,24 @@ describe('a track', () => {
     await expectWhole(rig);
   });
 
+  it('tells the room that its segments will still take, until it takes none any more', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const track = await rig.addTrack();
+    rig.encoder.start(track);
+    // Before anything is known of what is stored.
+    const { bytes, files } = rig.encoder.outstanding;
+    expect(bytes).toBeCloseTo(1.1 * 16_000 * 10, -1);
+    expect(files).toBe(SEGMENTS + 1);
+    const hold = rig.holdUp('segment');
+    await hold.reached;
+    hold.open();
+    expect(await whenStored(rig, 0)).toBe('stored');
+    expect(rig.encoder.outstanding.files).toBeLessThanOrEqual(SEGMENTS - 1);
+    expect(rig.encoder.outstanding.bytes).toBeLessThan(bytes);
+    await rig.encoder.whenSettled(FILENAME);
+    expect(rig.encoder.outstanding).toEqual({ bytes: 0, files: 0 });
+  });
+
   it('whose run fails once is encoded all the same', async () => {
     const rig = await encoderRig();
     rig.failures.push({ error: new Error('no luck'), from: 0 });
