@@ -107,3 +107,9 @@ export async function remove(url: string, track: Track): Promise<void> {
     headers: AUTHORIZED,
   });
 }
+
+/** How much of a track is encoded, 0 to 1. */
+export async function progressOf(url: string, track: Track): Promise<number> {
+  const answer = await fetch(`${url}/files/${encodeURIComponent(track.filename)}`, { headers: AUTHORIZED });
+  return ((await answer.json()) as { progress: number }).progress;
+}

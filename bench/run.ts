@@ -11,7 +11,9 @@ import {
   measureOneFile,
   measureTwenty,
 } from './encoding.ts';
+import { measureFairness } from './fairness.ts';
 import { createInputs } from './inputs.ts';
+import { measureNeighbours } from './neighbours.ts';
 import { printTable } from './report.ts';
 import { measureServing } from './serving.ts';
 
@@ -22,6 +24,8 @@ const measures = {
   ladder: measureLadder,
   twenty: measureTwenty,
   memory: measureMemory,
+  neighbours: measureNeighbours,
+  fairness: measureFairness,
   serving: measureServing,
   catalogue: measureCatalogue,
 };

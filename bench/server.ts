@@ -27,17 +27,27 @@ export interface BenchServer {
   stop(keep?: boolean): Promise<void>;
 }
 
-/** @param settings beyond the defaults. */
+/** Starts so many loops that never rest, and then a program in their place. */
+const BESIDE_LOOPS = 'n=$0; while [ "$n" -gt 0 ]; do (while :; do :; done) & n=$((n - 1)); done; exec "$@"';
+
+/**
+ * @param settings beyond the defaults.
+ * @param neighbours loops that take all the processor time they can get, in the server's own process session.
+ */
 export async function startServer(
   folder: string,
   settings: Record<string, string> = {},
+  neighbours = 0,
 ): Promise<BenchServer> {
   const dataDir = settings.DATA_DIR ?? path.join(folder, 'data');
   const begin = performance.now();
+  const server = fileURLToPath(new URL('../dist/server.js', import.meta.url));
   const child: ChildProcess = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('../dist/server.js', import.meta.url))],
+    '/bin/sh',
+    ['-c', BESIDE_LOOPS, String(neighbours), process.execPath, server],
     {
+      // A session of its own.
+      detached: true,
       env: {
         ...process.env,
         DATA_DIR: dataDir,
@@ -52,7 +62,7 @@ export async function startServer(
     },
   );
   // A measurement that fails leaves no server behind.
-  const endWithUs = () => child.kill('SIGKILL');
+  const endWithUs = () => process.kill(-(child.pid as number), 'SIGKILL');
   process.once('exit', endWithUs);
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', () => reject(new Error('the server did not start')));
@@ -77,6 +87,8 @@ export async function startServer(
     async stop(keep = false) {
       child.kill('SIGTERM');
       await once(child, 'exit');
+      // The loops are left; without any there is nobody.
+      if (neighbours > 0) endWithUs();
       process.off('exit', endWithUs);
       if (!keep) await rm(dataDir, { recursive: true, force: true });
     },
