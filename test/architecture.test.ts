@@ -55,7 +55,8 @@ const mayImport: Record<string, string[]> = {
   'config.ts': ['media', ...vocabulary],
   http: [
     ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
-    ...['pipeline', 'media', 'governor', 'turns.ts', 'deferred.ts', 'time-slices.ts', ...vocabulary],
+    ...['pipeline', 'media', 'governor', 'turns.ts', 'deferred.ts', 'time-slices.ts'],
+    ...['own-memory.ts', ...vocabulary],
   ],
   pipeline: [
     ...interfaces.map((name) => `type ${name}`),
@@ -64,7 +65,7 @@ const mayImport: Record<string, string[]> = {
   governor: ['type storage/storage.ts', 'errors.ts', 'turns.ts'],
   media: vocabulary,
   'library adapter': ['type library/library.ts', 'disk', 'turns.ts', 'time-slices.ts', ...vocabulary],
-  'storage adapter': ['type storage/storage.ts', 'disk', 'turns.ts', ...vocabulary],
+  'storage adapter': ['type storage/storage.ts', 'disk', 'turns.ts', 'own-memory.ts', ...vocabulary],
   'library/library.ts': ['type tracks'],
   'storage/storage.ts': ['type tracks'],
   disk: ['errors.ts'],
@@ -73,6 +74,7 @@ const mayImport: Record<string, string[]> = {
   'turns.ts': [],
   'deferred.ts': [],
   'time-slices.ts': [],
+  'own-memory.ts': [],
 };
 
 /** Imports of our own files that the table does not allow, as sentences. */

@@ -1,8 +1,10 @@
-/** The MPD and the HLS playlists: written once for each state of a track, and compressed once. */
+/** The MPD and the HLS playlists. Those asked for most are kept, rendered and compressed, as long as their track does not change. */
 import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import { errors } from '../errors.ts';
 import { renderMasterPlaylist, renderMediaPlaylist } from '../media/hls.ts';
 import { renderMpd } from '../media/mpd.ts';
+import { inOwnMemory } from '../own-memory.ts';
 import type { Services } from '../services.ts';
 import type { Track } from '../tracks/track.ts';
 import { REVALIDATE, type Representation, representationOf } from './caching.ts';
@@ -15,6 +17,11 @@ import { isPlayable } from './track-view.ts';
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 /** From manifests and playlists to segments; relative, so that they work behind any prefix. */
 const SEGMENT_BASE = 'segment/';
+
+/** Thousands of manifests and playlists, as they are asked for most. */
+const MAX_BYTES = 16 * 1024 ** 2;
+/** Bytes that an entry takes beside its text: buffer, headers, places in the cache. */
+const ENTRY_BYTES = 2000;
 
 export interface Text {
   /** The last part of its address. */
@@ -31,18 +38,33 @@ export interface Manifests {
   find(params: TrackParams, text: Text, request: IncomingMessage): Promise<Representation>;
 }
 
-export function createManifests(services: Services, origins: CrossOrigin): Manifests {
+/** What was made of a record: it is true as long as the library has this very object for it. */
+interface Made {
+  track: Track;
+  representation: Representation;
+}
+
+/** @param maxBytes of memory for all that is kept. The least recently used leave first. */
+export function createManifests(services: Services, origins: CrossOrigin, maxBytes = MAX_BYTES): Manifests {
   const { library, encoder, started } = services;
-  /** Of a track as its record is now: a change makes another object of it. By name and encoding. */
-  const made = new WeakMap<Track, Map<string, Representation>>();
+  const made = new LRUCache<string, Made>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ representation: { bytes } }, key) => bytes.length + key.length + ENTRY_BYTES,
+  });
   /** What is being made: who asks meanwhile gets the same. */
   const making = new WeakMap<Track, Map<string, Promise<Representation>>>();
-  const keyOf = (name: string, request: IncomingMessage) => `${wantedEncoding(request)} ${name}`;
+  // Neither an encoding nor a file name holds a slash.
+  const keyOf = (filename: string, name: string, request: IncomingMessage) =>
+    `${wantedEncoding(request)}/${filename}/${name}`;
+  const madeOf = (track: Track, key: string) => {
+    const found = made.get(key);
+    return found?.track === track ? found.representation : undefined;
+  };
 
   const makeOnce = (request: IncomingMessage, track: Track, text: Text): Promise<Representation> => {
     const ofTrack = making.get(track) ?? new Map<string, Promise<Representation>>();
     making.set(track, ofTrack);
-    const key = keyOf(text.name, request);
+    const key = keyOf(track.filename, text.name, request);
     const underWay = ofTrack.get(key) ?? make(request, track, text).finally(() => ofTrack.delete(key));
     ofTrack.set(key, underWay);
     return underWay;
@@ -52,12 +74,12 @@ export function createManifests(services: Services, origins: CrossOrigin): Manif
     const encoding = wantedEncoding(request);
     const vary = ['Vary', 'Accept-Encoding'];
     const more = encoding === 'identity' ? vary : [...vary, 'Content-Encoding', encoding];
-    const representation = representationOf(await compress(Buffer.from(render(track)), encoding), {
+    const bytes = inOwnMemory(await compress(Buffer.from(render(track)), encoding));
+    const representation = representationOf(bytes, {
       ...{ type, cacheControl: REVALIDATE },
       more: [...origins.always, ...more],
     });
-    const ofTrack = made.get(track) ?? new Map<string, Representation>();
-    made.set(track, ofTrack.set(keyOf(name, request), representation));
+    made.set(keyOf(track.filename, name, request), { track, representation });
     return representation;
   };
 
@@ -65,14 +87,15 @@ export function createManifests(services: Services, origins: CrossOrigin): Manif
     hot(filename, name, request) {
       const track = library.peek(filename);
       // What was playable stays so.
-      return track && made.get(track)?.get(keyOf(name, request));
+      return track && madeOf(track, keyOf(filename, name, request));
     },
     async find(params, text, request) {
       const track = await trackOf(params, library);
       // Until then it is not known how far it has come.
       if (track.status === 'processing') await started;
       if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
-      return made.get(track)?.get(keyOf(text.name, request)) ?? makeOnce(request, track, text);
+      const key = keyOf(track.filename, text.name, request);
+      return madeOf(track, key) ?? makeOnce(request, track, text);
     },
   };
 }

@@ -3,6 +3,7 @@
  * segment leaves the cache before it is removed from the storage.
  */
 import { LRUCache } from 'lru-cache';
+import { inOwnMemory } from '../own-memory.ts';
 import type { Storage } from './storage.ts';
 import { createTrackMap } from './track-map.ts';
 
@@ -49,7 +50,7 @@ export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOpti
       .readSegment(filename, name)
       .then((bytes) => {
         if (!bytes || !isWhole(bytes)) return undefined;
-        const own = detached(bytes);
+        const own = inOwnMemory(bytes);
         if (isCurrent()) keep(filename, name, own);
         return own;
       })
@@ -77,7 +78,7 @@ export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOpti
     async putSegment(filename, name, bytes) {
       await storage.putSegment(filename, name, bytes);
       reading.delete(filename, name);
-      keep(filename, name, detached(bytes));
+      keep(filename, name, inOwnMemory(bytes));
     },
     async removeSegment(filename, name) {
       drop(filename, name);
@@ -101,15 +102,4 @@ function keyOf(filename: string, name: string): string {
 function trackAndName(key: string): [filename: string, name: string] {
   const slash = key.indexOf('/');
   return [key.slice(0, slash), key.slice(slash + 1)];
-}
-
-/**
- * Bytes in a memory of their own. Node cuts buffers under 4 kB from slabs of 8 kB, and a cached one keeps its whole slab:
- * near-silent audio held 350 MB in a cache of 256 MiB.
- */
-function detached(bytes: Buffer): Buffer {
-  if (bytes.buffer.byteLength === bytes.length) return bytes;
-  const own = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(own);
-  return own;
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { crossOrigin } from '../../src/http/cross-origin.ts';
 import { createManifests, MANIFEST, mediaPlaylist } from '../../src/http/manifests.ts';
+import type { Services } from '../../src/services.ts';
 import { noise, wav } from '../support/audio.ts';
 import { upload } from '../support/client.ts';
+import { sampleTrack } from '../support/sample-track.ts';
 import { startServer } from '../support/server.ts';
 
 it('each text is rendered and compressed once for all who ask at once, and for those who ask later', async () => {
@@ -28,6 +30,53 @@ it('each text is rendered and compressed once for all who ask at once, and for t
     expect(await find('gzip')).not.toBe(first);
     expect(rendered).toBe(2);
   }
+});
+
+describe('what is kept', () => {
+  const asking = (encoding: string) => ({ headers: { 'accept-encoding': encoding } }) as IncomingMessage;
+  /** Services with so many tracks; nothing else of them is used. */
+  function servicesWith(count: number) {
+    const tracks = new Map(
+      Array.from({ length: count }, (_, n) => [
+        `${n}.mp3`,
+        sampleTrack({ filename: `${n}.mp3`, status: 'ready' }),
+      ]),
+    );
+    const library = {
+      get: async (name: string) => tracks.get(name),
+      peek: (name: string) => tracks.get(name),
+    };
+    const services = { library, encoder: { live: () => undefined } } as unknown as Services;
+    return { tracks, services };
+  }
+
+  it('takes no more memory than the limit, however many tracks are asked for; the last ones stay', async () => {
+    const { tracks, services } = servicesWith(1000);
+    const maxBytes = 500_000;
+    const manifests = createManifests(services, crossOrigin('*'), maxBytes);
+    for (const encoding of ['identity', 'gzip', 'br']) {
+      for (const filename of tracks.keys()) await manifests.find({ filename }, MANIFEST, asking(encoding));
+      const kept = [...tracks.keys()].flatMap(
+        (filename) => manifests.hot(filename, 'manifest', asking(encoding)) ?? [],
+      );
+      const memories = new Set(kept.map(({ bytes }) => bytes.buffer));
+      const retained = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      expect(retained + 1000 * kept.length, encoding).toBeLessThan(maxBytes);
+      expect(kept.length, encoding).toBeGreaterThan(50);
+      expect(manifests.hot('999.mp3', 'manifest', asking(encoding))).toBeDefined();
+    }
+  });
+
+  it('is made anew once its track has changed', async () => {
+    const { tracks, services } = servicesWith(1);
+    const manifests = createManifests(services, crossOrigin('*'));
+    const find = () => manifests.find({ filename: '0.mp3' }, MANIFEST, asking('gzip'));
+    const before = await find();
+    expect(manifests.hot('0.mp3', 'manifest', asking('gzip'))).toBe(before);
+    tracks.set('0.mp3', sampleTrack({ filename: '0.mp3', status: 'ready', samples: 999_999 }));
+    expect(manifests.hot('0.mp3', 'manifest', asking('gzip'))).toBeUndefined();
+    expect((await find()).etag).not.toBe(before.etag);
+  });
 });
 
 it('one that could not be made is tried anew', async () => {
