@@ -32,7 +32,7 @@ export interface GovernorOptions {
 const MAX_HOLDS = 10_000;
 /** Of one holder: a hall full of listeners behind one address has room, and one client cannot take every place. */
 const HOLDS_SHARE = 2000;
-/** Lists of more than one slice that are sent at the same time, each with 0.6 MB; some of them to clients that do not read. */
+/** Lists of more than one slice that are sent at the same time, each with up to 1 MB; some of them to clients that do not read. */
 const MAX_LISTS = 50;
 const LISTS_SHARE = 25;
 /** Event streams that are open at the same time, each with its socket and some 100 kB as long as its client does not read. */
