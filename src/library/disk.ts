@@ -201,6 +201,8 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       return [...damaged];
     },
     async assertWritable() {
+      // A library that opens sweeps temporary files, and this trial is one.
+      await opened;
       const file = path.join(root, `${TEMPORARY_PREFIX}writable`);
       await publishFile(file, '');
       await rm(file, { force: true });
