@@ -90,7 +90,11 @@ function limitLeftover(request: IncomingMessage, response: ServerResponse, lefto
     const { socket } = request;
     if (request.complete || socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), leftoverMs);
-    const stop = () => clearTimeout(timer);
+    const stop = () => {
+      clearTimeout(timer);
+      // The connection goes on with other requests.
+      socket.off('close', stop);
+    };
     request.once('end', stop);
     socket.once('close', stop);
   });
