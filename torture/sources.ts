@@ -35,6 +35,13 @@ const FORMATS: [name: string, seconds: number, ...options: string[]][] = [
   ['aac.ts', 3, '-c:a', 'aac', '-f', 'mpegts'],
 ];
 
+/** Files that ffmpeg does not recognise, made of others. */
+const FOREIGN: [name: string, source: string, change: (bytes: Buffer) => Buffer][] = [
+  ['behind-garbage.mp3', 'plain.mp3', (bytes) => Buffer.concat([Buffer.alloc(5000, 0xde), bytes])],
+  ['behind-garbage.aac', 'raw.aac', (bytes) => Buffer.concat([Buffer.alloc(5000, 0xad), bytes])],
+  ['headless.flac', 'lossless.flac', (bytes) => bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xf8])))],
+];
+
 /** @param folder where they are made. */
 export async function makeSources(folder: string, count = FORMATS.length): Promise<SourceFile[]> {
   const sources: SourceFile[] = [];
@@ -43,6 +50,10 @@ export async function makeSources(folder: string, count = FORMATS.length): Promi
     const sound = `anoisesrc=d=${seconds}:r=44100:a=0.3:seed=7`;
     await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', sound, '-ac', '2', ...options, file]);
     sources.push({ name, bytes: await readFile(file) });
+  }
+  for (const [name, sourceName, change] of FOREIGN) {
+    const source = sources.find((made) => made.name === sourceName);
+    if (source) sources.push({ name, bytes: change(source.bytes) });
   }
   return sources;
 }

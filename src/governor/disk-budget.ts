@@ -21,6 +21,12 @@ export interface DiskBudget {
    * @throws {AppError} 507 `storage_full` when there is too little room, or too few files can be made.
    */
   reserve(need: { bytes: number; files?: number }): Promise<DiskReservation>;
+  /**
+   * Looks whether what is to be kept free is free. To be called while promised bytes are written: others take room as well.
+   *
+   * @throws {AppError} 507 `storage_full` when it is not.
+   */
+  assertFree(): Promise<void>;
 }
 
 export interface DiskBudgetOptions {
@@ -53,6 +59,9 @@ export function createDiskBudget({ room, minFreeBytes, demand }: DiskBudgetOptio
       return reserved.bytes;
     },
     availableBytes: async () => (await available()).bytes,
+    async assertFree() {
+      if ((await room()).bytes < minFreeBytes) throw errors.tooLittleRoom(minFreeBytes);
+    },
     reserve: ({ bytes, files = 1 }) =>
       turns.take('reserve', async () => {
         const left = await available();

@@ -10,6 +10,8 @@ export interface Governor {
   uploads: Budget;
   /** Files that are being examined: up to two processes of ffprobe and ffmpeg each, and one where a copy is made. */
   probes: Budget;
+  /** Sources whose end is looked at while they are encoded: one process of ffmpeg each, for 0.1 s. */
+  endChecks: Budget;
   /** Requests that wait for a segment. */
   holds: Budget;
   /** Lists that are sent in slices. */
@@ -42,15 +44,17 @@ const EVENT_STREAMS_SHARE = 100;
 export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: GovernorOptions): Governor {
   const uploads = createBudget({ limit: maxUploads });
   const probes = createBudget({ limit: concurrency });
+  const endChecks = createBudget({ limit: concurrency });
   const holds = createBudget({ limit: MAX_HOLDS, share: HOLDS_SHARE });
   const lists = createBudget({ limit: MAX_LISTS, share: LISTS_SHARE });
   const eventStreams = createBudget({ limit: MAX_EVENT_STREAMS, share: EVENT_STREAMS_SHARE });
   const disk = createDiskBudget(diskOptions);
   return {
-    ...{ uploads, probes, holds, lists, eventStreams, disk },
+    ...{ uploads, probes, endChecks, holds, lists, eventStreams, disk },
     usage: () => ({
       uploads: uploads.inUse,
       probes: probes.inUse + probes.waiting,
+      endChecks: endChecks.inUse + endChecks.waiting,
       holds: holds.inUse + holds.waiting,
       lists: lists.inUse,
       eventStreams: eventStreams.inUse,

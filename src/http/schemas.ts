@@ -71,6 +71,13 @@ const shape = {
     .object({ declaredSeconds: z.number(), seconds: z.number() })
     .optional()
     .meta({ description: 'Where the file ended before the length that it declares' }),
+  declaredSeconds: z
+    .number()
+    .optional()
+    .meta({
+      description: 'The length that the file declares, where its audio is shorter or longer',
+      examples: [190],
+    }),
   error: TrackError.optional().meta({ description: 'Why it failed' }),
 };
 

@@ -60,6 +60,7 @@ function viewTrack(track: Track, live: LiveState | undefined): Omit<TrackView, '
     storedBytes: track.status === 'ready' ? track.storedBytes : track.source.bytes + (live?.storedBytes ?? 0),
     uploadedAt: track.uploadedAt,
     ...(track.truncated && { truncated: track.truncated }),
+    ...(track.declaredSeconds !== null && { declaredSeconds: track.declaredSeconds }),
     ...(track.error && { error: track.error }),
   };
 }

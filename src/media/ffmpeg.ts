@@ -177,8 +177,9 @@ export async function missingCapability(executable: string): Promise<string | nu
   const encoders = new Promise<Record<string, unknown>>((resolve, reject) =>
     command.availableEncoders((error, found) => (error ? reject(error) : resolve(found))),
   );
-  const [{ mp4 }, { aac }] = await Promise.all([formats, encoders]);
+  const [{ mp4, framecrc }, { aac }] = await Promise.all([formats, encoders]);
   if (!mp4?.canMux) return 'the mp4 muxer';
+  if (!framecrc?.canMux) return 'the framecrc muxer';
   if (!aac) return 'the aac encoder';
   return null;
 }

@@ -1,24 +1,25 @@
-/** What ffprobe says of a file's headers. */
+/** What ffprobe says of a file's headers and first packets. */
 import * as z from 'zod';
 import { errors } from '../errors.ts';
-import { INPUT_OPTIONS, inputUrl } from './input.ts';
-import { startTool } from './tool-process.ts';
+import type { Opening } from '../tracks/track.ts';
+import { INPUT_OPTIONS, indexOptions, inputUrl, openingOptions } from './input.ts';
+import { runTool } from './tool-process.ts';
 
-/** Reading headers takes 0.1 s. */
-const HEADER_TIMEOUT_MS = 30_000;
-const MAX_HEADER_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** Reading headers takes 0.1 s, those of a day of M4A 0.3 s. */
+const HEADER_TIMEOUT_MS = 10_000;
+/** A hundred streams and some frames take 50 kB. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+/** Packets of which at least one decodes in nearly every file. */
+const FIRST_PACKETS = 8;
 
-export interface ProbeRequest {
-  executables: { ffmpeg: string; ffprobe: string };
+/** A file of ours that ffprobe is asked about. */
+export interface ProbedFile {
+  executables: { ffprobe: string };
   /** Absolute path of a file of ours. */
   input: string;
   signal: AbortSignal;
-  /** Longer audio is refused. */
+  /** The longest audio that is taken, in seconds: what ffprobe's memory is measured by. */
   maxDurationSeconds: number;
-  /** How large a copy may become; asked only where one is needed. */
-  copyRoomBytes(): Promise<number>;
-  /** Keeps what `write` makes at the path it is given. */
-  makeSeekableCopy<T>(write: (path: string) => Promise<T>): Promise<T>;
 }
 
 export const ProbedStream = z.object({
@@ -28,41 +29,60 @@ export const ProbedStream = z.object({
   sample_rate: z.string().optional(),
   channels: z.int().optional(),
   time_base: z.string().default('1/1'),
+  duration: z.string().optional(),
   bit_rate: z.string().optional(),
+  /** Packets, where the container has an index. */
+  nb_frames: z.string().optional(),
+  /** Of FLAC and the like; `0` where the codec does not tell. */
+  bits_per_raw_sample: z.string().optional(),
   disposition: z.object({ default: z.int() }).optional(),
 });
 export type ProbedStream = z.infer<typeof ProbedStream>;
 
 export const Headers = z.object({
+  /** Those of audio. */
   streams: z.array(ProbedStream).default([]),
+  /** What the first packets decode to. */
+  frames: z.array(z.object({ stream_index: z.int().optional(), nb_samples: z.int().optional() })).default([]),
   format: z.object({
     format_name: z.string(),
     start_time: z.string().optional(),
     duration: z.string().optional(),
     bit_rate: z.string().optional(),
+    probe_score: z.int().default(0),
   }),
 });
 export type Headers = z.infer<typeof Headers>;
 
+const SHOWN = [
+  'format=format_name,start_time,duration,bit_rate,probe_score',
+  'stream=index,codec_type,codec_name,sample_rate,channels,time_base,duration,bit_rate,nb_frames,bits_per_raw_sample',
+  'stream_disposition=default',
+  'frame=stream_index,nb_samples',
+].join(':');
+
 /**
- * @throws {AppError} 415 when ffprobe does not recognise the file, or dies of it; 503 when it did not get to a verdict.
- *   Whether ffprobe works at all is for the caller to find out: see `self-test.ts`.
+ * Reads the headers of a file and decodes its first packets, in one process. Tags are not shown.
+ *
+ * @param opening how the file is opened where ffprobe is not to guess.
+ * @throws {AppError} 415 when ffprobe does not recognise the file, dies of it, or reads its headers for too long. Whether
+ *   ffprobe works at all is for the caller to find out: see `self-test.ts`.
  */
-export async function readHeaders(request: ProbeRequest): Promise<Headers> {
-  const shown = ['-print_format', 'json', '-show_format', '-show_streams'];
-  const { stdout, ended } = startTool(request.executables.ffprobe, probeArguments(request.input, shown), {
-    signal: request.signal,
+export async function readHeaders(file: ProbedFile, opening: Opening | null = null): Promise<Headers> {
+  const shown = [
+    ...['-print_format', 'json', '-select_streams', 'a'],
+    ...['-read_intervals', `%+#${FIRST_PACKETS}`, '-show_entries', SHOWN],
+  ];
+  const args = probeArguments(file, [...openingOptions(opening), ...shown]);
+  const { output, isOverflowing, ...end } = await runTool(file.executables.ffprobe, args, {
+    signal: file.signal,
     timeoutMs: HEADER_TIMEOUT_MS,
+    maxOutputBytes: MAX_HEADER_BYTES,
   });
-  let text = '';
-  for await (const chunk of stdout) {
-    if (text.length < MAX_HEADER_OUTPUT_BYTES) text += chunk.toString();
-  }
-  const end = await ended;
-  request.signal.throwIfAborted();
-  if (end.timedOut) throw errors.probeUnavailable(new Error('ffprobe took too long'));
+  if (end.timedOut) throw errors.unsupportedMedia(TOO_LONG, new Error('ffprobe took too long'));
+  if (isOverflowing) throw notRecognised(new Error('ffprobe printed too much'));
   if (end.code !== 0) throw notRecognised(new Error(`ffprobe ended with ${end.code}: ${end.stderr}`));
-  const headers = Headers.safeParse(parsedOrNull(text));
+  const headers = Headers.safeParse(parsedOrNull(output));
   if (!headers.success) throw notRecognised(headers.error);
   return headers.data;
 }
@@ -82,9 +102,14 @@ export function containerName(formatName: string): string {
 }
 
 /** Arguments of ffprobe: what is to be shown of a file of ours. */
-export function probeArguments(input: string, shown: readonly string[]): string[] {
-  return ['-v', 'error', ...INPUT_OPTIONS, ...shown, '-i', inputUrl(input)];
+export function probeArguments(file: ProbedFile, shown: readonly string[]): string[] {
+  return [
+    ...['-v', 'error', ...INPUT_OPTIONS, ...indexOptions(file.maxDurationSeconds)],
+    ...[...shown, '-i', inputUrl(file.input)],
+  ];
 }
+
+const TOO_LONG = `Reading the headers and tags of this file takes more than ${HEADER_TIMEOUT_MS / 1000} seconds. Remove its tags, or convert it, and send it again.`;
 
 function notRecognised(cause: unknown) {
   return errors.unsupportedMedia(

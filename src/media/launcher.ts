@@ -10,6 +10,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hasCode, StartupError } from '../errors.ts';
+import { indexBytes } from './input.ts';
 import {
   confined,
   SANDBOXES,
@@ -26,6 +27,8 @@ const TEXT_BUSY_PAUSE_MS = 5;
 
 /** ffmpeg takes 0.3 GiB of address space for a run. */
 const MAX_ADDRESS_SPACE_BYTES = 2 * 1024 ** 3;
+/** ffprobe takes 0.2 GiB, and twice the index of a file: edit lists are applied to a copy of it. */
+const PROBE_ADDRESS_SPACE_BYTES = 512 * 1024 ** 2;
 const MAX_OPEN_FILES = 64;
 /** A copy of the longest file: 48 kHz, two channels, 32 bits. */
 const MAX_BYTES_PER_SECOND = 48_000 * 2 * 4;
@@ -144,7 +147,9 @@ async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: S
       const start = sandbox
         ? confined(sandbox, program, yielding)
         : unconfined(program, yielding, { diesWithServer });
-      await writeFile(file, launcherText(settings, root, YIELDING[yielding].niceness) + start);
+      const tool = name === 'ffprobe' ? 'ffprobe' : 'ffmpeg';
+      const { niceness } = YIELDING[yielding];
+      await writeFile(file, launcherText(tool, settings, { root, niceness }) + start);
       await chmod(file, 0o755);
       return file;
     };
@@ -171,12 +176,20 @@ async function writeLaunchers(folder: string, settings: ToolSettings, sandbox: S
 }
 
 /** What every launcher begins with. Limits that a system does not know are passed over. */
-function launcherText(settings: ToolSettings, root: string, niceness: number): string {
+function launcherText(
+  name: 'ffmpeg' | 'ffprobe',
+  settings: ToolSettings,
+  { root, niceness }: { root: string; niceness: number },
+): string {
   const { maxDurationSeconds } = settings;
+  const addressSpaceBytes =
+    name === 'ffmpeg'
+      ? MAX_ADDRESS_SPACE_BYTES
+      : PROBE_ADDRESS_SPACE_BYTES + 2 * indexBytes(maxDurationSeconds);
   const limits = [
     ['c', 0],
     ['n', MAX_OPEN_FILES],
-    ['v', MAX_ADDRESS_SPACE_BYTES / 1024],
+    ['v', addressSpaceBytes / 1024],
     ['t', maxDurationSeconds + CPU_GRACE_SECONDS],
     ['f', Math.ceil(((maxDurationSeconds + CPU_GRACE_SECONDS) * MAX_BYTES_PER_SECOND) / 512)],
   ];

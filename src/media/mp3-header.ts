@@ -1,13 +1,18 @@
 /**
  * The length of an MP3 by its Xing/Info header. To find where the last packet ends ffprobe reads the whole file (0.8 s
- * for ten hours); a header that knows of every byte of the file knows that as well.
+ * for ten hours); a header that knows of every byte of the file knows that as well, where its frames fit those bytes.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { readId3v2Bytes } from './id3.ts';
+import { readMpegHeader } from './mpeg-frame.ts';
 
 /** ID3v1 is the last 128 bytes (id3.org). */
 const ID3V1_BYTES = 128;
 /** Samples that a decoder is late by; LAME's padding counts from there. */
 const DECODER_DELAY = 529;
+/** Of layer III: 8 kbit/s of MPEG-2 at 24 kHz; 320 kbit/s of MPEG-1 at 32 kHz, padded. */
+const MIN_FRAME_BYTES = 24;
+const MAX_FRAME_BYTES = 1441;
 /** Of the Xing header: which fields follow. */
 const HAS_FRAMES = 1;
 const HAS_BYTES = 2;
@@ -21,32 +26,41 @@ export interface Mp3Length {
   padding: number;
 }
 
-/** @returns null where there is no such header, or it does not tell of this file as it is (cut, joined, edited). */
+/** @returns null where there is no such header, or it does not tell of this file as it is (cut, joined, edited, or a lie). */
 export async function mp3HeaderLength(absolutePath: string): Promise<Mp3Length | null> {
   const handle = await open(absolutePath, 'r');
   try {
     const { size } = await handle.stat();
-    const start = await firstFrame(handle);
-    const frame = await readAt(handle, start, 256);
-    const header = readHeader(frame);
+    const start = readId3v2Bytes(await readAt(handle, 0, 10));
+    const head = await readAt(handle, start, 2 * MAX_FRAME_BYTES);
+    const header = readHeader(head);
     if (!header) return null;
     const isWhole = [0, ID3V1_BYTES].some((tail) => size - start - tail === header.bytes);
-    return isWhole ? { samples: header.samples, padding: header.padding } : null;
+    return isWhole && fitsBytes(header, head) ? { samples: header.samples, padding: header.padding } : null;
   } finally {
     await handle.close();
   }
 }
 
-/** Where the first frame is: behind an ID3v2 tag, if there is one (id3v2.4.0 section 3.1). */
-async function firstFrame(handle: FileHandle): Promise<number> {
-  const head = await readAt(handle, 0, 10);
-  if (head.toString('latin1', 0, 3) !== 'ID3') return 0;
-  const [a = 0, b = 0, c = 0, d = 0] = head.subarray(6);
-  // Four times seven bits.
-  return 10 + ((a << 21) | (b << 14) | (c << 7) | d);
+interface XingHeader extends Mp3Length {
+  /** Frames behind the header. */
+  frames: number;
+  /** Of all frames, the header's own included. */
+  bytes: number;
+  /** `Info`: all frames have the same bit rate. */
+  isConstant: boolean;
 }
 
-function readHeader(frame: Buffer): (Mp3Length & { bytes: number }) | undefined {
+/** Whether so many frames can have so many bytes: those of one bit rate within 2 %, others 24 to 1,441 each. */
+function fitsBytes({ frames, bytes, isConstant }: XingHeader, head: Buffer): boolean {
+  const own = readMpegHeader(head, 0)?.bytes ?? 0;
+  const frameBytes = (bytes - own) / frames;
+  const second = isConstant ? readMpegHeader(head, own) : undefined;
+  if (!second) return frameBytes >= MIN_FRAME_BYTES && frameBytes <= MAX_FRAME_BYTES;
+  return Math.abs(frameBytes - second.bytes) <= Math.max(1, 0.02 * second.bytes) + second.bytes / frames;
+}
+
+function readHeader(frame: Buffer): XingHeader | undefined {
   const [sync = 0, second = 0, , fourth = 0] = frame;
   const isLayer3 = sync === 0xff && (second & 0xe6) === 0xe2;
   if (!isLayer3) return undefined;
@@ -54,16 +68,17 @@ function readHeader(frame: Buffer): (Mp3Length & { bytes: number }) | undefined 
   const isMono = (fourth & 0xc0) === 0xc0;
   const sideInformation = isMpeg1 ? (isMono ? 17 : 32) : isMono ? 9 : 17;
   let at = 4 + sideInformation;
-  if (!['Xing', 'Info'].includes(frame.toString('latin1', at, at + 4))) return undefined;
+  const tag = frame.toString('latin1', at, at + 4);
+  if (tag !== 'Xing' && tag !== 'Info') return undefined;
   const flags = frame.readUInt32BE(at + 4);
   if (!(flags & HAS_FRAMES) || !(flags & HAS_BYTES)) return undefined;
   const frames = frame.readUInt32BE(at + 8);
   const bytes = frame.readUInt32BE(at + 12);
   at += 16 + (flags & HAS_TOC ? 100 : 0) + (flags & HAS_QUALITY ? 4 : 0);
   // LAME's extension: delay and padding, twelve bits each, 21 bytes into it.
-  const extension = at + 24 <= frame.length ? frame.readUIntBE(at + 21, 3) : 0;
+  const extension = frame.readUIntBE(at + 21, 3);
   const padding = Math.max(0, (extension & 0xfff) - DECODER_DELAY);
-  return { samples: frames * (isMpeg1 ? 1152 : 576), padding, bytes };
+  return { samples: frames * (isMpeg1 ? 1152 : 576), padding, frames, bytes, isConstant: tag === 'Info' };
 }
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {

@@ -2,16 +2,45 @@
  * What a file is, and how long exactly: read from its content, never from its name. Also decides that a file is no audio
  * at all.
  */
-import { errors } from '../errors.ts';
-import type { Source } from '../tracks/track.ts';
-import { declaredSamples } from './declared-length.ts';
-import { FfmpegError, startFfmpeg } from './ffmpeg.ts';
-import { containerName, type Headers, type ProbedStream, type ProbeRequest, readHeaders } from './ffprobe.ts';
+import type { Source, SourceCopy } from '../tracks/track.ts';
+import { type DeclaredLength, declaredLength } from './declared-length.ts';
+import type { Decoding } from './decoding.ts';
+import { FfmpegError } from './ffmpeg.ts';
+import { containerName, type ProbedFile } from './ffprobe.ts';
+import { assertOneSample, nothingDecodes } from './first-sample.ts';
 import { outputChannels, outputSampleRate } from './ladder.ts';
-import { DECODE_OPTIONS, takeStream } from './run.ts';
-import { copyAndCount, type Decoding } from './seekable-copy.ts';
+import { type Recognised, recognise } from './recognise.ts';
+import { settledLength, tooLong } from './settled-length.ts';
+import { sideBySide } from './side-by-side.ts';
+import { decodedEnd } from './source-end.ts';
+import { assertFewComments } from './vorbis-comments.ts';
 
-const FIRST_SAMPLE_TIMEOUT_MS = 60_000;
+/** Packets whose index takes 25 MB. */
+const MANY_PACKETS = 1_000_000;
+/**
+ * So far ffmpeg seeks to the end at once, also in formats that it has to read through for it. The ends of larger files are
+ * decoded beside their encode: see `end-check.ts`.
+ */
+const SMALL_FILE_BYTES = 16 * 1024 ** 2;
+/** Containers that hold nothing but sound, and pictures. */
+const AUDIO_ONLY = new Set(['aac', 'aiff', 'flac', 'mp3', 'wav']);
+const MAX_SAMPLE_BITS = 64;
+const NO_LENGTH: DeclaredLength = { samples: null, headerSeconds: [] };
+
+export interface ProbeRequest extends ProbedFile {
+  executables: { ffmpeg: string; ffprobe: string };
+  /** Of the file. */
+  bytes: number;
+  segmentSeconds: number;
+  /** Decodes the file once to a copy that can be sought in, and resolves with its samples. */
+  makeCopy(decoding: Decoding, options: CopyOptions): Promise<number>;
+}
+
+export interface CopyOptions {
+  hasTimeline: boolean;
+  /** By the headers; null where they do not tell. */
+  declaredSeconds: number | null;
+}
 
 /** Everything the pipeline needs to know before it encodes. */
 export interface Probed {
@@ -22,107 +51,101 @@ export interface Probed {
   channels: 1 | 2;
   /** N, at `sampleRate`. */
   samples: number;
-  /** Whether a copy was made that can be sought in to the sample, for this file cannot. */
-  hasSeekableCopy: boolean;
+  /** Whether the end of the source was decoded; where it was not, it may go on after N. */
+  isEndKnown: boolean;
+  /** What the headers declare, where that is more than a segment from the truth. */
+  declaredSeconds: number | null;
+  /** The copy that was made, for a file that cannot be sought in to the sample, or whose time stamps lie. */
+  copy: SourceCopy | null;
 }
 
 /**
  * @throws {AppError} 415 with the reason in plain words when the file is no audio or holds not one decodable sample.
  */
 export async function probe(request: ProbeRequest): Promise<Probed> {
-  const headers = await readHeaders(request);
-  const stream = chooseStream(headers);
-  const source = {
-    container: containerName(headers.format.format_name),
-    codec: stream.codec_name ?? 'unknown',
-    bitRate: wholeOrNull(stream.bit_rate) ?? wholeOrNull(headers.format.bit_rate),
-    sampleRate: Number(stream.sample_rate),
-    channels: stream.channels ?? 0,
-  };
-  if (!(source.sampleRate > 0) || !(source.channels > 0)) {
-    throw errors.unsupportedMedia(
-      'The audio in this file has no sample rate or no channels; it cannot be decoded.',
-    );
-  }
-  const sampleRate = outputSampleRate(source.sampleRate);
-  const channels = outputChannels(source.channels);
-  const { input, signal, executables, maxDurationSeconds } = request;
-  const decoding = {
-    input,
-    signal,
-    executable: executables.ffmpeg,
-    streamIndex: stream.index,
-    sampleRate,
-    channels,
-    maxDurationSeconds,
-  };
-  const [, declared] = await Promise.all([
-    assertOneSample(decoding),
-    declaredSamples(request, { headers, stream, sampleRate }),
-  ]);
-  const samples =
-    declared ??
-    (await request
-      .makeSeekableCopy(async (file) =>
-        copyAndCount({ ...decoding, maxBytes: await request.copyRoomBytes(), hasTimeline: true }, file),
-      )
-      .catch((error: unknown) => {
-        signal.throwIfAborted();
-        throw error instanceof FfmpegError ? nothingDecodes(error) : error;
-      }));
-  if (samples > request.maxDurationSeconds * sampleRate) {
-    throw errors.unsupportedMedia(
-      `The audio in this file is longer than ${request.maxDurationSeconds} seconds (MAX_DURATION_SECONDS).`,
-    );
-  }
-  return {
-    source,
-    streamIndex: stream.index,
-    sampleRate,
-    channels,
-    // Where padding is declared for all that there is, one sample of silence remains: it does decode.
-    samples: Math.max(1, samples),
-    hasSeekableCopy: declared === null,
-  };
-}
-
-/** The default audio stream, else the first. Cover art is a video stream and is passed over. */
-function chooseStream(headers: Headers): ProbedStream {
-  const audio = headers.streams.filter((stream) => stream.codec_type === 'audio');
-  const chosen = audio.find((stream) => stream.disposition?.default === 1) ?? audio[0];
-  if (!chosen) throw errors.unsupportedMedia('There is no audio in this file.');
-  return chosen;
-}
-
-/** @throws {AppError} 415 when nothing at all decodes. What a decoder complains of is no reason. */
-async function assertOneSample(decoding: Decoding): Promise<void> {
-  const enough = new AbortController();
-  const { stdout, done } = startFfmpeg({
-    executable: decoding.executable,
-    input: decoding.input,
-    inputOptions: DECODE_OPTIONS,
-    outputOptions: [...takeStream(decoding.streamIndex), '-ac', '1', '-frames:a', '1', '-f', 's16le'],
-    signal: AbortSignal.any([decoding.signal, enough.signal]),
-    timeoutMs: FIRST_SAMPLE_TIMEOUT_MS,
+  const { maxDurationSeconds, bytes, segmentSeconds } = request;
+  await assertFewComments(request.input);
+  const found = await recognise(request);
+  const { headers, stream, opening } = found;
+  const decoding = decodingOf(request, found);
+  const { sampleRate } = decoding;
+  const { end, declared } = await examineEnds(request, found, decoding);
+  const declaredSeconds = Number(stream.duration ?? headers.format.duration) || null;
+  const length = await settledLength({
+    ...{ declared, end, decoding, bytes, segmentSeconds, pcmBytesPerSecond: pcmBytesPerSecond(found) },
+    makeCopy: ({ hasTimeline }) => request.makeCopy(decoding, { hasTimeline, declaredSeconds }),
+  }).catch((error: unknown) => {
+    request.signal.throwIfAborted();
+    throw error instanceof FfmpegError ? nothingDecodes(error) : error;
   });
-  try {
-    for await (const chunk of stdout) if (chunk.length > 0) return;
-    await done;
-  } catch (error) {
-    decoding.signal.throwIfAborted();
-    throw nothingDecodes(error);
-  } finally {
-    enough.abort();
-    await done.catch(() => {});
-  }
-  throw nothingDecodes();
+  if (length.samples > maxDurationSeconds * sampleRate) throw tooLong(maxDurationSeconds);
+  return {
+    source: {
+      container: containerName(headers.format.format_name),
+      codec: stream.codec_name ?? 'unknown',
+      bitRate: wholeOrNull(stream.bit_rate) ?? (opening ? null : wholeOrNull(headers.format.bit_rate)),
+      sampleRate: Number(stream.sample_rate),
+      channels: stream.channels ?? 0,
+    },
+    streamIndex: stream.index,
+    sampleRate,
+    channels: outputChannels(stream.channels ?? 0),
+    // Where padding is declared for all that there is, one sample of silence remains: it does decode.
+    samples: Math.max(1, length.samples),
+    isEndKnown: length.isEndKnown,
+    declaredSeconds: length.declaredSeconds,
+    copy: length.copy && { ...length.copy, opening },
+  };
+}
+
+function decodingOf(request: ProbeRequest, { stream, opening }: Recognised): Decoding {
+  return {
+    ...{ executable: request.executables.ffmpeg, input: request.input, opening, signal: request.signal },
+    channels: outputChannels(stream.channels ?? 0),
+    streamIndex: stream.index,
+    sampleRate: outputSampleRate(Number(stream.sample_rate)),
+    maxDurationSeconds: request.maxDurationSeconds,
+  };
+}
+
+/**
+ * What decodes at the end of a file, and what the file says of its length. ffmpeg and ffprobe work side by side, or one after
+ * the other where each would take a large index into memory.
+ */
+async function examineEnds(request: ProbeRequest, found: Recognised, decoding: Decoding) {
+  const { sampleRate } = decoding;
+  const headerSeconds = Number(found.stream.duration ?? found.headers.format.duration) || 0;
+  const decode = async (signal: AbortSignal): Promise<number | null> => {
+    const isSmall = found.opening === null && request.bytes <= SMALL_FILE_BYTES;
+    const end = isSmall ? await endOrNull({ ...decoding, signal }, headerSeconds * sampleRate) : null;
+    if (end === null) await assertOneSample({ ...decoding, signal });
+    return end;
+  };
+  const read = async (signal: AbortSignal): Promise<DeclaredLength> =>
+    // What ffmpeg does not recognise, or a FLAC without its header, has no time stamps to go by.
+    found.opening ? NO_LENGTH : declaredLength({ ...found, file: { ...request, signal }, sampleRate });
+  const [end, declared] =
+    Number(found.stream.nb_frames ?? 0) <= MANY_PACKETS
+      ? await sideBySide(request.signal, decode, read)
+      : [await decode(request.signal), await read(request.signal)];
+  return { end, declared };
+}
+
+function pcmBytesPerSecond({ headers, stream }: Recognised): number | null {
+  if (!AUDIO_ONLY.has(containerName(headers.format.format_name))) return null;
+  const sampleBytes = Math.ceil((Number(stream.bits_per_raw_sample) || MAX_SAMPLE_BITS) / 8);
+  return Number(stream.sample_rate) * (stream.channels ?? 0) * sampleBytes;
+}
+
+/** Null where nothing decodes at what the headers say is the end. */
+async function endOrNull(decoding: Decoding, near: number): Promise<number | null> {
+  return decodedEnd(decoding, near).catch((error: unknown) => {
+    if (error instanceof FfmpegError) return null;
+    throw error;
+  });
 }
 
 function wholeOrNull(value: string | undefined): number | null {
   const number = Number(value);
   return Number.isSafeInteger(number) && number > 0 ? number : null;
-}
-
-function nothingDecodes(cause?: unknown) {
-  return errors.unsupportedMedia('Not one sample of the audio in this file can be decoded.', cause);
 }

@@ -137,11 +137,11 @@ export function trueTimeline(sampleRate: number): string {
 }
 
 /**
- * What is decoded, end to end, whatever its time stamps say. Where the sample rate changes midway ffmpeg starts the
- * other filter anew, and that would begin at 0 again.
+ * Takes what is decoded end to end, whatever its time stamps say: they are counted anew, so that `-t` cuts by samples.
+ * Where the sample rate changes midway ffmpeg starts the other filter anew, and that would begin at 0 again.
  */
 export function endToEnd(sampleRate: number): string {
-  return `aresample=${sampleRate}`;
+  return `aresample=${sampleRate},asetpts=N/SR/TB`;
 }
 
 /** A longer time is taken for none at all by `setTimeout`. */

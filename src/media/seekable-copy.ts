@@ -1,56 +1,51 @@
 /**
- * A copy of a source that cannot be sought in to the sample, or that does not keep to its own time line, made by
- * decoding it once from beginning to end.
+ * A copy of a source that cannot be sought in to the sample, or whose time stamps lie, made by decoding it once from
+ * beginning to end.
  */
 import { open } from 'node:fs/promises';
 import { errors } from '../errors.ts';
+import { DECODE_TIMEOUT_MS } from './count-samples.ts';
+import { type Decoding, decodeOptions } from './decoding.ts';
 import { FfmpegError, startFfmpeg } from './ffmpeg.ts';
-import { DECODE_OPTIONS, endToEnd, takeStream, trueTimeline } from './run.ts';
-
-/** Decoding runs at some hundred times real time: enough for a day of audio on a slow machine. */
-const DECODE_TIMEOUT_MS = 20 * 60_000;
-
-/** What of a file is decoded, and how. */
-export interface Decoding {
-  /** Path of ffmpeg or of its launcher. */
-  executable: string;
-  /** Absolute path of the original. */
-  input: string;
-  signal: AbortSignal;
-  channels: number;
-  streamIndex: number;
-  sampleRate: number;
-  /** It ends a second after that: enough to know that it is longer. */
-  maxDurationSeconds: number;
-}
+import { readTotalSamples, STREAMINFO_END } from './flac-header.ts';
+import { endToEnd, takeStream, trueTimeline } from './run.ts';
 
 export interface CopyRequest extends Decoding {
-  /** More than that would leave too little room on the disk. */
+  /** The copy ends there, in bytes. */
   maxBytes: number;
-  /** Whether its time stamps are worth keeping to: what is lost becomes silence then. */
+  /** Whether the time stamps of the source are kept to: what is lost becomes silence then. */
   hasTimeline: boolean;
 }
 
+export interface SeekableCopy {
+  /** N */
+  samples: number;
+  /** The copy reached `maxBytes`: the rest of the source is not in it. */
+  isCut: boolean;
+}
+
+/** The copy has 24 bits, for sources of floating point. FLAC never takes more than PCM, but for some bytes a frame. */
+export const COPY_SAMPLE_BYTES = 3;
+
 /**
- * N by decoding the whole file, as a rule through the filter that the encode uses: true for every container. As it has to
- * be done for those that cannot be sought in, the result is kept, as FLAC, and every run starts from that.
+ * Decodes the whole file to FLAC, from which every run starts; N is what comes out, true for every container.
  *
  * @throws {FfmpegError} when not one sample decodes.
- * @throws {AppError} 507 when there is no room for the copy.
+ * @throws {AppError} 507 when the disk is full.
  */
-export async function copyAndCount(request: CopyRequest, copy: string): Promise<number> {
+export async function copyAndCount(request: CopyRequest, copy: string): Promise<SeekableCopy> {
   const { sampleRate } = request;
   const filter = request.hasTimeline ? trueTimeline(sampleRate) : endToEnd(sampleRate);
   const { done } = startFfmpeg({
     executable: request.executable,
     input: request.input,
-    inputOptions: DECODE_OPTIONS,
+    inputOptions: decodeOptions(request),
     outputOptions: [
       ...takeStream(request.streamIndex),
       ...['-filter:a', filter, '-ac', String(request.channels)],
-      // 24 bits, for sources of floating point; the least compression is the fastest.
       ...['-fs', String(Math.max(1, request.maxBytes))],
       ...['-t', String(request.maxDurationSeconds + 1)],
+      // The least compression is the fastest.
       ...['-c:a', 'flac', '-sample_fmt', 's32', '-compression_level', '0', '-f', 'flac'],
     ],
     outputFile: copy,
@@ -61,18 +56,12 @@ export async function copyAndCount(request: CopyRequest, copy: string): Promise<
     const isFull = error instanceof FfmpegError && /No space left|quota exceeded/i.test(error.stderr);
     throw isFull ? errors.storageFull(error) : error;
   });
-  return flacSamples(copy, request.maxBytes);
-}
-
-/** Total samples, from STREAMINFO (RFC 9639 section 8.2). */
-async function flacSamples(file: string, maxBytes: number): Promise<number> {
-  const handle = await open(file, 'r');
+  const handle = await open(copy, 'r');
   try {
+    const { buffer } = await handle.read(Buffer.alloc(STREAMINFO_END), 0, STREAMINFO_END, 0);
+    const { size } = await handle.stat();
     // There ffmpeg stops, and says nothing.
-    if ((await handle.stat()).size >= maxBytes) throw errors.storageFull(new Error('no room for a copy'));
-    const { buffer } = await handle.read(Buffer.alloc(26), 0, 26, 0);
-    // 36 bits, of which the first four share a byte with the bits per sample.
-    return ((buffer[21] ?? 0) & 0x0f) * 2 ** 32 + buffer.readUInt32BE(22);
+    return { samples: readTotalSamples(buffer), isCut: size >= request.maxBytes };
   } finally {
     await handle.close();
   }

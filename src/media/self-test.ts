@@ -46,7 +46,6 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
   const { silentMs, selfTestMs } = tools.patience;
   const signal = AbortSignal.timeout(selfTestMs);
   const reason = (error: unknown) => reasonOf(error, signal, selfTestMs);
-  const unused = () => Promise.reject(new Error('the self-test makes no copy'));
   const audio = secondOfAudio();
   try {
     // Once: a full disk would cut it.
@@ -64,8 +63,6 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
       input: file,
       signal,
       maxDurationSeconds: 1,
-      copyRoomBytes: unused,
-      makeSeekableCopy: unused,
     });
     if (streams[0]?.sample_rate !== String(SAMPLE_RATE)) return 'ffprobe does not tell what a file is.';
   } catch (error) {

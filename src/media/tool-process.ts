@@ -53,6 +53,54 @@ export function startTool(
   return { stdout: child.stdout, ended };
 }
 
+export interface ToolReport extends ToolEnd {
+  /** The end of what it printed. */
+  output: string;
+  /** It printed more than it may, and was stopped. */
+  isOverflowing: boolean;
+}
+
+export interface ToolLimits {
+  signal: AbortSignal;
+  /** Wall-clock limit. */
+  timeoutMs: number;
+  /** The most that it may print, in bytes. */
+  maxOutputBytes: number;
+  /** How much of the end of that is kept; all of it where this is left out. */
+  keptBytes?: number;
+}
+
+/**
+ * Runs a program to its end, in bounded memory.
+ *
+ * @throws the signal's reason when it was aborted; the whole process group has ended by then.
+ */
+export async function runTool(
+  executable: string,
+  args: readonly string[],
+  { signal, timeoutMs, maxOutputBytes, keptBytes = maxOutputBytes }: ToolLimits,
+): Promise<ToolReport> {
+  const overflow = new AbortController();
+  const { stdout, ended } = startTool(executable, args, {
+    signal: AbortSignal.any([signal, overflow.signal]),
+    timeoutMs,
+  });
+  const kept: Buffer[] = [];
+  let keptLength = 0;
+  let printed = 0;
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    printed += chunk.length;
+    if (printed > maxOutputBytes) overflow.abort();
+    kept.push(chunk);
+    keptLength += chunk.length;
+    while (keptLength - (kept[0]?.length ?? 0) >= keptBytes) keptLength -= kept.shift()?.length ?? 0;
+  }
+  const end = await ended;
+  signal.throwIfAborted();
+  const output = Buffer.concat(kept).subarray(-keptBytes).toString();
+  return { ...end, output, isOverflowing: overflow.signal.aborted };
+}
+
 /**
  * Sends a signal to a process that leads a group, and to all in the group: also to those that its leader left behind,
  * as a bubblewrap does that is stopped before it has told its child to die with it. To be called only until the output

@@ -49,6 +49,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
       // What people see first is told at once, the rest now and then.
       if (index === 0 && isPlayable(job)) feed.changed(job.track.filename);
       else feed.progressed(job.track.filename);
+      if (isPlayable(job)) outcomes.lookPastEnd(job);
       if (index !== 'init') scheduler.published(job);
     },
   });
@@ -96,8 +97,9 @@ export function createEncoder(options: EncoderOptions): Encoder {
   const load = async (job: Job): Promise<void> => {
     const { filename } = job.track;
     job.lost.clear();
-    const [track, segments] = await Promise.all([library.get(filename), storage.listSegments(filename)]);
-    // A segment was lost while they were listed.
+    const [stored, segments] = await Promise.all([library.get(filename), storage.listSegments(filename)]);
+    const track = stored && (await outcomes.prepared(stored, job.controller.signal));
+    // A segment was lost meanwhile.
     if (job.lost.size > 0) return load(job);
     if (!track || job.controller.signal.aborted) return settle(job, async () => 'deleted');
     loadJob(job, track, segments, scheduler.scheduleSoon);
@@ -112,11 +114,13 @@ export function createEncoder(options: EncoderOptions): Encoder {
     job.isPaused = false;
   };
 
-  /** All segments are stored: the track is ready, unless one of them turns out to be lost. */
+  /** All segments are stored: the track is ready, unless one of them turns out to be lost, or its source to go on. */
   const complete = async (job: Job) => {
     job.isPaused = true;
     await scheduler.endRuns(job, 'complete');
-    return job.lost.size > 0 ? load(job) : settle(job, () => outcomes.finish(job));
+    if (job.lost.size > 0) return load(job);
+    const change = await outcomes.lateEnd(job);
+    return change ? reload(job, change) : settle(job, () => outcomes.finish(job));
   };
 
   /** @returns the track where it is processed from now on. */

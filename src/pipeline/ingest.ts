@@ -13,6 +13,7 @@ import type { ReceivedUpload, Storage } from '../storage/storage.ts';
 import { safeFilename } from '../tracks/filename.ts';
 import { TRACK_VERSION, type Track } from '../tracks/track.ts';
 import { createTurns } from '../turns.ts';
+import { createCopySource } from './copy-source.ts';
 import type { Encoder } from './encode.ts';
 import type { Feed } from './feed.ts';
 import { retryTrack } from './retry.ts';
@@ -81,6 +82,7 @@ export interface IngestOptions {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { library, storage, encoder, feed, tools, selfTest, governor, log } = options;
+  const copySource = createCopySource(options);
   const closing = new AbortController();
   // Each file that is probed listens to it.
   setMaxListeners(0, closing.signal);
@@ -108,10 +110,11 @@ export function createIngest(options: IngestOptions): Ingest {
       return await probe({
         executables: await tools,
         input: await storage.uploadPath(received.upload),
+        bytes: received.bytes,
         signal,
         maxDurationSeconds: options.maxDurationSeconds,
-        copyRoomBytes: () => governor.disk.availableBytes(),
-        makeSeekableCopy: (write) => storage.makeSeekableCopy(received.upload, write),
+        segmentSeconds: options.segmentSeconds,
+        makeCopy: (decoding, copy) => copySource(received, decoding, copy),
       });
     } finally {
       lease.release();
@@ -141,12 +144,13 @@ export function createIngest(options: IngestOptions): Ingest {
 
   const describe = async (received: ReceivedUpload, originalName: string, probed: Probed) => {
     const { version } = await tools;
-    const { sampleRate, channels, samples, streamIndex } = probed;
+    const { sampleRate, channels, samples, isEndKnown, streamIndex, declaredSeconds, copy } = probed;
+    const seconds = samples / sampleRate;
     const { sha256, bytes, upload } = received;
     const segmentFrames = framesPerSegment(options.segmentSeconds, sampleRate);
     const shape = { uploadId: upload, sha256, sampleRate, channels, segmentFrames, ffmpegVersion: version };
     // A file that does not tell its bit rate has no more than all of its bytes make.
-    const bitRate = probed.source.bitRate ?? (8 * bytes * sampleRate) / samples;
+    const bitRate = probed.source.bitRate ?? (8 * bytes) / seconds;
     const rungs = rungsFor(options.ladder, { codec: probed.source.codec, bitRate }, shape);
     return {
       version: TRACK_VERSION,
@@ -160,9 +164,12 @@ export function createIngest(options: IngestOptions): Ingest {
       sampleRate,
       channels,
       samples,
+      isEndKnown,
       segmentFrames,
-      truncated: null,
-      hasSeekableCopy: probed.hasSeekableCopy,
+      truncated: declaredSeconds !== null && declaredSeconds > seconds ? { declaredSeconds, seconds } : null,
+      declaredSeconds,
+      hasSeekableCopy: copy !== null,
+      copy,
       renditions: renditionsOf(rungs, shape),
       storedBytes: bytes,
     } as const;

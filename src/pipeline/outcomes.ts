@@ -2,19 +2,23 @@
 import type { Logger } from 'pino';
 import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
+import { countSamples } from '../media/count-samples.ts';
 import { EarlyEndError, OffGridError } from '../media/cutter.ts';
+import type { Decoding } from '../media/decoding.ts';
 import { FfmpegError } from '../media/ffmpeg.ts';
 import { renditionKey } from '../media/ladder.ts';
 import type { Tools } from '../media/launcher.ts';
 import { renderMpd } from '../media/mpd.ts';
-import { copyAndCount } from '../media/seekable-copy.ts';
 import { parseSegmentName } from '../media/segment-name.ts';
 import type { SelfTest } from '../media/self-test.ts';
-import { PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
+import { isTimelineTrue } from '../media/settled-length.ts';
+import { FRAME_SAMPLES, PADDING_SAMPLES, timelineOf } from '../media/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
-import type { Rendition, Track } from '../tracks/track.ts';
+import type { Rendition, SourceCopy, Track } from '../tracks/track.ts';
+import { createCopySource } from './copy-source.ts';
 import { measuredRendition } from './coverage.ts';
+import { createEndCheck } from './end-check.ts';
 import type { Interruption, Job, LiveRung } from './job.ts';
 import { InitChangedError } from './runner.ts';
 
@@ -36,12 +40,27 @@ export interface Outcomes {
    */
   finish(job: Job): Promise<Track | Interruption>;
   fail(job: Job, error: unknown): Promise<Track | Interruption>;
+  /** The record as it is to be encoded from: the copy that it needs is made anew where it is gone. */
+  prepared(track: Track, signal: AbortSignal): Promise<Track>;
+  /** Begins to look whether the source goes on after N, beside its encode. */
+  lookPastEnd(job: Job): void;
+  /** What encodes the rest of a source that goes on after N; undefined where it does not. */
+  lateEnd(job: Job): Promise<(() => Promise<void>) | undefined>;
   /** What sets right what a run stumbled over; undefined where nothing can. To be called when nothing runs. */
   correction(job: Job, rung: LiveRung, error: unknown): Promise<(() => Promise<void>) | undefined>;
 }
 
 export function createOutcomes(options: OutcomesOptions): Outcomes {
-  const { library, storage, log, tools, keepOriginals } = options;
+  const { library, storage, log, tools, keepOriginals, maxDurationSeconds } = options;
+  const copySource = createCopySource(options);
+
+  const decodingOf = async (track: Track, upload: string, signal: AbortSignal): Promise<Decoding> => ({
+    ...{ executable: (await tools).ffmpeg, input: await storage.uploadPath(upload), signal },
+    opening: track.copy?.opening ?? null,
+    ...{ channels: track.channels, streamIndex: track.streamIndex, sampleRate: track.sampleRate },
+    maxDurationSeconds,
+  });
+  const endCheck = createEndCheck({ ...options, decodingOf });
 
   const removeSegments = async (filename: string, keys: readonly string[]) => {
     for (const { name } of await storage.listSegments(filename)) {
@@ -50,20 +69,25 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
   };
 
   /**
-   * The source ended before the N that its packets declared: N is corrected, and the end encoded anew. What is stored
-   * beyond it holds padding, and goes.
+   * N is corrected to where the source really ends, and the end encoded anew. What is stored there holds padding, or is cut
+   * off, and goes.
    */
-  const shorten = async ({ track }: Job, samples: number) => {
+  const correctEnd = async ({ track }: Job, samples: number) => {
     const { filename, sampleRate } = track;
-    log.warn({ filename, declared: track.samples, samples }, 'the source ends early');
-    const { segmentCount } = timelineOf({ ...track, samples });
+    log.warn({ filename, declared: track.samples, samples }, 'the source ends elsewhere than it declares');
+    const { segmentCount } = timelineOf({ ...track, samples: Math.min(samples, track.samples) });
     for (const { name } of await storage.listSegments(filename)) {
       const index = parseSegmentName(name)?.index;
       if (typeof index === 'number' && index >= segmentCount - 1) await storage.removeSegment(filename, name);
     }
-    const declaredSeconds = track.truncated?.declaredSeconds ?? track.samples / sampleRate;
-    const truncated = { declaredSeconds, seconds: samples / sampleRate };
-    await library.update(filename, (current) => ({ ...current, samples, truncated }));
+    const declaredSeconds =
+      track.declaredSeconds ?? track.truncated?.declaredSeconds ?? track.samples / sampleRate;
+    const seconds = samples / sampleRate;
+    const truncated = declaredSeconds > seconds ? { declaredSeconds, seconds } : null;
+    await library.update(filename, (current) => ({
+      ...{ ...current, samples, truncated, declaredSeconds },
+      isEndKnown: true,
+    }));
   };
 
   /** Another ffmpeg than the one that began: the rung gets a new key, and with it new names for all its segments. */
@@ -84,33 +108,16 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
     }));
   };
 
-  /**
-   * A source that leaves the grid although ffmpeg works, such as one whose sample rate changes midway: it is decoded
-   * once, end to end, and everything is encoded anew from that.
-   *
-   * @throws what it left the grid with where ffmpeg does not work.
-   */
-  const encodeFromCopy = async (
-    { track, controller: { signal } }: Job,
-    upload: string,
-    error: OffGridError,
-  ) => {
-    if ((await options.selfTest.trouble()) !== null) throw error;
-    const { ffmpeg, version } = await tools;
-    const { filename, channels, streamIndex, sampleRate } = track;
-    log.warn({ filename, err: error }, 'the source does not keep to its own time line: it is decoded first');
-    const decoding = {
-      ...{ executable: ffmpeg, input: await storage.uploadPath(upload), signal },
-      ...{ channels, streamIndex, sampleRate, hasTimeline: false },
-      maxDurationSeconds: options.maxDurationSeconds,
-      maxBytes: await options.governor.disk.availableBytes(),
-    };
-    const samples = await storage.makeSeekableCopy(upload, (file) => copyAndCount(decoding, file));
+  /** Decodes the source once, end to end, whatever its time stamps say, and encodes everything anew from that. */
+  const encodeFromCopy = async ({ track, controller: { signal } }: Job, upload: string) => {
+    const { version } = await tools;
+    const { filename } = track;
+    const copy = { opening: track.copy?.opening ?? null, hasTimeline: false };
+    const samples = Math.max(1, await makeCopy(track, upload, copy, signal));
     const keys = track.renditions.map(({ key }) => key);
     await removeSegments(filename, keys);
     await library.update(filename, (current) => ({
-      ...current,
-      samples: Math.max(1, samples),
+      ...{ ...current, samples, copy, isEndKnown: true },
       truncated: null,
       hasSeekableCopy: true,
       renditions: current.renditions.map((rendition) => ({
@@ -118,6 +125,12 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
         key: renditionKey(rendition, shapeOf(current, `${version}${FROM_COPY}`)),
       })),
     }));
+  };
+
+  const makeCopy = async (track: Track, upload: string, copy: SourceCopy, signal: AbortSignal) => {
+    const decoding = { ...(await decodingOf(track, upload, signal)), opening: copy.opening };
+    const declaredSeconds = track.samples / track.sampleRate;
+    return copySource({ upload, bytes: track.source.bytes }, decoding, { ...copy, declaredSeconds });
   };
 
   return {
@@ -170,7 +183,7 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
       if (error instanceof EarlyEndError) {
         // The filter has put silence behind the end, and that is no part of the source.
         const samples = error.samples - PADDING_SAMPLES;
-        if (error.isKnown && samples < job.track.samples) return () => shorten(job, samples);
+        if (error.isKnown && samples < job.track.samples) return () => correctEnd(job, samples);
         if (rung.isSequential) return undefined;
         // The others have the same source.
         return async () => {
@@ -182,9 +195,39 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
         return key === undefined ? undefined : () => startAnew(job, error, key);
       }
       const { upload, hasSeekableCopy } = job.track;
-      if (error instanceof OffGridError && upload !== null && !hasSeekableCopy)
-        return () => encodeFromCopy(job, upload, error);
+      if (error instanceof OffGridError && upload !== null && !hasSeekableCopy) {
+        return async () => {
+          // A source whose sample rate changes midway leaves the grid; so does everything where ffmpeg does not work.
+          if ((await options.selfTest.trouble()) !== null) throw error;
+          log.warn(
+            { filename: job.track.filename, err: error },
+            'decoding the source first: it leaves the grid',
+          );
+          await encodeFromCopy(job, upload);
+        };
+      }
       return undefined;
+    },
+
+    lookPastEnd: endCheck.start,
+
+    async lateEnd(job) {
+      const { upload, sampleRate, segmentFrames } = job.track;
+      if (upload === null || !(await endCheck.goesOn(job))) return undefined;
+      const decoding = await decodingOf(job.track, upload, job.controller.signal);
+      const decoded = await countSamples(decoding, { hasTimeline: false });
+      const samples = await countSamples(decoding, { hasTimeline: true });
+      if (samples > maxDurationSeconds * sampleRate) return undefined;
+      return isTimelineTrue({ samples, headers: [], decoded, slack: segmentFrames * FRAME_SAMPLES })
+        ? () => correctEnd(job, samples)
+        : () => encodeFromCopy(job, upload);
+    },
+
+    async prepared(track, signal) {
+      const { filename, upload, copy, hasSeekableCopy } = track;
+      if (copy === null || hasSeekableCopy || upload === null) return track;
+      await makeCopy(track, upload, copy, signal);
+      return (await library.update(filename, (current) => ({ ...current, hasSeekableCopy: true }))) ?? track;
     },
   };
 }

@@ -38,6 +38,24 @@ export const Rendition = z.object({
 });
 export type Rendition = z.infer<typeof Rendition>;
 
+/** How a file is opened that ffmpeg does not recognise. */
+export const Opening = z.object({
+  /** As ffmpeg calls it. */
+  demuxer: z.enum(['aac', 'flac', 'mp3']),
+  /** Where the first audio frame is, in bytes from the beginning of the file. */
+  startByte: z.int().nonnegative(),
+});
+export type Opening = z.infer<typeof Opening>;
+
+/** How the copy is made that a source is encoded from where the original does not do. */
+export const SourceCopy = z.object({
+  /** Null where ffmpeg recognises the original. */
+  opening: Opening.nullable(),
+  /** Whether its time stamps are kept to: what is lost becomes silence then. */
+  hasTimeline: z.boolean(),
+});
+export type SourceCopy = z.infer<typeof SourceCopy>;
+
 export const TrackError = z.object({ code: z.string(), message: z.string() });
 export type TrackError = z.infer<typeof TrackError>;
 
@@ -65,13 +83,19 @@ export const Track = z.object({
   channels: z.int().min(1).max(2),
   /** N: length in samples at `sampleRate`. */
   samples: z.int().positive(),
+  /** Whether the end of the source was decoded, and N is where it ends. */
+  isEndKnown: z.boolean().default(false),
   /** F: AAC frames in a segment. */
   segmentFrames: z.int().positive(),
   renditions: z.array(Rendition).min(1),
   /** Where the source ended before the length that it declares: both, in seconds. */
   truncated: z.object({ declaredSeconds: z.number(), seconds: z.number() }).nullable().default(null),
+  /** Seconds that the source declares as its length, where its audio is shorter or longer; else null. */
+  declaredSeconds: z.number().nullable().default(null),
   /** Whether a copy is beside the original that can be sought in to the sample, for one that cannot. */
   hasSeekableCopy: z.boolean().default(false),
+  /** How that copy is made, also once it is gone; null where the original does, and in records from before. */
+  copy: SourceCopy.nullable().default(null),
   /** Bytes on disk: segments, and the original where it is kept. Exact when ready. */
   storedBytes: z.int().nonnegative(),
 });

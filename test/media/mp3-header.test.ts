@@ -42,6 +42,21 @@ describe('the header of an MP3', () => {
     }
   });
 
+  it.each([
+    ['CBR, twice as many', ['-b:a', '64k'], 2],
+    ['CBR, half as many', ['-b:a', '64k'], 0.5],
+    ['CBR, a twentieth more', ['-b:a', '64k'], 1.05],
+    ['VBR, more than bytes', ['-q:a', '4'], 1000],
+    ['VBR, less than a tenth', ['-q:a', '4'], 0.09],
+  ])('is not believed where it counts frames that its bytes do not hold: %s', async (_, options, factor) => {
+    const bytes = await readFile(await audioFile('x.mp3', noise({ samples: 200_000 }), options));
+    const file = path.join(await temporaryFolder(), 'lying.mp3');
+    const at = Math.max(bytes.indexOf('Xing'), bytes.indexOf('Info')) + 8;
+    bytes.writeUInt32BE(Math.round(bytes.readUInt32BE(at) * factor), at);
+    await writeFile(file, bytes);
+    expect(await mp3HeaderLength(file)).toBeNull();
+  });
+
   it('is not there in every MP3, nor in anything else', async () => {
     const without = await audioFile('x.mp3', noise({ samples: 50_000 }), ['-b:a', '64k', '-write_xing', '0']);
     expect(await mp3HeaderLength(without)).toBeNull();

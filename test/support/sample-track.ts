@@ -25,6 +25,7 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
     sampleRate: 44_100,
     channels: 2,
     samples: 441_000,
+    isEndKnown: true,
     segmentFrames: 172,
     renditions: [
       {
@@ -38,7 +39,9 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
       },
     ],
     truncated: null,
+    declaredSeconds: null,
     hasSeekableCopy: false,
+    copy: null,
     storedBytes: 240_000,
     ...changes,
   };

@@ -31,7 +31,7 @@ describe('a record on disk', () => {
   });
 
   /** Fields that came later have a value for records without them. */
-  const added = ['truncated', 'hasSeekableCopy', 'uploadId'];
+  const added = ['truncated', 'hasSeekableCopy', 'declaredSeconds', 'copy', 'isEndKnown', 'uploadId'];
   it.each(Object.keys(sampleTrack()).filter((field) => !added.includes(field)))(
     'is refused without its "%s"',
     (field) => {

@@ -1,0 +1,62 @@
+/** What is in a file: which of its streams is taken, and how the file is to be opened. */
+import { errors } from '../errors.ts';
+import type { Opening } from '../tracks/track.ts';
+import { containerName, type Headers, type ProbedFile, type ProbedStream, readHeaders } from './ffprobe.ts';
+import { findOpening } from './opening.ts';
+
+/** Up to that score ffmpeg itself says "misdetection possible" (AVPROBE_SCORE_RETRY). */
+const DOUBTFUL_SCORE = 25;
+
+export interface Recognised {
+  headers: Headers;
+  stream: ProbedStream;
+  /** Null where ffmpeg is right about the file. */
+  opening: Opening | null;
+}
+
+/**
+ * Asks ffprobe what a file is. Where ffprobe does not know, is hardly sure, or decodes nothing, the first bytes are searched
+ * for audio frames: what is before them is passed over.
+ *
+ * @throws {AppError} 415 with the reason in plain words when there is no audio.
+ */
+export async function recognise(file: ProbedFile): Promise<Recognised> {
+  const look = async (opening: Opening | null): Promise<Recognised> => {
+    const headers = await readHeaders(file, opening);
+    return { headers, stream: chooseStream(headers), opening };
+  };
+  const direct = await look(null).catch((error: unknown) => {
+    file.signal.throwIfAborted();
+    return { error };
+  });
+  if ('headers' in direct && isCertain(direct)) return direct;
+  const opening = await findOpening(file.input);
+  if ('headers' in direct) return opening && isOther(direct, opening) ? look(opening) : direct;
+  if (!opening) throw direct.error;
+  return look(opening);
+}
+
+function isCertain({ headers, stream }: Recognised): boolean {
+  const hasDecoded = headers.frames.some(
+    ({ stream_index, nb_samples = 0 }) => stream_index === stream.index && nb_samples > 0,
+  );
+  return hasDecoded && headers.format.probe_score > DOUBTFUL_SCORE;
+}
+
+/** A FLAC without its header is opened as a doubtful one as well: its time stamps are worth nothing. */
+function isOther({ headers }: Recognised, { demuxer }: Opening): boolean {
+  return demuxer === 'flac' || demuxer !== containerName(headers.format.format_name);
+}
+
+/** The default audio stream, else the first. Cover art is a video stream and is passed over. */
+function chooseStream({ streams }: Headers): ProbedStream {
+  const audio = streams.filter((stream) => stream.codec_type === 'audio');
+  const chosen = audio.find((stream) => stream.disposition?.default === 1) ?? audio[0];
+  if (!chosen) throw errors.unsupportedMedia('There is no audio in this file.');
+  if (!(Number(chosen.sample_rate) > 0) || !((chosen.channels ?? 0) > 0)) {
+    throw errors.unsupportedMedia(
+      'The audio in this file has no sample rate or no channels; it cannot be decoded.',
+    );
+  }
+  return chosen;
+}
