@@ -3,7 +3,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { buildApp } from './app.ts';
-import { parseConfig } from './config.ts';
+import { parseConfig } from './config/config.ts';
+import { helpText } from './config/help.ts';
 import { StartupError } from './errors.ts';
 import { openServices } from './services.ts';
 
@@ -15,6 +16,7 @@ const SECOND_SIGNAL_AFTER_MS = 1000;
 const projectFolder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 async function main(): Promise<void> {
+  if (process.argv.includes('--help')) return void process.stdout.write(helpText());
   const config = parseConfig(process.env, projectFolder);
   const log = await createLogger(config.logLevel);
   const stopping = new AbortController();

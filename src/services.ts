@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import { lockDataDir } from './disk/lock.ts';
 import { StartupError } from './errors.ts';
 import { createGovernor, type Governor } from './governor/governor.ts';
@@ -90,7 +90,7 @@ export async function openServices(
       ...{ library, storage, feed, log, tools, selfTest, governor, run },
       ...{ concurrency, keepOriginals, maxDurationSeconds },
     });
-    const { ladder, segmentSeconds, maxWaiting } = config;
+    const { audioLadder: ladder, segmentSeconds, maxWaiting } = config;
     const started = library.opened.then(() => recover({ library, storage, encoder, log }));
     started.catch(noop);
     const ingest = createIngest({

@@ -46,15 +46,15 @@ const interfaces = ['library/library.ts', 'storage/storage.ts'];
 const vocabulary = ['tracks', 'errors.ts'];
 /** What each part may import, beside itself; `type` marks those of which it may see the types only. */
 const mayImport: Record<string, string[]> = {
-  'server.ts': ['app.ts', 'config.ts', 'services.ts', 'errors.ts'],
+  'server.ts': ['app.ts', 'config', 'services.ts', 'errors.ts'],
   'services.ts': [
-    ...['config.ts', 'disk', 'library adapter', 'storage adapter', ...interfaces],
+    ...['type config', 'disk', 'library adapter', 'storage adapter', ...interfaces],
     ...['pipeline', 'media', 'governor', 'turns.ts', ...vocabulary],
   ],
-  'app.ts': ['type config.ts', 'type services.ts', 'http', 'time-slices.ts', ...vocabulary],
-  'config.ts': ['media', ...vocabulary],
+  'app.ts': ['type config', 'type services.ts', 'http', 'time-slices.ts', ...vocabulary],
+  config: ['media', ...vocabulary],
   http: [
-    ...['type config.ts', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
+    ...['type config', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
     ...['pipeline', 'media', 'governor', 'turns.ts', 'deferred.ts', 'time-slices.ts'],
     ...['own-memory.ts', ...vocabulary],
   ],
@@ -110,7 +110,7 @@ describe('the layers', () => {
     ['pipeline/ingest.ts', "import type { Services } from '../services.ts';"],
     ['http/files.ts', "import {\n  openServices,\n} from '../services.ts';"],
     ['http/files.ts', "import { openDiskStorage } from '../storage/disk.ts';"],
-    ['http/files.ts', "import { Config, type Other } from '../config.ts';"],
+    ['http/files.ts', "import { Config, type Other } from '../config/config.ts';"],
     ['app.ts', "const { openDiskStorage } = await import('./storage/disk.ts');"],
     ['library/disk.ts', "import type { Storage } from '../storage/storage.ts';"],
     ['storage/disk.ts', "import { createUploadOrder } from '../library/order.ts';"],
@@ -199,11 +199,15 @@ describe('the process', () => {
   });
 
   it('has an environment that nothing but the configuration reads', () => {
-    const names = [...textOf('config.ts').matchAll(/^\s+([A-Z][A-Z_]+): /gm)].map(([, name]) => name);
+    const names = [...textOf('config/settings.ts').matchAll(/^\s+([A-Z][A-Z_]+): /gm)].map(
+      ([, name]) => name,
+    );
     expect(names).toContain('DATA_DIR');
     const named = new RegExp(`\\b(${names.join('|')})\\b`);
     const withoutTemplates = (text: string) => codeOf(text).replace(/`(?:\\.|[^`\\])*`/gs, '');
-    expect(sources.filter((file) => named.test(withoutTemplates(textOf(file))))).toEqual(['config.ts']);
+    expect(sources.filter((file) => named.test(withoutTemplates(textOf(file))))).toEqual([
+      'config/settings.ts',
+    ]);
   });
 });
 

@@ -2,7 +2,7 @@
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { errors } from '../errors.ts';
 import { type Keyring, requireKey } from './keys.ts';
 import { keepOutForeignPages } from './origin.ts';

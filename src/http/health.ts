@@ -1,6 +1,6 @@
 /** `/healthz`: the process answers. `/readyz`: it can do its work. */
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Services } from '../services.ts';
 import { json } from './answers.ts';
 import type { Keyring } from './keys.ts';

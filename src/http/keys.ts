@@ -1,7 +1,7 @@
 /** Who may use the API: whoever brings one of its keys as a bearer token (RFC 6750 section 2.1). */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { errors } from '../errors.ts';
 
 export interface Keyring {

@@ -3,7 +3,7 @@
  * sends it to another origin only after a preflight, and none is granted.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { errors } from '../errors.ts';
 import type { Keyring } from './keys.ts';
 

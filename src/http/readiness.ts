@@ -1,5 +1,5 @@
 /** Whether the server can do its work, looked at no more often than needed: a look writes and syncs three files. */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Services } from '../services.ts';
 
 /** With less room than this the disk is full, whatever MIN_FREE_BYTES says. */

@@ -1,6 +1,6 @@
 /** Init and media segments: sent from memory or disk, held while they are not encoded yet, repaired where they are cut. */
 import type { FastifyReply } from 'fastify';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { unlessAborted } from '../deferred.ts';
 import { errors } from '../errors.ts';
 import { parseSegmentName, type SegmentId, segmentNameOf } from '../media/segment-name.ts';

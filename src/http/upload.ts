@@ -3,7 +3,7 @@ import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import * as z from 'zod';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { AppError, errors } from '../errors.ts';
 import type { Client } from '../pipeline/ingest.ts';
 import type { UploadRoom } from '../pipeline/upload-room.ts';

@@ -1,7 +1,7 @@
 /** `/readyz`, which anybody may ask for, and which writes to the disk. */
 import { pino } from 'pino';
 import { expect, it, vi } from 'vitest';
-import type { Config } from '../../src/config.ts';
+import type { Config } from '../../src/config/config.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import type { Services } from '../../src/services.ts';
 import { request } from '../support/client.ts';

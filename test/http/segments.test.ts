@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { expect, it } from 'vitest';
-import type { Config } from '../../src/config.ts';
+import type { Config } from '../../src/config/config.ts';
 import { createSegments } from '../../src/http/segments.ts';
 import type { Services } from '../../src/services.ts';
 import { type EncoderRig, encoderRig, FILENAME, SEGMENTS } from '../support/encoder-rig.ts';

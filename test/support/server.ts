@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll } from 'vitest';
 import { buildApp } from '../../src/app.ts';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { PATIENCE, type Patience } from '../../src/http/patience.ts';
 import { TOOL_PATIENCE, type ToolPatience } from '../../src/media/launcher.ts';
 import { openServices, type Services } from '../../src/services.ts';

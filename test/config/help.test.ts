@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/config.ts';
+import { helpText, settingsTable } from '../../src/config/help.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
+
+const manual = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+
+it('docs/configuration.md has the table that the settings make (`npm run docs` writes it)', () => {
+  expect(manual).toContain(`\n${settingsTable()}\n`);
+});
+
+it('--help names every setting, in lines that fit a terminal', () => {
+  const lines = helpText().split('\n');
+  for (const name of Object.keys(SETTINGS))
+    expect(lines.some((line) => line.startsWith(`  ${name}`))).toBe(true);
+  expect(lines.filter((line) => line.length > 100)).toEqual([]);
+});
+
+describe('the example of', () => {
+  it.each(Object.entries(SETTINGS))('%s is valid, and is not the default', (name, { example, usual }) => {
+    const value = example.replace('$(openssl rand -hex 32)', '0123456789abcdef0123456789abcdef');
+    const env = { ALLOW_ANONYMOUS: 'true', [name]: value };
+    expect(() => parseConfig(env, '/project')).not.toThrow();
+    expect(example).not.toBe(usual);
+  });
+});
