@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { type Decoding, decodeOptions } from './decoding.ts';
 import { startFfmpeg } from './ffmpeg.ts';
-import { endToEnd, takeStream, trueTimeline } from './run.ts';
+import { endToEnd, takeStream, trueTimeline } from './filters.ts';
 
 /** Enough for a day of audio on a slow machine. */
 export const DECODE_TIMEOUT_MS = 20 * 60_000;

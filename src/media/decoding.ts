@@ -1,7 +1,7 @@
 /** What of a source is decoded, and how ffmpeg is told to. Pure. */
 import type { Opening } from '../tracks/track.ts';
+import { DECODE_OPTIONS } from './filters.ts';
 import { indexOptions, openingOptions } from './input.ts';
-import { DECODE_OPTIONS } from './run.ts';
 
 export interface Decoding {
   /** Path of ffmpeg or of its launcher. */

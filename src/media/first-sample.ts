@@ -2,7 +2,7 @@
 import { errors } from '../errors.ts';
 import { type Decoding, decodeOptions } from './decoding.ts';
 import { startFfmpeg } from './ffmpeg.ts';
-import { takeStream } from './run.ts';
+import { takeStream } from './filters.ts';
 
 const FIRST_SAMPLE_TIMEOUT_MS = 60_000;
 

@@ -7,8 +7,8 @@ import { errors } from '../errors.ts';
 import { DECODE_TIMEOUT_MS } from './count-samples.ts';
 import { type Decoding, decodeOptions } from './decoding.ts';
 import { FfmpegError, startFfmpeg } from './ffmpeg.ts';
+import { endToEnd, takeStream, trueTimeline } from './filters.ts';
 import { readTotalSamples, STREAMINFO_END } from './flac-header.ts';
-import { endToEnd, takeStream, trueTimeline } from './run.ts';
 
 export interface CopyRequest extends Decoding {
   /** The copy ends there, in bytes. */
