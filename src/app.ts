@@ -2,28 +2,28 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { createTimeSlices } from './concurrency/time-slices.ts';
 import type { Config } from './config/config.ts';
-import { watchConnections } from './http/connections.ts';
-import { eventRoutes } from './http/events.ts';
-import { fileRoutes } from './http/files.ts';
-import { guard } from './http/guard.ts';
-import { healthRoutes } from './http/health.ts';
-import { createKeyring } from './http/keys.ts';
-import { linkRoutes } from './http/link-routes.ts';
-import { createLinks } from './http/links.ts';
+import { createKeyring } from './http/access/api-keys.ts';
+import { protect } from './http/access/protection.ts';
+import { createSignedLinks } from './http/access/signed-links.ts';
+import { watchConnections } from './http/connections/connections.ts';
+import { oneAtATime } from './http/connections/pipelining.ts';
+import { answerClientError, limitSlowClients, serverOptions } from './http/connections/slow-clients.ts';
+import { CLIENT_TIMEOUTS, type ClientTimeouts } from './http/connections/timeouts.ts';
 import { watchMethods } from './http/method-not-allowed.ts';
-import { describeApi } from './http/openapi.ts';
-import { docsRoutes, pageRoutes } from './http/page.ts';
-import { PATIENCE, type Patience } from './http/patience.ts';
-import { oneAtATime } from './http/pipelining.ts';
+import { describeApi } from './http/openapi/openapi.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
-import { answerClientError, limitSlowClients, serverOptions } from './http/slow-clients.ts';
-import { createStreams } from './http/stream.ts';
+import { eventRoutes } from './http/routes/events.ts';
+import { fileRoutes } from './http/routes/files.ts';
+import { healthRoutes } from './http/routes/health.ts';
+import { linkRoutes } from './http/routes/links.ts';
+import { docsRoutes, pageRoutes } from './http/routes/page.ts';
+import { uploadRoutes } from './http/routes/upload.ts';
+import { createStreams } from './http/streaming/stream.ts';
 import { createPresenter } from './http/track-view.ts';
-import { uploadRoutes } from './http/upload.ts';
 import type { Services } from './services.ts';
-import { createTimeSlices } from './time-slices.ts';
 
 /** Keys, where a plugin logs the headers that it was given. */
 const KEPT_FROM_LOG = ['headers.authorization', '*.headers.authorization'];
@@ -39,10 +39,10 @@ const MAX_PARAM_LENGTH = 1024;
 export async function buildApp(
   services: Services,
   config: Config,
-  patience: Patience = PATIENCE,
+  patience: ClientTimeouts = CLIENT_TIMEOUTS,
 ): Promise<FastifyInstance> {
   const keyring = createKeyring(config.apiKeys);
-  const links = createLinks(config.streamSecret);
+  const links = createSignedLinks(config.streamSecret);
   const streams = createStreams(services, config, links);
   const app = Fastify({
     loggerInstance: services.log.child({}, { redact: KEPT_FROM_LOG }),
@@ -58,7 +58,7 @@ export async function buildApp(
       createServer(
         serverOptions(patience),
         oneAtATime((request, response) => {
-          if (!streams.answerHot(request, response)) handler(request, response);
+          if (!streams.serveCached(request, response)) handler(request, response);
         }),
       ),
     clientErrorHandler: answerClientError,
@@ -81,11 +81,11 @@ export async function buildApp(
   const presenter = createPresenter(services.encoder, links, config.publicUrl);
   const slices = createTimeSlices();
   await app.register(async (uploads) => {
-    await guard(uploads, { perMinute: config.uploadRateLimit, keyring, config });
+    await protect(uploads, { perMinute: config.uploadRateLimit, keyring, config });
     await uploads.register(uploadRoutes, { services, config, keyring, presenter, patience });
   });
   await app.register(async (api) => {
-    await guard(api, { perMinute: config.rateLimit, keyring, config });
+    await protect(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter, keyring, slices });
     await api.register(linkRoutes, { services, presenter, patience });
     await api.register(eventRoutes, { services, presenter, keyring, patience, slices });

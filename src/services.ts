@@ -4,23 +4,23 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { lockDataDir } from './disk/lock.ts';
+import { isWholeSegment } from './encoding/boxes.ts';
+import { createEncoder, type Encoder } from './encoding/create-encoder.ts';
+import { run } from './encoding/encode-range.ts';
+import { createSelfTest, type SelfTest } from './encoding/self-test.ts';
 import { StartupError } from './errors.ts';
+import { missingCapability } from './ffmpeg/ffmpeg.ts';
+import { prepareTools, type Tools, type ToolTimeouts } from './ffmpeg/launcher.ts';
 import { createGovernor, type Governor } from './governor/governor.ts';
 import { openDiskLibrary } from './library/disk.ts';
 import type { Library } from './library/library.ts';
-import { isWholeSegment } from './media/boxes.ts';
-import { missingCapability } from './media/ffmpeg.ts';
-import { prepareTools, type ToolPatience, type Tools } from './media/launcher.ts';
-import { run } from './media/run.ts';
-import { createSelfTest, type SelfTest } from './media/self-test.ts';
-import { createEncoder, type Encoder } from './pipeline/encode.ts';
-import { createFeed, type Feed } from './pipeline/feed.ts';
 import { createIngest, type Ingest } from './pipeline/ingest.ts';
-import { createMender, type Mender } from './pipeline/mend.ts';
 import { recover } from './pipeline/recover.ts';
+import { createSegmentRepair, type SegmentRepair } from './pipeline/segment-repair.ts';
 import { cacheSegments } from './storage/cache.ts';
 import { openDiskStorage } from './storage/disk.ts';
 import type { Storage } from './storage/storage.ts';
+import { createTrackEvents, type TrackEvents } from './tracks/track-events.ts';
 
 export interface Services {
   log: Logger;
@@ -30,9 +30,9 @@ export interface Services {
   library: Library;
   storage: Storage;
   encoder: Encoder;
-  feed: Feed;
+  feed: TrackEvents;
   ingest: Ingest;
-  mender: Mender;
+  mender: SegmentRepair;
   governor: Governor;
   /**
    * Resolves when the library is read and unfinished work is taken up again. Until then what is ready is served, and
@@ -54,7 +54,7 @@ export interface Services {
 export async function openServices(
   config: Config,
   log: Logger,
-  toolPatience?: ToolPatience,
+  toolPatience?: ToolTimeouts,
 ): Promise<Services> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -81,7 +81,7 @@ export async function openServices(
     const selfTest = createSelfTest(tools, launchFolder);
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
-    const feed = createFeed();
+    const feed = createTrackEvents();
     const governor = createGovernor({
       ...{ maxUploads: config.maxUploads, concurrency },
       disk: { room: () => storage.room(), minFreeBytes, demand: () => encoder.outstanding },
@@ -98,7 +98,7 @@ export async function openServices(
       ...{ library, storage, encoder, feed, tools, selfTest, governor, log },
       ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting },
     });
-    const mender = createMender({ library, storage, encoder, feed, log });
+    const mender = createSegmentRepair({ library, storage, encoder, feed, log });
     const stopWork = async () => {
       await Promise.all([ingest.close(), encoder.close()]);
     };
@@ -118,7 +118,7 @@ export async function openServices(
 }
 
 /** @throws {StartupError} when ffmpeg or ffprobe does not run, or cannot do what is asked of it. */
-async function findTools(folder: string, config: Config, patience?: ToolPatience): Promise<Tools> {
+async function findTools(folder: string, config: Config, patience?: ToolTimeouts): Promise<Tools> {
   const lacking = missingCapability(config.ffmpegPath);
   // Where it does not even run, that is what is told.
   lacking.catch(noop);

@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { FRAME_SAMPLES, timelineOf } from '../src/media/timeline.ts';
+import { FRAME_SAMPLES, timelineOf } from '../src/presentation/timeline.ts';
 import { assertOnGrid, type ListedTrack } from './grid.ts';
 import {
   freePort,

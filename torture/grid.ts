@@ -1,6 +1,6 @@
 /** Whether what a server serves of a track lies on the grid. Without a test runner: it throws a plain error. */
-import { readBoxes, readFragment } from '../src/media/boxes.ts';
-import { framesPerSegment, timelineOf } from '../src/media/timeline.ts';
+import { readBoxes, readFragment } from '../src/encoding/boxes.ts';
+import { framesPerSegment, timelineOf } from '../src/presentation/timeline.ts';
 
 export interface ListedTrack {
   filename: string;

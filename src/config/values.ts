@@ -1,7 +1,7 @@
 /** How the values of settings are read. Each parser says in its message what is allowed. */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { parseLadder } from '../media/ladder.ts';
+import { parseLadder } from '../presentation/ladder.ts';
 
 const MIN_SECRET_LENGTH = 32;
 /** What can be said in a header: `b64token` (RFC 6750 section 2.1). */

@@ -1,7 +1,8 @@
 /** Room on the disk: what is free, less what is kept free, less what was promised and is not written yet. */
+
+import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { errors } from '../errors.ts';
 import type { Room } from '../storage/storage.ts';
-import { createTurns } from '../turns.ts';
 import type { Lease } from './budget.ts';
 
 /** Room that was promised to one piece of work. */
@@ -42,7 +43,7 @@ export interface DiskBudgetOptions {
 const MIN_FREE_FILES = 1000;
 
 export function createDiskBudget({ room, minFreeBytes, demand }: DiskBudgetOptions): DiskBudget {
-  const turns = createTurns();
+  const turns = createKeyedMutex();
   const reserved: Room = { bytes: 0, files: 0 };
 
   const available = async (): Promise<Room> => {
@@ -63,7 +64,7 @@ export function createDiskBudget({ room, minFreeBytes, demand }: DiskBudgetOptio
       if ((await room()).bytes < minFreeBytes) throw errors.tooLittleRoom(minFreeBytes);
     },
     reserve: ({ bytes, files = 1 }) =>
-      turns.take('reserve', async () => {
+      turns.run('reserve', async () => {
         const left = await available();
         if (left.bytes < bytes || left.files < files) throw errors.tooLittleRoom(minFreeBytes);
         let unwritten = bytes;

@@ -1,8 +1,8 @@
 /** A track as the API shows it. */
-import type { Encoder, LiveState } from '../pipeline/encode.ts';
+import type { Encoder, LiveState } from '../encoding/create-encoder.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
-import type { Links } from './links.ts';
-import type { StreamLinks, TrackView } from './schemas.ts';
+import type { SignedLinks } from './access/signed-links.ts';
+import type { StreamLinks, TrackView } from './openapi/schemas.ts';
 
 /** Shows tracks, with addresses that clients can use. */
 export interface Presenter {
@@ -15,7 +15,7 @@ export interface Presenter {
 }
 
 /** @param publicUrl under which clients find the server, without a slash at its end; empty where it is at the root. */
-export function createPresenter(encoder: Encoder, links: Links, publicUrl: string): Presenter {
+export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl: string): Presenter {
   const linksTo = (track: Track, seconds?: number): StreamLinks => {
     const { path, expiresAt } = links.to(track, seconds);
     const [manifestUrl, hlsUrl] = [`${publicUrl}${path}/manifest`, `${publicUrl}${path}/master.m3u8`];

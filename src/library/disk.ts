@@ -1,14 +1,14 @@
 /** A library on disk: one `track.json` beside each manifest, and an index of them in memory. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { insideDirectory } from '../disk/inside-directory.ts';
-import { publishFile, sweepTemporaries, syncFolder, TEMPORARY_PREFIX } from '../disk/publish.ts';
+import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
+import { createTimeSlices } from '../concurrency/time-slices.ts';
 import { createBulkReader } from '../disk/read.ts';
+import { safeJoin } from '../disk/safe-join.ts';
+import { sweepTemporaries, syncFolder, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
 import { hasCode } from '../errors.ts';
-import { createTimeSlices } from '../time-slices.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
 import { parseTrack, type Track } from '../tracks/track.ts';
-import { createTurns } from '../turns.ts';
 import type { Library } from './library.ts';
 import { createUploadOrder, decodeCursor, encodeCursor } from './order.ts';
 
@@ -39,14 +39,14 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   const damaged = new Set<string>();
   const order = createUploadOrder();
   /** Changes of one track, one after the other. */
-  const turns = createTurns();
+  const turns = createKeyedMutex();
   const slices = createTimeSlices();
 
-  const folderOf = (filename: string) => insideDirectory(root, filename);
+  const folderOf = (filename: string) => safeJoin(root, filename);
   const recordOf = (filename: string) => path.join(folderOf(filename), RECORD);
 
   const write = async (track: Track) => {
-    await publishFile(recordOf(track.filename), `${JSON.stringify(track, null, 2)}\n`, root);
+    await writeFileAtomic(recordOf(track.filename), `${JSON.stringify(track, null, 2)}\n`, root);
     await syncFolder(folderOf(track.filename));
   };
 
@@ -135,7 +135,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       takenNames.add(filenameKey(filename));
       order.add(track);
       try {
-        await turns.take(filename, async () => {
+        await turns.run(filename, async () => {
           await mkdir(folderOf(filename), { recursive: true });
           await write(track);
           await syncFolder(root);
@@ -156,7 +156,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       await opened;
       // A track that is going away queues nothing: who removes it may wait for this very change.
       if (!tracks.has(filename)) return undefined;
-      return turns.take(filename, async () => {
+      return turns.run(filename, async () => {
         const before = tracks.get(filename);
         if (!before) return undefined;
         const after = change(before);
@@ -169,7 +169,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
 
     async remove(filename, beforeNameIsFree) {
       await opened;
-      await turns.take(filename, async () => {
+      await turns.run(filename, async () => {
         const track = tracks.get(filename);
         if (!track) return;
         tracks.delete(filename);
@@ -192,8 +192,8 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     async putManifest(filename, mpd) {
       await opened;
       if (!tracks.has(filename)) return;
-      await turns.take(filename, async () => {
-        if (tracks.has(filename)) await publishFile(path.join(folderOf(filename), MANIFEST), mpd, root);
+      await turns.run(filename, async () => {
+        if (tracks.has(filename)) await writeFileAtomic(path.join(folderOf(filename), MANIFEST), mpd, root);
       });
     },
     async damaged() {
@@ -204,7 +204,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       // A library that opens sweeps temporary files, and this trial is one.
       await opened;
       const file = path.join(root, `${TEMPORARY_PREFIX}writable`);
-      await publishFile(file, '');
+      await writeFileAtomic(file, '');
       await rm(file, { force: true });
     },
   };

@@ -1,23 +1,23 @@
 /** From bytes on the wire to a track: receive, probe, name, record. */
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
+import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
+import { createCopySource } from '../encoding/copy-source.ts';
+import type { Encoder } from '../encoding/create-encoder.ts';
+import { segmentRoom } from '../encoding/segment-room.ts';
+import type { SelfTest } from '../encoding/self-test.ts';
 import { AppError, errors, hasCode } from '../errors.ts';
+import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
-import { type Rung, renditionsOf, rungsFor } from '../media/ladder.ts';
-import type { Tools } from '../media/launcher.ts';
-import { type Probed, probe } from '../media/probe.ts';
-import type { SelfTest } from '../media/self-test.ts';
-import { framesPerSegment } from '../media/timeline.ts';
+import { type Rung, renditionsOf, rungsFor } from '../presentation/ladder.ts';
+import { framesPerSegment } from '../presentation/timeline.ts';
+import { type Probed, probe } from '../source/probe.ts';
 import type { ReceivedUpload, Storage } from '../storage/storage.ts';
 import { safeFilename } from '../tracks/filename.ts';
 import { TRACK_VERSION, type Track } from '../tracks/track.ts';
-import { createTurns } from '../turns.ts';
-import { createCopySource } from './copy-source.ts';
-import type { Encoder } from './encode.ts';
-import type { Feed } from './feed.ts';
+import type { TrackEvents } from '../tracks/track-events.ts';
 import { retryTrack } from './retry.ts';
-import { segmentRoom } from './segment-room.ts';
 import { reserveUploadRoom, type UploadRoom } from './upload-room.ts';
 
 /** Who sent an upload. */
@@ -69,7 +69,7 @@ export interface IngestOptions {
   library: Library;
   storage: Storage;
   encoder: Encoder;
-  feed: Feed;
+  feed: TrackEvents;
   tools: Promise<Tools>;
   selfTest: SelfTest;
   governor: Governor;
@@ -87,7 +87,7 @@ export function createIngest(options: IngestOptions): Ingest {
   // Each file that is probed listens to it.
   setMaxListeners(0, closing.signal);
   /** Uploads of the same bytes go one after the other: the second finds what the first has made. */
-  const adding = createTurns();
+  const adding = createKeyedMutex();
 
   const existing = async (received: ReceivedUpload): Promise<Track | undefined> => {
     const track = await library.findBySha256(received.sha256);
@@ -125,7 +125,7 @@ export function createIngest(options: IngestOptions): Ingest {
     const probed = await examine(received, client).catch(async (error: unknown) => {
       // A verdict counts only from tools that work.
       const isVerdict = error instanceof AppError && error.status === 415 && error.cause !== undefined;
-      const trouble = isVerdict ? await selfTest.trouble() : null;
+      const trouble = isVerdict ? await selfTest.fault() : null;
       throw trouble === null ? error : errors.probeUnavailable(new Error(trouble, { cause: error }));
     });
     const draft = await describe(received, originalName, probed);
@@ -184,7 +184,7 @@ export function createIngest(options: IngestOptions): Ingest {
     } catch (error) {
       await storage.removeUpload(received.upload);
       if (closing.signal.aborted) throw errors.shuttingDown();
-      throw explained(error);
+      throw toAppError(error);
     }
   };
 
@@ -201,12 +201,12 @@ export function createIngest(options: IngestOptions): Ingest {
         if (received.bytes > 0) return received;
         await storage.removeUpload(received.upload);
       } catch (error) {
-        throw explained(error);
+        throw toAppError(error);
       }
       throw errors.emptyFile(originalName);
     },
     add: (received, originalName, client) =>
-      adding.take(received.sha256, () => add(received, originalName, client)),
+      adding.run(received.sha256, () => add(received, originalName, client)),
     discard: (received) => storage.removeUpload(received.upload),
     async close() {
       closing.abort(errors.shuttingDown());
@@ -224,7 +224,7 @@ async function* whileThereIsRoom(stream: AsyncIterable<Buffer>, room: UploadRoom
   }
 }
 
-function explained(error: unknown): unknown {
+function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
   if (hasCode(error, 'ENOSPC', 'EDQUOT')) return errors.storageFull(error);
   const isDisk = hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'EIO', 'ENOENT', 'ENOTDIR', 'EMFILE', 'ENFILE');

@@ -1,11 +1,11 @@
 /** What happens at the start, after a stop or a crash: rubbish is swept, unfinished work is taken up again. */
 import type { Logger } from 'pino';
+import { coverageOf, measuredRendition } from '../encoding/coverage.ts';
+import type { Encoder } from '../encoding/create-encoder.ts';
 import type { Library } from '../library/library.ts';
-import { timelineOf } from '../media/timeline.ts';
+import { timelineOf } from '../presentation/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
-import { coverageOf, measuredRendition } from './coverage.ts';
-import type { Encoder } from './encode.ts';
 
 /** To be called before the first upload is taken: what belongs to no track is taken for rubbish. */
 export async function recover(services: {

@@ -1,9 +1,10 @@
 /** Takes a track away: its processing, its record, its segments, its original. */
+
+import type { Encoder } from '../encoding/create-encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Encoder } from './encode.ts';
-import type { Feed } from './feed.ts';
+import type { TrackEvents } from '../tracks/track-events.ts';
 
 /**
  * Once it resolves nothing of the track is left on disk.
@@ -12,7 +13,12 @@ import type { Feed } from './feed.ts';
  */
 export async function removeTrack(
   filename: string,
-  { library, storage, encoder, feed }: { library: Library; storage: Storage; encoder: Encoder; feed: Feed },
+  {
+    library,
+    storage,
+    encoder,
+    feed,
+  }: { library: Library; storage: Storage; encoder: Encoder; feed: TrackEvents },
 ): Promise<void> {
   const track = await library.get(filename);
   if (!track) throw errors.trackNotFound(filename);

@@ -1,10 +1,11 @@
 /** Another try for a track that failed. */
+
+import type { Encoder } from '../encoding/create-encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
-import type { Encoder } from './encode.ts';
-import type { Feed } from './feed.ts';
+import type { TrackEvents } from '../tracks/track-events.ts';
 
 /**
  * @returns the track, processing again.
@@ -12,7 +13,7 @@ import type { Feed } from './feed.ts';
  */
 export async function retryTrack(
   filename: string,
-  { library, encoder, feed }: { library: Library; encoder: Encoder; feed: Feed },
+  { library, encoder, feed }: { library: Library; encoder: Encoder; feed: TrackEvents },
 ): Promise<Track> {
   const now = await library.get(filename);
   if (!now) throw errors.trackNotFound(filename);

@@ -1,8 +1,9 @@
 /** Looks through a whole library, and tells what is not as its records say. Changes nothing. */
+
+import { isWholeSegment, readBoxes, readFragment } from '../encoding/boxes.ts';
 import type { Library } from '../library/library.ts';
-import { isWholeSegment, readBoxes, readFragment } from '../media/boxes.ts';
-import { initSegmentName, mediaSegmentName, parseSegmentName } from '../media/segment-name.ts';
-import { timelineOf } from '../media/timeline.ts';
+import { initSegmentName, mediaSegmentName, parseSegmentName } from '../presentation/segment-name.ts';
+import { timelineOf } from '../presentation/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 

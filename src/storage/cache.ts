@@ -71,7 +71,7 @@ export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOpti
 
   return {
     ...storage,
-    hotSegment: (filename, name) => hot.get(keyOf(filename, name)),
+    cachedSegment: (filename, name) => hot.get(keyOf(filename, name)),
     async readSegment(filename, name) {
       return hot.get(keyOf(filename, name)) ?? reading.get(filename, name) ?? startReading(filename, name);
     },

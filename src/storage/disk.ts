@@ -2,9 +2,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, type FileHandle, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { insideDirectory } from '../disk/inside-directory.ts';
-import { publishFile, sweepTemporaries, syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/publish.ts';
 import { readPublished } from '../disk/read.ts';
+import { safeJoin } from '../disk/safe-join.ts';
+import {
+  sweepTemporaries,
+  syncFolder,
+  TEMPORARY_PREFIX,
+  withFile,
+  writeFileAtomic,
+} from '../disk/write-atomic.ts';
 import { hasCode } from '../errors.ts';
 import type { Storage, StoredSegment } from './storage.ts';
 
@@ -26,11 +32,11 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
 
   const uploadFile = (upload: string) => {
     if (!UPLOAD_NAME.test(upload)) throw new Error(`"${upload}" is no name of an upload`);
-    return insideDirectory(uploads, upload);
+    return safeJoin(uploads, upload);
   };
   const copyFile = (upload: string) => `${uploadFile(upload)}.flac`;
-  const segmentFile = (filename: string, name: string) => insideDirectory(segments, filename, name);
-  const segmentFolder = (filename: string) => insideDirectory(segments, filename);
+  const segmentFile = (filename: string, name: string) => safeJoin(segments, filename, name);
+  const segmentFolder = (filename: string) => safeJoin(segments, filename);
 
   return {
     async receive(stream) {
@@ -89,13 +95,13 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
 
     async putSegment(filename, name, bytes) {
       await mkdir(segmentFolder(filename), { recursive: true });
-      await publishFile(segmentFile(filename, name), bytes, segments);
+      await writeFileAtomic(segmentFile(filename, name), bytes, segments);
     },
     async syncSegments(filename) {
       await syncFolder(segmentFolder(filename));
       await syncFolder(segments);
     },
-    hotSegment: () => undefined,
+    cachedSegment: () => undefined,
     readSegment: (filename, name) => absentAs(undefined, readPublished(segmentFile(filename, name))),
     async listSegments(filename) {
       const folder = segmentFolder(filename);
@@ -129,7 +135,7 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
     async assertWritable() {
       for (const folder of [uploads, segments]) {
         const file = path.join(folder, `${TEMPORARY_PREFIX}writable`);
-        await publishFile(file, '');
+        await writeFileAtomic(file, '');
         await rm(file, { force: true });
       }
     },

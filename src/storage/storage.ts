@@ -49,7 +49,7 @@ export interface Storage {
   /** Makes the names of all segments published so far durable. */
   syncSegments(filename: string): Promise<void>;
   /** The bytes of a segment where they are in memory; always the same object as long as they are. */
-  hotSegment(filename: string, name: string): Buffer | undefined;
+  cachedSegment(filename: string, name: string): Buffer | undefined;
   /** The bytes of a segment, or undefined where there is none. */
   readSegment(filename: string, name: string): Promise<Buffer | undefined>;
   listSegments(filename: string): Promise<StoredSegment[]>;

@@ -1,6 +1,6 @@
 /** All four players reach the end, whatever the length, and while the track is still being encoded. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { PRIMING_SAMPLES } from '../../src/media/timeline.ts';
+import { PRIMING_SAMPLES } from '../../src/presentation/timeline.ts';
 import { noise, wav } from '../support/audio.ts';
 import { upload } from '../support/client.ts';
 import { openPlayer, PLAYERS, type PlayerName, playToEnd, type Stream } from '../support/players.ts';

@@ -5,7 +5,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildApp } from '../../src/app.ts';
-import { isWholeSegment } from '../../src/media/boxes.ts';
+import { isWholeSegment } from '../../src/encoding/boxes.ts';
 import { cacheSegments } from '../../src/storage/cache.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import type { Storage } from '../../src/storage/storage.ts';

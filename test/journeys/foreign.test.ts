@@ -2,7 +2,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readAdtsHeader } from '../../src/media/mpeg-frame.ts';
+import { readAdtsHeader } from '../../src/source/mpeg-frame.ts';
 import { audioFile, decode, lagAt, noise } from '../support/audio.ts';
 import { getManifest, getTrack, settled, upload } from '../support/client.ts';
 import { flacParts, numberedBySamples, withComments, withTotalSamples } from '../support/flac.ts';

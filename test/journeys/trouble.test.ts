@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:f
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ToolPatience } from '../../src/media/launcher.ts';
+import type { ToolTimeouts } from '../../src/ffmpeg/launcher.ts';
 import { audioFile, noise, wav } from '../support/audio.ts';
 import { getManifest, getTrack, type Problem, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -30,7 +30,7 @@ describe('an ffmpeg that', () => {
   const working = 'exec ffmpeg "$@"';
   const whenEncoding = (does: string) => `case "$*" in *frag_duration*) ${does};; esac; ${working}`;
   /** ffmpeg and ffprobe that can be replaced while the server runs. */
-  async function replaceable(patience: Partial<ToolPatience> = {}) {
+  async function replaceable(patience: Partial<ToolTimeouts> = {}) {
     const folder = await temporaryFolder();
     const replace = async (name: 'ffmpeg' | 'ffprobe', body: string) => {
       const file = path.join(folder, name);
@@ -46,7 +46,7 @@ describe('an ffmpeg that', () => {
     return { server, replace, folder };
   }
 
-  it.each<[string, string, Partial<ToolPatience>?]>([
+  it.each<[string, string, Partial<ToolTimeouts>?]>([
     ['crashes as it encodes', whenEncoding("sh -c 'kill -SEGV $$'; exit $?")],
     ['fails as it encodes', whenEncoding('echo broken >&2; exit 1')],
     ['writes nothing', whenEncoding('exit 0')],

@@ -49,11 +49,11 @@ describe('hot segments', () => {
   it('are read once, however many ask at the same time', async () => {
     const { disk, reads, storage } = await cached();
     await disk.putSegment('a.mp3', NAME, Buffer.from('bytes'));
-    expect(storage.hotSegment('a.mp3', NAME)).toBeUndefined();
+    expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     const all = await Promise.all(Array.from({ length: 1000 }, () => storage.readSegment('a.mp3', NAME)));
     expect(new Set(all).size).toBe(1);
     expect(all[0]?.toString()).toBe('bytes');
-    expect(storage.hotSegment('a.mp3', NAME)).toBe(all[0]);
+    expect(storage.cachedSegment('a.mp3', NAME)).toBe(all[0]);
     await storage.readSegment('a.mp3', NAME);
     expect(reads).toEqual([`a.mp3/${NAME}`]);
   });
@@ -62,7 +62,7 @@ describe('hot segments', () => {
     const { reads, storage } = await cached();
     const bytes = Buffer.from('fresh');
     await storage.putSegment('a.mp3', NAME, bytes);
-    const hot = storage.hotSegment('a.mp3', NAME);
+    const hot = storage.cachedSegment('a.mp3', NAME);
     expect(hot).toEqual(bytes);
     expect(await storage.readSegment('a.mp3', NAME)).toBe(hot);
     expect(reads).toEqual([]);
@@ -73,12 +73,12 @@ describe('hot segments', () => {
     const names = Array.from({ length: 10 }, (_, n) => NAME.replace('00001', `0001${n}`));
     for (const name of names) {
       await storage.putSegment('a.mp3', name, Buffer.alloc(9_500, name));
-      storage.hotSegment('a.mp3', names[0] as string);
+      storage.cachedSegment('a.mp3', names[0] as string);
     }
-    const hot = names.filter((name) => storage.hotSegment('a.mp3', name));
+    const hot = names.filter((name) => storage.cachedSegment('a.mp3', name));
     expect(hot).toEqual([names[0], names[8], names[9]]);
     await storage.putSegment('a.mp3', NAME, Buffer.alloc(60_000));
-    expect(storage.hotSegment('a.mp3', NAME)).toBeUndefined();
+    expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     expect((await storage.readSegment('a.mp3', NAME))?.length).toBe(60_000);
   });
 
@@ -93,7 +93,7 @@ describe('hot segments', () => {
       Buffer.allocUnsafe(3000);
       await storage.putSegment('a.mp3', name, bytes);
     }
-    const hot = names.flatMap((name) => storage.hotSegment('a.mp3', name) ?? []);
+    const hot = names.flatMap((name) => storage.cachedSegment('a.mp3', name) ?? []);
     const memories = new Set(hot.map(({ buffer }) => buffer));
     const retained = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0);
     // Each entry takes more than a kilobyte beside its bytes.
@@ -122,7 +122,7 @@ describe('hot segments', () => {
     await storage.putSegment('a.mp3', NAME, Buffer.from('bytes'));
     await storage.readSegment('a.mp3', NAME);
     await storage.readSegment('a.mp3', NAME);
-    expect(storage.hotSegment('a.mp3', NAME)).toBeUndefined();
+    expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     expect(reads).toHaveLength(2);
   });
 
@@ -133,7 +133,7 @@ describe('hot segments', () => {
     await storage.removeSegments('a.mp3');
     await storage.removeSegment('b.mp3', NAME);
     expect(await storage.readSegment('a.mp3', NAME)).toBeUndefined();
-    const isHot = (filename: string, name: string) => storage.hotSegment(filename, name) !== undefined;
+    const isHot = (filename: string, name: string) => storage.cachedSegment(filename, name) !== undefined;
     expect([isHot('a.mp3', NAME), isHot('a.mp3', OTHER), isHot('b.mp3', NAME)]).toEqual([
       false,
       false,
@@ -148,7 +148,7 @@ describe('hot segments', () => {
     const read = storage.readSegment('a.mp3', NAME);
     await storage.removeSegments('a.mp3');
     await read;
-    expect(storage.hotSegment('a.mp3', NAME)).toBeUndefined();
+    expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     await storage.putSegment('a.mp3', NAME, Buffer.from('new'));
     expect((await storage.readSegment('a.mp3', NAME))?.toString()).toBe('new');
   });
@@ -157,7 +157,7 @@ describe('hot segments', () => {
     const { disk, storage } = await cached();
     await disk.putSegment('a.mp3', NAME, Buffer.from('cut'));
     expect(await storage.readSegment('a.mp3', NAME)).toBeUndefined();
-    expect(storage.hotSegment('a.mp3', NAME)).toBeUndefined();
+    expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
   });
 
   it('fail alike for all who wait, and are tried again by the next', async () => {

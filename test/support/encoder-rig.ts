@@ -2,22 +2,22 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pino } from 'pino';
-import { createDeferred, unlessAborted } from '../../src/deferred.ts';
+import { createDeferred, unlessAborted } from '../../src/concurrency/deferred.ts';
+import { isWholeSegment } from '../../src/encoding/boxes.ts';
+import { createEncoder } from '../../src/encoding/create-encoder.ts';
+import type { RangeRequest } from '../../src/encoding/encode-range.ts';
+import type { Tools } from '../../src/ffmpeg/launcher.ts';
 import { createGovernor } from '../../src/governor/governor.ts';
 import { openDiskLibrary } from '../../src/library/disk.ts';
 import type { Library, TrackDraft } from '../../src/library/library.ts';
-import { isWholeSegment } from '../../src/media/boxes.ts';
-import type { Tools } from '../../src/media/launcher.ts';
-import type { RunRequest } from '../../src/media/run.ts';
-import { initSegmentName, mediaSegmentName } from '../../src/media/segment-name.ts';
-import { timelineOf } from '../../src/media/timeline.ts';
-import { createEncoder } from '../../src/pipeline/encode.ts';
-import { createFeed } from '../../src/pipeline/feed.ts';
-import { createMender } from '../../src/pipeline/mend.ts';
+import { createSegmentRepair } from '../../src/pipeline/segment-repair.ts';
+import { initSegmentName, mediaSegmentName } from '../../src/presentation/segment-name.ts';
+import { timelineOf } from '../../src/presentation/timeline.ts';
 import { cacheSegments } from '../../src/storage/cache.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import type { Track } from '../../src/tracks/track.ts';
+import { createTrackEvents } from '../../src/tracks/track-events.ts';
 import { temporaryFolder } from './folders.ts';
 import { sampleDraft } from './sample-track.ts';
 
@@ -90,12 +90,12 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
   };
 
   /** All runs that were started. */
-  const runs: RunRequest[] = [];
+  const runs: RangeRequest[] = [];
   /** Thrown by the next runs, one each, at this segment or a later one. */
   const failures: { error: unknown; from: number }[] = [];
   const version = { init: 'init' };
   let running = 0;
-  const run = async (request: RunRequest) => {
+  const run = async (request: RangeRequest) => {
     runs.push(request);
     running++;
     try {
@@ -117,7 +117,7 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
     await pass('self-test');
     return trouble;
   };
-  const [log, feed] = [pino({ level: 'silent' }), createFeed()];
+  const [log, feed] = [pino({ level: 'silent' }), createTrackEvents()];
   const governor = createGovernor({
     maxUploads: 10,
     concurrency,
@@ -126,12 +126,12 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
   const tools = Promise.resolve({
     ...{ version: '5.1', ffmpeg: WAITED, background: [YIELDING], patience: { silentMs: 1000 } },
   } as unknown as Tools);
-  const selfTest = { trouble: look, recentTrouble: look };
+  const selfTest = { fault: look, recentFault: look };
   const encoder = createEncoder({
     ...{ library, storage, feed, log, tools, selfTest, governor, run, concurrency, keepOriginals },
     maxDurationSeconds: 3600,
   });
-  const mender = createMender({ library, storage, encoder, feed, log });
+  const mender = createSegmentRepair({ library, storage, encoder, feed, log });
 
   const rig = {
     ...{ encoder, mender, library, storage, governor, runs, failures, version, holdUp },

@@ -1,5 +1,5 @@
 /** Boxes of ISO/IEC 14496-12 made by hand, and whole streams of them such as a run of ffmpeg writes. */
-import { FRAME_SAMPLES, type Timeline } from '../../src/media/timeline.ts';
+import { FRAME_SAMPLES, type Timeline } from '../../src/presentation/timeline.ts';
 
 export const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);

@@ -1,8 +1,9 @@
 /** The planner at work in virtual time: starts cost something, encoding goes at one speed, and clients come and go. */
-import type { PlannedRun, PlannedRung, PlannerState, Wanted } from '../../src/media/plan.ts';
-import { nextStep } from '../../src/media/planner.ts';
-import type { Job } from '../../src/pipeline/job.ts';
-import { createTurnsTaken } from '../../src/pipeline/turns-taken.ts';
+
+import type { Job } from '../../src/encoding/job.ts';
+import type { PlannedRun, PlannedRung, PlannerState, Wanted } from '../../src/encoding/plan.ts';
+import { nextStep } from '../../src/encoding/planner.ts';
+import { createTurnsTaken } from '../../src/encoding/turns-taken.ts';
 
 /** A run hands out its first segment after so many ticks, and one in each tick after that: 0.05 s and 4 s of audio. */
 const START_TICKS = 4;

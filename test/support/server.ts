@@ -6,8 +6,8 @@ import { pino } from 'pino';
 import { afterAll } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
-import { PATIENCE, type Patience } from '../../src/http/patience.ts';
-import { TOOL_PATIENCE, type ToolPatience } from '../../src/media/launcher.ts';
+import { TOOL_TIMEOUTS, type ToolTimeouts } from '../../src/ffmpeg/launcher.ts';
+import { CLIENT_TIMEOUTS, type ClientTimeouts } from '../../src/http/connections/timeouts.ts';
 import { openServices, type Services } from '../../src/services.ts';
 import { temporaryFolder } from './folders.ts';
 
@@ -40,7 +40,7 @@ export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
  */
 export async function startServer(
   env: Record<string, string> = {},
-  patience: Partial<Patience & ToolPatience> = {},
+  patience: Partial<ClientTimeouts & ToolTimeouts> = {},
 ): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
   const config = parseConfig(
@@ -50,11 +50,11 @@ export async function startServer(
   const logged: string[] = [];
   const log = pino({ level: config.logLevel }, { write: (line: string) => void logged.push(line) });
   const services = await openServices(config, log, {
-    ...TOOL_PATIENCE,
+    ...TOOL_TIMEOUTS,
     ...patience,
   });
   // A test that mends something asks /readyz at once.
-  const app = await buildApp(services, config, { ...PATIENCE, readinessMs: 0, ...patience });
+  const app = await buildApp(services, config, { ...CLIENT_TIMEOUTS, readinessMs: 0, ...patience });
   await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started, services.tools]);
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {

@@ -1,0 +1,131 @@
+/**
+ * One run: one ffmpeg process that encodes a stretch of one rendition. It can start at any segment; every run of a
+ * track cuts at the same instants, so segments of several runs fit together.
+ */
+
+import { startFfmpeg } from '../ffmpeg/ffmpeg.ts';
+import { DECODE_OPTIONS, gapFillingFilter, mapAudioStream } from '../ffmpeg/filters.ts';
+import { FRAME_SAMPLES, PADDING_SAMPLES, type Timeline, timelineOf } from '../presentation/timeline.ts';
+import type { Rendition, Track } from '../tracks/track.ts';
+import { durationSeconds } from '../tracks/track.ts';
+import { cutSegments } from './cutter.ts';
+
+/** What a run has to know of a track. */
+export type EncodedTrack = Pick<
+  Track,
+  'sampleRate' | 'samples' | 'segmentFrames' | 'channels' | 'streamIndex' | 'hasSeekableCopy'
+>;
+
+export interface RangeRequest {
+  track: EncodedTrack;
+  rendition: Pick<Rendition, 'codec' | 'bitRate'>;
+  /** Path of ffmpeg or of its launcher. */
+  executable: string;
+  /** Absolute path of the original. */
+  input: string;
+  /** First segment wanted, counted from 0. */
+  from: number;
+  /** The segment after the last one wanted; asked again after each segment, for a run may be cut short under way. */
+  until(): number;
+  signal: AbortSignal;
+  /** How long ffmpeg may write nothing, in milliseconds. */
+  silentMs: number;
+  /** Told the process that leads the group of ffmpeg. */
+  onStart?(pid: number): void;
+  /** Awaited before the next piece is read: a slow disk slows the encoder. A throw ends the run. */
+  onInit(bytes: Buffer): Promise<void>;
+  onSegment(index: number, bytes: Buffer): Promise<void>;
+}
+
+/**
+ * Encodes segments `from` to `until` and hands them out in order.
+ *
+ * @throws {OffGridError} when the encoder left the grid.
+ * @throws {EarlyEndError} when the source ends before N; the whole segments before that were handed out.
+ * @throws {FfmpegError} when ffmpeg failed or took too long.
+ * @throws the signal's reason when it was aborted.
+ */
+export async function run(request: RangeRequest): Promise<void> {
+  const { track, rendition, from } = request;
+  const timeline = timelineOf(track);
+  const enough = new AbortController();
+  const { stdout, done } = startFfmpeg({
+    executable: request.executable,
+    input: request.input,
+    inputOptions: [...DECODE_OPTIONS, ...seekOptions(timeline, from)],
+    outputOptions: encodeOptions(track, rendition, from),
+    signal: AbortSignal.any([request.signal, enough.signal]),
+    timeoutMs: wallClockLimitMs(track),
+    silentMs: request.silentMs,
+    ...(request.onStart && { onStart: request.onStart }),
+  });
+  let finished = false;
+  try {
+    for await (const cut of cutSegments(stdout, { timeline, from })) {
+      // What ffmpeg still flushes when it is stopped ends in silence that is no part of the source.
+      request.signal.throwIfAborted();
+      if (cut.kind === 'init') await request.onInit(cut.bytes);
+      else if (cut.index < request.until()) await request.onSegment(cut.index, cut.bytes);
+      finished = cut.kind === 'media' && cut.index + 1 >= request.until();
+      // Ended by a signal, not by `-t`: the encoder's flush would shorten the last segment.
+      if (finished) break;
+    }
+    if (finished) return;
+    await done;
+    throw new Error(`ffmpeg ended without segment ${request.until() - 1}`);
+  } catch (error) {
+    // On TERM ffmpeg ends its output properly, and that looks like a source that ends early.
+    request.signal.throwIfAborted();
+    // A broken pipe and a bad exit come together: the exit tells why, unless the stream itself was wrong.
+    if (isTruncation(error)) await done;
+    throw error;
+  } finally {
+    enough.abort(new Error('the run is over'));
+    await done.catch(() => {});
+  }
+}
+
+/** Errors that a process which died half-way would cause as well. */
+function isTruncation(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'EarlyEndError' || error.message.includes('within a box'));
+}
+
+/** Sample at which a run for segment `from` starts: one segment earlier, to warm the encoder up. */
+function startSample(timeline: Timeline, from: number): number {
+  return Math.max(0, from - 1) * timeline.segmentSamples;
+}
+
+function seekOptions(timeline: Timeline, from: number): string[] {
+  const start = startSample(timeline, from);
+  return start === 0 ? [] : ['-ss', (start / timeline.sampleRate).toFixed(6)];
+}
+
+/** Everything after the input: what is taken, the filter that makes the time line true, and the grid. */
+function encodeOptions(track: EncodedTrack, rendition: RangeRequest['rendition'], from: number): string[] {
+  const timeline = timelineOf(track);
+  const { sampleRate, segmentFrames } = track;
+  const samples = track.samples - startSample(timeline, from);
+  // Half a frame short of F frames: the muxer ends a fragment at the first frame that reaches it, so rounding of
+  // microseconds can never add or drop one.
+  const fragmentMicroseconds = Math.round(((segmentFrames - 0.5) * FRAME_SAMPLES * 1e6) / sampleRate);
+  return [
+    // The copy holds the one stream that was taken.
+    ...mapAudioStream(track.hasSeekableCopy ? 0 : track.streamIndex),
+    ...[
+      '-filter:a',
+      `${gapFillingFilter(sampleRate)},apad=pad_len=${PADDING_SAMPLES},atrim=end_sample=${samples}`,
+    ],
+    ...['-c:a', rendition.codec, '-b:a', String(rendition.bitRate)],
+    ...['-ar', String(sampleRate), '-ac', String(track.channels)],
+    ...['-f', 'mp4', '-movflags', '+dash+delay_moov+default_base_moof+skip_sidx'],
+    ...['-frag_duration', String(fragmentMicroseconds)],
+  ];
+}
+
+/** A longer time is taken for none at all by `setTimeout`. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The encoder does about 75 times real time on a free core; a run slower than real time is stuck. */
+function wallClockLimitMs(track: EncodedTrack): number {
+  return Math.min(MAX_TIMER_MS, 120_000 + durationSeconds(track) * 1000);
+}

@@ -1,0 +1,22 @@
+/**
+ * Tells a failure that is the machine's (a full disk, a folder that cannot be written, an ffmpeg that does not work)
+ * from one that is the track's own. The first passes: the track waits for it.
+ */
+import { AppError, hasCode } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { SelfTest } from './self-test.ts';
+
+/** @returns a sentence that says what is wrong with the machine, or null where the failure is the track's own. */
+export async function environmentFault(
+  error: unknown,
+  { storage, selfTest }: { storage: Storage; selfTest: SelfTest },
+): Promise<string | null> {
+  const isFull = error instanceof AppError && error.code === 'storage_full';
+  if (isFull || hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
+  const cannotWrite = await storage.assertWritable().then(
+    () => null,
+    (cause: Error) => `Nothing can be stored: ${cause.message}.`,
+  );
+  if (cannotWrite !== null) return cannotWrite;
+  return selfTest.fault();
+}

@@ -1,0 +1,95 @@
+/** Answers as the description of the API tells them: by status, with their content and headers. */
+import * as z from 'zod';
+import { ERROR_STATUS, type ErrorCode } from '../../errors.ts';
+import { Problem } from './schemas.ts';
+
+/** A JSON Schema. */
+interface DescribedHeader {
+  description: string;
+  type: 'string' | 'integer';
+  examples?: (string | number)[];
+}
+
+export interface DescribedResponse {
+  description: string;
+  content?: Record<string, { schema: z.ZodType }>;
+  headers?: Record<string, DescribedHeader>;
+}
+
+type Headers = Record<string, DescribedHeader>;
+
+export const json = (description: string, schema: z.ZodType, headers: Headers = {}): DescribedResponse => ({
+  description,
+  content: { 'application/json': { schema } },
+  headers,
+});
+
+/** An answer that is no JSON. */
+export const media = (description: string, type: string, headers: Headers = {}): DescribedResponse => ({
+  description,
+  content: { [type]: { schema: z.string() } },
+  headers,
+});
+
+/** The type of an answer without a body; it is not described. */
+export const NOTHING = 'none/none';
+
+/** One without a body. */
+export const empty = (description: string, headers: Headers = {}): DescribedResponse => ({
+  description,
+  headers,
+  content: { [NOTHING]: { schema: z.undefined() } },
+});
+
+/** The errors of a route, by their status; each is a problem document (RFC 9457). */
+export function problems(...codes: ErrorCode[]): Record<number, DescribedResponse> {
+  const answers: Record<number, DescribedResponse> = {};
+  for (const code of codes) {
+    const status = ERROR_STATUS[code];
+    const before = answers[status]?.description;
+    answers[status] = {
+      description: before === undefined ? `\`${code}\`` : `${before}, \`${code}\``,
+      content: { 'application/problem+json': { schema: Problem } },
+      headers: HEADERS_OF_STATUS[status] ?? {},
+    };
+  }
+  return answers;
+}
+
+const text = (description: string, ...examples: [string, ...string[]]): DescribedHeader => ({
+  description,
+  type: 'string',
+  examples,
+});
+
+const retryAfter: DescribedHeader = {
+  description: 'Seconds after which another try makes sense (RFC 9110 section 10.2.3)',
+  type: 'integer',
+  examples: [5],
+};
+
+const HEADERS_OF_STATUS: Record<number, Headers> = {
+  401: { 'WWW-Authenticate': text('RFC 6750 section 3', 'Bearer') },
+  429: { 'Retry-After': retryAfter },
+  503: { 'Retry-After': retryAfter },
+};
+
+export const headers = {
+  location: { Location: text('The address of the track', '/files/song.mp3') },
+  nextPage: {
+    Link: text(
+      'The next page, as `rel="next"`; none on the last',
+      '</files?limit=50&cursor=MjAyNg>; rel="next"',
+    ),
+  },
+  validators: {
+    ETag: text('Strong (RFC 9110 section 8.8.3)', '"1l2-x9k3f"'),
+    'Cache-Control': text('How long it may be kept', 'public, max-age=31536000, immutable'),
+  },
+  ranges: {
+    'Accept-Ranges': text('Always `bytes`', 'bytes'),
+  },
+  contentRange: {
+    'Content-Range': text('Which part this is (RFC 9110 section 14.4)', 'bytes 0-99/65536'),
+  },
+} satisfies Record<string, Headers>;

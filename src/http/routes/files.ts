@@ -1,0 +1,124 @@
+/** `/files`: the catalogue. */
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import * as z from 'zod';
+import type { TimeSlices } from '../../concurrency/time-slices.ts';
+import { errors } from '../../errors.ts';
+import { removeTrack } from '../../pipeline/remove.ts';
+import { retryTrack } from '../../pipeline/retry.ts';
+import type { Services } from '../../services.ts';
+import type { Track } from '../../tracks/track.ts';
+import type { Keyring } from '../access/api-keys.ts';
+import { holderOf } from '../access/client.ts';
+import { compressJson } from '../compression.ts';
+import { leaseForAnswer } from '../connections/answer-lease.ts';
+import { empty, headers, json, problems } from '../openapi/responses.ts';
+import { TrackView } from '../openapi/schemas.ts';
+import { TrackParams, trackName, trackOf } from '../track-param.ts';
+import type { Presenter } from '../track-view.ts';
+import { inSlices, jsonArray, TRACKS_IN_SLICE, walkTracks } from './track-slices.ts';
+
+const MAX_LIMIT = 1000;
+const ListQuery = z.object({
+  limit: z.coerce
+    .number('"limit" must be a whole number')
+    .int('"limit" must be a whole number')
+    .min(1, '"limit" must be at least 1')
+    .max(MAX_LIMIT, `"limit" must be at most ${MAX_LIMIT}`)
+    .optional()
+    .meta({ description: 'How many at the most; all, where it is not said', examples: [50] }),
+  cursor: z
+    .string('"cursor" must be given once')
+    .min(1, '"cursor" must not be empty')
+    .optional()
+    .meta({ description: 'Where a page begins: from the `Link` header of the one before' }),
+  q: z
+    .string('"q" must be given once')
+    .optional()
+    .meta({ description: 'Finds in `filename` and `originalName`, in any case', examples: ['song'] }),
+});
+type ListQuery = z.infer<typeof ListQuery>;
+
+const ofTrack = problems('track_not_found', 'unauthorized', 'rate_limited');
+const tags = ['files'];
+
+interface FileRouteOptions {
+  services: Services;
+  presenter: Presenter;
+  keyring: Keyring;
+  slices: TimeSlices;
+}
+
+export async function fileRoutes(
+  app: FastifyInstance,
+  { services, presenter, keyring, slices }: FileRouteOptions,
+): Promise<void> {
+  const { library, governor } = services;
+  const { view, fileUrl, listUrl } = presenter;
+  compressJson(app);
+
+  const list = {
+    ...{ operationId: 'listFiles', tags, summary: 'Tracks, newest first' },
+    querystring: ListQuery,
+    response: {
+      200: json('A page of tracks', z.array(TrackView), headers.nextPage),
+      ...problems('invalid_query', 'unauthorized', 'rate_limited', 'too_busy'),
+    },
+  };
+  app.get<{ Querystring: ListQuery }>('/files', { schema: list }, async (request, reply) => {
+    const { limit, cursor, q: query } = request.query;
+    const read = (from?: string) => library.page({ limit: limit ?? TRACKS_IN_SLICE, cursor: from, query });
+    const page = await read(cursor);
+    const { tracks, nextCursor } = page;
+    if (nextCursor !== undefined) {
+      if (limit === undefined) return sendInSlices(request, reply, walkTracks(read, slices, page));
+      const next = new URLSearchParams({
+        limit: String(limit),
+        cursor: nextCursor,
+        ...(query && { q: query }),
+      });
+      void reply.header('link', `<${listUrl(next)}>; rel="next"`);
+    }
+    if (tracks.length > TRACKS_IN_SLICE) return sendInSlices(request, reply, inSlices(tracks, slices));
+    return tracks.map(view);
+  });
+
+  /** 1,000 tracks at once block the event loop for 20 ms, of which the check by their schema takes 15. */
+  const sendInSlices = (request: FastifyRequest, reply: FastifyReply, tracks: AsyncIterable<Track[]>) => {
+    void reply.type('application/json; charset=utf-8');
+    if (request.method === 'HEAD') return reply.send(Readable.from([]));
+    leaseForAnswer(governor.lists, holderOf(request, keyring), reply, errors.tooManyLists);
+    // One slice is made ahead of the client, no more.
+    return reply.send(Readable.from(jsonArray(tracks, view), { objectMode: false, highWaterMark: 1 }));
+  };
+
+  const details = {
+    ...{ operationId: 'getFile', tags, summary: 'One track', params: TrackParams },
+    response: { 200: json('The track as it is now', TrackView), ...ofTrack },
+  };
+  app.get<{ Params: TrackParams }>('/files/:filename', { schema: details }, async (request) =>
+    view(await trackOf(request.params, library)),
+  );
+
+  const remove = {
+    ...{ operationId: 'deleteFile', tags, summary: 'Takes a track away', params: TrackParams },
+    description: 'Processing is cancelled, and nothing is left on the disk.',
+    response: { 204: empty('It is gone'), ...ofTrack },
+  };
+  app.delete<{ Params: TrackParams }>('/files/:filename', { schema: remove }, async (request, reply) => {
+    await removeTrack(trackName(request.params), services);
+    return reply.code(204).send();
+  });
+
+  const retry = {
+    ...{ operationId: 'retryFile', tags, summary: 'Processes a failed track again', params: TrackParams },
+    response: {
+      202: json('It is being processed', TrackView, headers.location),
+      ...problems('track_not_found', 'not_failed', 'unauthorized', 'rate_limited'),
+    },
+  };
+  app.post<{ Params: TrackParams }>('/files/:filename/retry', { schema: retry }, async (request, reply) => {
+    const track = await retryTrack(trackName(request.params), services);
+    return reply.code(202).header('location', fileUrl(track.filename)).send(view(track));
+  });
+}

@@ -1,0 +1,53 @@
+/** `GET /`: the page, and dash.js from the installed package; `GET /docs`: the API to read and to try. Nothing comes from another host. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { harden } from '../access/protection.ts';
+
+const pageFolder = fileURLToPath(new URL('../../page/', import.meta.url));
+const require = createRequire(import.meta.url);
+/** `require` gets the build that a plain script tag can load. */
+const dashFolder = path.dirname(require.resolve('dashjs'));
+
+/** What the page is made of, by name: no folder is opened as a whole. */
+const ASSETS: Record<string, string> = {
+  'api.js': pageFolder,
+  'app.js': pageFolder,
+  'dash-engine.js': pageFolder,
+  'dom.js': pageFolder,
+  'encoded-bar.js': pageFolder,
+  'event-reader.js': pageFolder,
+  'hls-engine.js': pageFolder,
+  'key.js': pageFolder,
+  'player.js': pageFolder,
+  'style.css': pageFolder,
+  'tracks.js': pageFolder,
+  'uploads.js': pageFolder,
+  'dash.all.min.js': dashFolder,
+};
+
+export async function pageRoutes(app: FastifyInstance): Promise<void> {
+  await harden(app);
+  await app.register(fastifyStatic, { root: pageFolder, serve: false, cacheControl: false });
+  const cached = { 'cache-control': 'no-cache' };
+
+  const schema = { hide: true };
+  app.get('/', { schema }, (_request, reply) => reply.headers(cached).sendFile('index.html', pageFolder));
+  for (const [name, folder] of Object.entries(ASSETS)) {
+    app.get(`/assets/${name}`, { schema }, (_request, reply) => reply.headers(cached).sendFile(name, folder));
+  }
+}
+
+/** The reference of the API. */
+export async function docsRoutes(app: FastifyInstance): Promise<void> {
+  // It sets the styles of its elements one by one.
+  await harden(app, 'inline');
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Audio streaming: the API' },
+    uiConfig: { deepLinking: true, tryItOutEnabled: true },
+  });
+}

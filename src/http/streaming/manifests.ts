@@ -1,0 +1,125 @@
+/** The MPD and the HLS playlists. Those asked for most are kept, rendered and compressed, as long as their track does not change. */
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import { errors } from '../../errors.ts';
+import { inOwnMemory } from '../../own-memory.ts';
+import { renderMasterPlaylist, renderMediaPlaylist } from '../../presentation/hls.ts';
+import { renderMpd } from '../../presentation/mpd.ts';
+import type { Services } from '../../services.ts';
+import type { Track } from '../../tracks/track.ts';
+import { compress, wantedEncoding } from '../compression.ts';
+import { type TrackParams, trackOf } from '../track-param.ts';
+import { isPlayable } from '../track-view.ts';
+import { REVALIDATE, type Representation, representationOf } from './caching.ts';
+import type { CrossOrigin } from './cross-origin.ts';
+
+/** RFC 8216 section 10 */
+const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
+/** From manifests and playlists to segments; relative, so that they work behind any prefix. */
+const SEGMENT_BASE = 'segment/';
+
+/** Thousands of manifests and playlists, as they are asked for most. */
+const MAX_BYTES = 16 * 1024 ** 2;
+/** Bytes that an entry takes beside its text: buffer, headers, places in the cache. */
+const ENTRY_BYTES = 2000;
+
+export interface Text {
+  /** The last part of its address. */
+  name: string;
+  type: string;
+  /** @throws {AppError} 404 where the track has none. */
+  render(track: Track): string;
+}
+
+export interface Manifests {
+  /** What was made before, and is true still. @param name `manifest`, `master.m3u8`, `aac-128k.m3u8` */
+  cached(filename: string, name: string, request: IncomingMessage): Representation | undefined;
+  /** @throws {AppError} 404 when there is no such track or rendition, or nothing of it can be played yet. */
+  find(params: TrackParams, text: Text, request: IncomingMessage): Promise<Representation>;
+}
+
+/** What was made of a record: it is true as long as the library has this very object for it. */
+interface Made {
+  track: Track;
+  representation: Representation;
+}
+
+/** @param maxBytes of memory for all that is kept. The least recently used leave first. */
+export function createManifests(services: Services, origins: CrossOrigin, maxBytes = MAX_BYTES): Manifests {
+  const { library, encoder, started } = services;
+  const made = new LRUCache<string, Made>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ representation: { bytes } }, key) => bytes.length + key.length + ENTRY_BYTES,
+  });
+  /** What is being made: who asks meanwhile gets the same. */
+  const making = new WeakMap<Track, Map<string, Promise<Representation>>>();
+  // Neither an encoding nor a file name holds a slash.
+  const keyOf = (filename: string, name: string, request: IncomingMessage) =>
+    `${wantedEncoding(request)}/${filename}/${name}`;
+  const madeOf = (track: Track, key: string) => {
+    const found = made.get(key);
+    return found?.track === track ? found.representation : undefined;
+  };
+
+  const makeOnce = (request: IncomingMessage, track: Track, text: Text): Promise<Representation> => {
+    const ofTrack = making.get(track) ?? new Map<string, Promise<Representation>>();
+    making.set(track, ofTrack);
+    const key = keyOf(track.filename, text.name, request);
+    const underWay = ofTrack.get(key) ?? make(request, track, text).finally(() => ofTrack.delete(key));
+    ofTrack.set(key, underWay);
+    return underWay;
+  };
+
+  const make = async (request: IncomingMessage, track: Track, { name, type, render }: Text) => {
+    const encoding = wantedEncoding(request);
+    const vary = ['Vary', 'Accept-Encoding'];
+    const more = encoding === 'identity' ? vary : [...vary, 'Content-Encoding', encoding];
+    const bytes = inOwnMemory(await compress(Buffer.from(render(track)), encoding));
+    const representation = representationOf(bytes, {
+      ...{ type, cacheControl: REVALIDATE },
+      more: [...origins.always, ...more],
+    });
+    made.set(keyOf(track.filename, name, request), { track, representation });
+    return representation;
+  };
+
+  return {
+    cached(filename, name, request) {
+      const track = library.peek(filename);
+      // What was playable stays so.
+      return track && madeOf(track, keyOf(filename, name, request));
+    },
+    async find(params, text, request) {
+      const track = await trackOf(params, library);
+      // Until then it is not known how far it has come.
+      if (track.status === 'processing') await started;
+      if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
+      const key = keyOf(track.filename, text.name, request);
+      return madeOf(track, key) ?? makeOnce(request, track, text);
+    },
+  };
+}
+
+export const MANIFEST: Text = {
+  name: 'manifest',
+  type: 'application/dash+xml',
+  render: (track) => renderMpd(track, SEGMENT_BASE),
+};
+
+export const MASTER_PLAYLIST: Text = {
+  name: 'master.m3u8',
+  type: PLAYLIST_TYPE,
+  render: renderMasterPlaylist,
+};
+
+export function mediaPlaylist(id: string): Text {
+  return {
+    name: `${id}.m3u8`,
+    type: PLAYLIST_TYPE,
+    render(track) {
+      const rendition = track.renditions.find((each) => each.id === id);
+      if (!rendition) throw errors.renditionNotFound(track.filename, id);
+      return renderMediaPlaylist(track, rendition, SEGMENT_BASE);
+    },
+  };
+}

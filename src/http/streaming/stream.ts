@@ -1,0 +1,109 @@
+/**
+ * `/stream`, and `/signed` for links: manifests and segments, for players. By far most requests are for these, and what is
+ * hot is answered before the framework sees them: no routing, hook, plugin or line in the log. What each of those costs is
+ * told in `caching.ts`.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import * as z from 'zod';
+import type { Config } from '../../config/config.ts';
+import { errors } from '../../errors.ts';
+import type { Services } from '../../services.ts';
+import type { SignedLinks } from '../access/signed-links.ts';
+import { findTrack, TrackParams } from '../track-param.ts';
+import { type Representation, sendRepresentation } from './caching.ts';
+import { crossOrigin, registerCrossOrigin } from './cross-origin.ts';
+import { createManifests, MANIFEST, MASTER_PLAYLIST, mediaPlaylist } from './manifests.ts';
+import * as schemas from './schemas.ts';
+import { createSegments } from './segments.ts';
+
+export interface Streams {
+  /** Answers what is in memory. @returns whether it was; if not, the routes find it. */
+  serveCached(request: IncomingMessage, response: ServerResponse): boolean;
+  routes(app: FastifyInstance): Promise<void>;
+}
+
+/**
+ * Addresses whose names need no decoding; the routes answer all others. A query changes nothing: players add `?CMCD=`
+ * (CTA-5004), and by the routes such a request took 1.5 times as long.
+ */
+const PLAIN_ADDRESS = /^\/(?:stream|signed\/([^/?%]+))\/([^/?%]+)\/(segment\/)?([^/?%]+)(?:\?|$)/;
+
+const Signature = z.string().meta({ description: 'Until when the link holds, and that it is the server’s' });
+/** Where streams are, and what is in the address. */
+const PLACES = [
+  { prefix: '/stream/:filename', params: TrackParams, id: '' },
+  {
+    prefix: '/signed/:signature/:filename',
+    params: TrackParams.extend({ signature: Signature }),
+    id: 'Signed',
+  },
+];
+
+type Params = TrackParams & { signature?: string; rendition: string; segmentName: string };
+
+export function createStreams(services: Services, config: Config, links: SignedLinks): Streams {
+  const origins = crossOrigin(config.corsOrigin);
+  const segments = createSegments(services, config, origins);
+  const manifests = createManifests(services, origins);
+
+  const hotAt = (request: IncomingMessage): Representation | undefined => {
+    const [, signature, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
+    if (filename === undefined || name === undefined) return undefined;
+    if (links.areSigned && !links.admits(signature, services.library.peek(filename))) return undefined;
+    return isSegment ? segments.cached(filename, name) : manifests.cached(filename, name, request);
+  };
+
+  /**
+   * A route that finds something.
+   *
+   * @throws {AppError} 403 for what is not a link of ours, or not any more, before anything is looked for.
+   */
+  const finding =
+    (find: (params: Params, request: IncomingMessage, reply: FastifyReply) => Promise<Representation>) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const params = request.params as Params;
+      if (links.areSigned && !links.admits(params.signature, await findTrack(params, services.library))) {
+        throw errors.linkInvalid();
+      }
+      const found = await find(params, request.raw, reply);
+      reply.hijack();
+      sendRepresentation(request.raw, reply.raw, found, origins.of(request));
+    };
+
+  return {
+    serveCached(request, response) {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+      const hot = hotAt(request);
+      if (hot) sendRepresentation(request, response, hot, origins.of(request));
+      return hot !== undefined;
+    },
+    async routes(app) {
+      app.setChildLoggerFactory((logger) => logger);
+      registerCrossOrigin(app, origins);
+      for (const place of PLACES) {
+        const { prefix } = place;
+        app.get(
+          `${prefix}/manifest`,
+          { schema: schemas.manifest(place) },
+          finding((params, request) => manifests.find(params, MANIFEST, request)),
+        );
+        app.get(
+          `${prefix}/master.m3u8`,
+          { schema: schemas.masterPlaylist(place) },
+          finding((params, request) => manifests.find(params, MASTER_PLAYLIST, request)),
+        );
+        app.get(
+          `${prefix}/:rendition.m3u8`,
+          { schema: schemas.mediaPlaylist(place) },
+          finding((params, request) => manifests.find(params, mediaPlaylist(params.rendition), request)),
+        );
+        app.get(
+          `${prefix}/segment/:segmentName`,
+          { schema: schemas.segment(place) },
+          finding((params, _request, reply) => segments.find(params, reply)),
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/** What ffprobe says of a file's headers and first packets. */
+import * as z from 'zod';
+import { errors } from '../errors.ts';
+import { INPUT_OPTIONS, indexOptions, inputUrl, openingOptions } from '../ffmpeg/input.ts';
+import { runTool } from '../ffmpeg/tool-process.ts';
+import type { Opening } from '../tracks/track.ts';
+
+/** Reading headers takes 0.1 s, those of a day of M4A 0.3 s. */
+const HEADER_TIMEOUT_MS = 10_000;
+/** A hundred streams and some frames take 50 kB. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+/** Packets of which at least one decodes in nearly every file. */
+const FIRST_PACKETS = 8;
+
+/** A file of ours that ffprobe is asked about. */
+export interface ProbedFile {
+  executables: { ffprobe: string };
+  /** Absolute path of a file of ours. */
+  input: string;
+  signal: AbortSignal;
+  /** The longest audio that is taken, in seconds: what ffprobe's memory is measured by. */
+  maxDurationSeconds: number;
+}
+
+export const ProbedStream = z.object({
+  index: z.int(),
+  codec_type: z.string().optional(),
+  codec_name: z.string().optional(),
+  sample_rate: z.string().optional(),
+  channels: z.int().optional(),
+  time_base: z.string().default('1/1'),
+  duration: z.string().optional(),
+  bit_rate: z.string().optional(),
+  /** Packets, where the container has an index. */
+  nb_frames: z.string().optional(),
+  /** Of FLAC and the like; `0` where the codec does not tell. */
+  bits_per_raw_sample: z.string().optional(),
+  disposition: z.object({ default: z.int() }).optional(),
+});
+export type ProbedStream = z.infer<typeof ProbedStream>;
+
+export const Headers = z.object({
+  /** Those of audio. */
+  streams: z.array(ProbedStream).default([]),
+  /** What the first packets decode to. */
+  frames: z.array(z.object({ stream_index: z.int().optional(), nb_samples: z.int().optional() })).default([]),
+  format: z.object({
+    format_name: z.string(),
+    start_time: z.string().optional(),
+    duration: z.string().optional(),
+    bit_rate: z.string().optional(),
+    probe_score: z.int().default(0),
+  }),
+});
+export type Headers = z.infer<typeof Headers>;
+
+const SHOWN = [
+  'format=format_name,start_time,duration,bit_rate,probe_score',
+  'stream=index,codec_type,codec_name,sample_rate,channels,time_base,duration,bit_rate,nb_frames,bits_per_raw_sample',
+  'stream_disposition=default',
+  'frame=stream_index,nb_samples',
+].join(':');
+
+/**
+ * Reads the headers of a file and decodes its first packets, in one process. Tags are not shown.
+ *
+ * @param opening how the file is opened where ffprobe is not to guess.
+ * @throws {AppError} 415 when ffprobe does not recognise the file, dies of it, or reads its headers for too long. Whether
+ *   ffprobe works at all is for the caller to find out: see `self-test.ts`.
+ */
+export async function readHeaders(file: ProbedFile, opening: Opening | null = null): Promise<Headers> {
+  const shown = [
+    ...['-print_format', 'json', '-select_streams', 'a'],
+    ...['-read_intervals', `%+#${FIRST_PACKETS}`, '-show_entries', SHOWN],
+  ];
+  const args = probeArguments(file, [...openingOptions(opening), ...shown]);
+  const { output, isOverflowing, ...end } = await runTool(file.executables.ffprobe, args, {
+    signal: file.signal,
+    timeoutMs: HEADER_TIMEOUT_MS,
+    maxOutputBytes: MAX_HEADER_BYTES,
+  });
+  if (end.timedOut) throw errors.unsupportedMedia(TOO_LONG, new Error('ffprobe took too long'));
+  if (isOverflowing) throw notRecognised(new Error('ffprobe printed too much'));
+  if (end.code !== 0) throw notRecognised(new Error(`ffprobe ended with ${end.code}: ${end.stderr}`));
+  const headers = Headers.safeParse(parsedOrNull(output));
+  if (!headers.success) throw notRecognised(headers.error);
+  return headers.data;
+}
+
+function parsedOrNull(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+/** ffmpeg names a demuxer by all that it reads: `mov,mp4,m4a,3gp,3g2,mj2`. */
+export function containerName(formatName: string): string {
+  const known: Record<string, string> = { 'mov,mp4,m4a,3gp,3g2,mj2': 'mp4', 'matroska,webm': 'matroska' };
+  return known[formatName] ?? formatName;
+}
+
+/** Arguments of ffprobe: what is to be shown of a file of ours. */
+export function probeArguments(file: ProbedFile, shown: readonly string[]): string[] {
+  return [
+    ...['-v', 'error', ...INPUT_OPTIONS, ...indexOptions(file.maxDurationSeconds)],
+    ...[...shown, '-i', inputUrl(file.input)],
+  ];
+}
+
+const TOO_LONG = `Reading the headers and tags of this file takes more than ${HEADER_TIMEOUT_MS / 1000} seconds. Remove its tags, or convert it, and send it again.`;
+
+function notRecognised(cause: unknown) {
+  return errors.unsupportedMedia(
+    'This is not an audio file that can be read. MP3, WAV, AAC, M4A, FLAC, Ogg, Opus, AIFF, WMA and WebM can, and the sound of most videos.',
+    cause,
+  );
+}

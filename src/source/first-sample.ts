@@ -1,0 +1,35 @@
+/** Whether anything at all decodes. */
+import { errors } from '../errors.ts';
+import { startFfmpeg } from '../ffmpeg/ffmpeg.ts';
+import { mapAudioStream } from '../ffmpeg/filters.ts';
+import { type Decoding, decodeOptions } from './decoding.ts';
+
+const FIRST_SAMPLE_TIMEOUT_MS = 60_000;
+
+/** @throws {AppError} 415 when nothing at all decodes. What a decoder complains of is no reason. */
+export async function assertOneSample(decoding: Decoding): Promise<void> {
+  const enough = new AbortController();
+  const { stdout, done } = startFfmpeg({
+    executable: decoding.executable,
+    input: decoding.input,
+    inputOptions: decodeOptions(decoding),
+    outputOptions: [...mapAudioStream(decoding.streamIndex), '-ac', '1', '-frames:a', '1', '-f', 's16le'],
+    signal: AbortSignal.any([decoding.signal, enough.signal]),
+    timeoutMs: FIRST_SAMPLE_TIMEOUT_MS,
+  });
+  try {
+    for await (const chunk of stdout) if (chunk.length > 0) return;
+    await done;
+  } catch (error) {
+    decoding.signal.throwIfAborted();
+    throw nothingDecodes(error);
+  } finally {
+    enough.abort();
+    await done.catch(() => {});
+  }
+  throw nothingDecodes();
+}
+
+export function nothingDecodes(cause?: unknown) {
+  return errors.unsupportedMedia('Not one sample of the audio in this file can be decoded.', cause);
+}

@@ -1,0 +1,300 @@
+/** The encoder's life, with runs that need no ffmpeg: retries, repairs, waits, and ends in every state. */
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Track } from '../../src/tracks/track.ts';
+import {
+  type EncoderRig,
+  encoderRig,
+  FILENAME,
+  type Point,
+  SEGMENTS,
+  WAITED,
+  YIELDING,
+} from '../support/encoder-rig.ts';
+
+const LAST = SEGMENTS - 1;
+
+function whenStored(rig: EncoderRig, index: number | 'init', signal = new AbortController().signal) {
+  const segment = { renditionId: 'aac-128k', index };
+  return rig.encoder.whenStored(FILENAME, segment, { signal, holder: '192.0.2.1' });
+}
+
+/** Nothing is processed, and nothing runs. */
+function expectIdle(rig: EncoderRig) {
+  expect([rig.encoder.waiting, rig.running]).toEqual([0, 0]);
+}
+
+async function expectWhole(rig: EncoderRig) {
+  expect(await rig.encoder.whenSettled(FILENAME)).toMatchObject({ status: 'ready' });
+  expect((await rig.library.get(FILENAME))?.status).toBe('ready');
+  expect(await rig.holes()).toEqual([]);
+  expectIdle(rig);
+}
+
+function failTwice(rig: EncoderRig, from = 0) {
+  for (const text of ['no luck', 'none again']) rig.failures.push({ error: new Error(text), from });
+}
+
+describe('a track', () => {
+  it('is encoded whole, and its record says so', async () => {
+    const rig = await encoderRig();
+    expect(await rig.readyTrack()).toMatchObject({ status: 'ready', error: null });
+    await expectWhole(rig);
+  });
+
+  it('tells the room that its segments will still take, until it takes none any more', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const track = await rig.addTrack();
+    rig.encoder.start(track);
+    // Before anything is known of what is stored.
+    const { bytes, files } = rig.encoder.outstanding;
+    expect(bytes).toBeCloseTo(1.1 * 16_000 * 10, -1);
+    expect(files).toBe(SEGMENTS + 1);
+    const hold = rig.holdUp('segment');
+    await hold.reached;
+    hold.open();
+    expect(await whenStored(rig, 0)).toBe('stored');
+    expect(rig.encoder.outstanding.files).toBeLessThanOrEqual(SEGMENTS - 1);
+    expect(rig.encoder.outstanding.bytes).toBeLessThan(bytes);
+    await rig.encoder.whenSettled(FILENAME);
+    expect(rig.encoder.outstanding).toEqual({ bytes: 0, files: 0 });
+  });
+
+  it('whose run fails once is encoded all the same', async () => {
+    const rig = await encoderRig();
+    rig.failures.push({ error: new Error('no luck'), from: 0 });
+    await rig.readyTrack();
+    await expectWhole(rig);
+  });
+
+  it('whose runs fail twice at one segment fails, and all who wait for it are told', async () => {
+    const rig = await encoderRig();
+    failTwice(rig);
+    const hold = rig.holdUp('segment');
+    rig.encoder.start(await rig.addTrack());
+    const waits = [whenStored(rig, 0), whenStored(rig, LAST)];
+    const playable = rig.encoder.whenPlayable(FILENAME);
+    hold.open();
+    expect(await rig.encoder.whenSettled(FILENAME)).toMatchObject({ status: 'failed' });
+    expect(await playable).toMatchObject({ status: 'failed' });
+    expect(await Promise.all(waits)).toEqual(['gone', 'gone']);
+    expectIdle(rig);
+  });
+
+  it('whose ffmpeg was replaced starts anew under another key, and who waits for a segment is told', async () => {
+    const rig = await encoderRig();
+    const track = await rig.readyTrack();
+    const name = await rig.cut(track, 1);
+    rig.version.init = 'another init';
+    await rig.mender.repair(FILENAME, name);
+    expect(await whenStored(rig, 1)).toBe('stored');
+    await expectWhole(rig);
+    const now = (await rig.library.get(FILENAME)) as Track;
+    expect(now.renditions[0]?.key).not.toBe(track.renditions[0]?.key);
+    expect(await rig.storage.listSegments(FILENAME)).toHaveLength(SEGMENTS + 1);
+  });
+});
+
+describe('a run', () => {
+  /** 50 segments. */
+  const LONG = { samples: 44_100 * 200 };
+  const launchersOf = (rig: EncoderRig) => rig.runs.map(({ executable, from }) => `${from} ${executable}`);
+
+  it('yields to other work, but for the first segment', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    rig.encoder.start(await rig.addTrack(LONG));
+    await rig.encoder.whenSettled(FILENAME);
+    expect(launchersOf(rig)).toEqual([`0 ${WAITED}`, `1 ${YIELDING}`]);
+  });
+
+  it('yields to nothing where a client waits for the segment that it makes', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const hold = rig.holdUp('segment');
+    rig.encoder.start(await rig.addTrack(LONG));
+    await hold.reached;
+    const stored = whenStored(rig, 40);
+    hold.open();
+    expect(await stored).toBe('stored');
+    await rig.encoder.whenSettled(FILENAME);
+    expect(launchersOf(rig)).toEqual([`0 ${WAITED}`, `40 ${WAITED}`, `1 ${YIELDING}`]);
+  });
+
+  it('yields to nothing where a client waits until its track is ready, as long as the client is there', async () => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const patient = new AbortController();
+    rig.encoder.start(await rig.addTrack(LONG));
+    await rig.encoder.whenSettled(FILENAME, patient);
+    expect(launchersOf(rig)).toEqual([`0 ${WAITED}`]);
+
+    const other = await encoderRig({ concurrency: 1 });
+    other.encoder.start(await other.addTrack(LONG));
+    const settled = other.encoder.whenSettled(FILENAME, patient);
+    const gone = new Error('the client has gone');
+    patient.abort(gone);
+    await expect(settled).rejects.toBe(gone);
+    await other.encoder.whenSettled(FILENAME);
+    expect(launchersOf(other)).toEqual([`0 ${WAITED}`, `1 ${YIELDING}`]);
+  });
+});
+
+/** States in which a track is processed, each with the step that a test holds up to bring a track there. */
+const states: Record<string, { point: Point; prepare?(rig: EncoderRig): void }> = {
+  'is being loaded': { point: 'list' },
+  'is being encoded': { point: 'segment' },
+  'is about to be ready': { point: 'sync' },
+  'has just been recorded as ready': { point: 'update' },
+  'has its manifest written': { point: 'manifest' },
+  'is found to have failed': { point: 'self-test', prepare: (rig) => failTwice(rig) },
+};
+
+describe.each(Object.entries(states))('a track that %s', (_, { point, prepare }) => {
+  async function brought() {
+    const rig = await encoderRig({ concurrency: 1 });
+    prepare?.(rig);
+    const hold = rig.holdUp(point);
+    rig.encoder.start(await rig.addTrack());
+    await hold.reached;
+    return { rig, open: hold.open };
+  }
+
+  it('can be deleted: who waits is told, and nothing of it runs or is written after that', async () => {
+    const { rig, open } = await brought();
+    const waits = [whenStored(rig, LAST), rig.encoder.whenSettled(FILENAME)];
+    const cancelled = rig.encoder.cancel(FILENAME);
+    open();
+    await cancelled;
+    expectIdle(rig);
+    await Promise.all(waits);
+    await rig.storage.removeSegments(FILENAME);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await rig.storage.listSegments(FILENAME)).toEqual([]);
+  });
+
+  it('can be stopped: who waits is told, and nothing runs after that', async () => {
+    const { rig, open } = await brought();
+    const waits = [whenStored(rig, LAST), rig.encoder.whenSettled(FILENAME)];
+    const closed = rig.encoder.close();
+    open();
+    await closed;
+    expectIdle(rig);
+    await Promise.all(waits);
+  });
+
+  it('keeps nobody waiting for a segment longer than they want to', async () => {
+    const { rig, open } = await brought();
+    const patience = new AbortController();
+    const wait = whenStored(rig, LAST, patience.signal);
+    const late = new Error('that took too long');
+    patience.abort(late);
+    // Where the segment is stored, that is told at once.
+    expect([late, 'stored']).toContain(await wait.catch((error: unknown) => error));
+    open();
+    await rig.encoder.whenSettled(FILENAME);
+  });
+});
+
+describe('two segments that are cut', () => {
+  /** What the repair of the first one is at when the second one is missed. */
+  const moments: Point[] = ['list', 'segment', 'sync', 'update', 'manifest'];
+
+  it.each(moments)('are both encoded anew, the second one missed at "%s"', async (moment) => {
+    const rig = await encoderRig({ concurrency: 1 });
+    const track = await rig.readyTrack();
+    const names = [await rig.cut(track, 0), await rig.cut(track, 2)] as [string, string];
+    expect(await rig.mender.repair(FILENAME, names[0])).toBe(true);
+    const hold = rig.holdUp(moment);
+    await hold.reached;
+    expect(await rig.mender.repair(FILENAME, names[1])).toBe(true);
+    hold.open();
+    expect(await Promise.all([whenStored(rig, 0), whenStored(rig, 2)])).toEqual(['stored', 'stored']);
+    for (const name of names) expect(await rig.storage.readSegment(FILENAME, name)).toBeDefined();
+    await expectWhole(rig);
+  });
+
+  it.each(['sync', 'update'] as const)('of a track whose original goes, at "%s"', async (moment) => {
+    const rig = await encoderRig({ keepOriginals: false });
+    const hold = rig.holdUp(moment);
+    const track = await rig.addTrack();
+    rig.encoder.start(track);
+    await hold.reached;
+    const name = await rig.cut(track, 1);
+    const isRepaired = await rig.mender.repair(FILENAME, name);
+    hold.open();
+    const settled = await rig.encoder.whenSettled(FILENAME);
+    expect(settled).toMatchObject({ status: 'ready', upload: null });
+    // Once the record says so, there is nothing to encode the segment from.
+    expect(isRepaired).toBe(moment === 'sync');
+    expect(await rig.holes()).toEqual(isRepaired ? [] : [name]);
+    expectIdle(rig);
+  });
+
+  it('and missed by many clients at once are encoded in one go', async () => {
+    const rig = await encoderRig();
+    const track = await rig.readyTrack();
+    const names = [await rig.cut(track, 0), await rig.cut(track, 2)];
+    const runs = rig.runs.length;
+    const repairs = names.flatMap((name) =>
+      Array.from({ length: 10 }, () => rig.mender.repair(FILENAME, name)),
+    );
+    expect(new Set(await Promise.all(repairs))).toEqual(new Set([true]));
+    await expectWhole(rig);
+    expect(rig.runs.length - runs).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('a track that waits for the machine', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  /** All but its last segment is stored. */
+  async function waiting() {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const rig = await encoderRig({ concurrency: 1 });
+    failTwice(rig, LAST);
+    rig.setTrouble('ffmpeg does not work.');
+    const track = await rig.addTrack();
+    rig.encoder.start(track);
+    expect(await rig.encoder.whenSettled(FILENAME)).toBe('stopped');
+    return { rig, track };
+  }
+
+  it('goes on once it is well', async () => {
+    const { rig } = await waiting();
+    const stored = whenStored(rig, LAST);
+    rig.setTrouble(null);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await stored).toBe('stored');
+    await expectWhole(rig);
+  });
+
+  it('keeps nobody waiting longer than they want to', async () => {
+    const { rig } = await waiting();
+    const late = new Error('that took too long');
+    await expect(whenStored(rig, LAST, AbortSignal.abort(late))).rejects.toBe(late);
+    const patience = new AbortController();
+    const wait = whenStored(rig, LAST, patience.signal);
+    patience.abort(late);
+    await expect(wait).rejects.toBe(late);
+    await rig.encoder.close();
+  });
+
+  it('can be deleted and stopped', async () => {
+    for (const end of ['cancel', 'close'] as const) {
+      const { rig } = await waiting();
+      const stored = whenStored(rig, LAST);
+      await rig.encoder[end](FILENAME);
+      expect(await stored).toBe(end === 'cancel' ? 'gone' : 'stopped');
+      expectIdle(rig);
+    }
+  });
+
+  it('and loses a segment encodes it when it goes on', async () => {
+    const { rig, track } = await waiting();
+    const name = await rig.cut(track, 1);
+    expect(await rig.mender.repair(FILENAME, name)).toBe(true);
+    const stored = whenStored(rig, 1);
+    rig.setTrouble(null);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await stored).toBe('stored');
+    expect(await rig.storage.readSegment(FILENAME, name)).toBeDefined();
+    await expectWhole(rig);
+  });
+});

@@ -1,0 +1,95 @@
+/** Server-Sent Events, read as a browser reads them. */
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { TrackView } from '../../../src/http/openapi/schemas.ts';
+import { longMp3, noise, wav } from '../../support/audio.ts';
+import { request, until, upload } from '../../support/client.ts';
+import { startServer, type TestServer } from '../../support/server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+  for (const [seed, name] of ['one.wav', 'two.wav'].entries()) {
+    await upload(server.url, { name, bytes: wav(noise({ samples: 5000, seed: seed + 1 })) });
+  }
+});
+
+interface Listening {
+  events: { event: string; data: TrackView; at: number }[];
+  /** Resolves when the server ends the stream. */
+  ended: Promise<void>;
+  leave(): void;
+}
+
+async function listen(url: string): Promise<Listening> {
+  const leaving = new AbortController();
+  const response = await fetch(url, { signal: leaving.signal });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  const events: Listening['events'] = [];
+  const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
+  const read = async () => {
+    let event = '';
+    for await (const line of createInterface({ input: body })) {
+      if (line.startsWith('event: ')) event = line.slice(7);
+      if (line.startsWith('data: '))
+        events.push({ event, data: JSON.parse(line.slice(6)), at: performance.now() });
+    }
+  };
+  return { events, ended: read().catch(() => {}), leave: () => leaving.abort() };
+}
+
+describe('GET /events', () => {
+  it('tells the current states first, then what changes, and what is removed', async () => {
+    const { events, leave } = await listen(`${server.url}/events`);
+    await until(() => expect(events.length).toBe(2));
+    expect(events.map(({ event, data }) => [event, data.filename, data.status])).toEqual([
+      ['track', 'one.wav', 'ready'],
+      ['track', 'two.wav', 'ready'],
+    ]);
+
+    await upload(server.url, { name: 'long.mp3', bytes: await longMp3(4) });
+    await until(() => expect(events.at(-1)?.data).toMatchObject({ filename: 'long.mp3', status: 'ready' }));
+    const seen = events.filter(({ data }) => data.filename === 'long.mp3');
+    const progress = seen.map(({ data }) => data.progress);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    expect(seen.some(({ data }) => data.status === 'processing' && data.manifestUrl !== null)).toBe(true);
+    // At most four times a second; becoming known, playable and ready are told at once.
+    const seconds = ((seen.at(-1)?.at ?? 0) - (seen[0]?.at ?? 0)) / 1000;
+    expect(seen.length).toBeLessThanOrEqual(4 * seconds + 5);
+
+    await request(`${server.url}/files/long.mp3`, { method: 'DELETE' });
+    await until(() =>
+      expect(events.at(-1)).toMatchObject({ event: 'removed', data: { filename: 'long.mp3' } }),
+    );
+    leave();
+  });
+});
+
+describe('GET /files/{filename}/events', () => {
+  it('is narrowed to one track, and ends when that is processed', async () => {
+    await upload(server.url, { name: 'own.mp3', bytes: await longMp3(2) }, '?wait=false');
+    const { events, ended } = await listen(`${server.url}/files/own.mp3/events`);
+    await upload(server.url, { name: 'other.wav', bytes: wav(noise({ samples: 5000, seed: 50 })) });
+    await ended;
+    expect(new Set(events.map(({ data }) => data.filename))).toEqual(new Set(['own.mp3']));
+    expect(events.at(-1)?.data.status).toBe('ready');
+  });
+
+  it('ends at once for a track that is processed already, and is 404 for none', async () => {
+    const { events, ended } = await listen(`${server.url}/files/one.wav/events`);
+    await ended;
+    expect(events.map(({ data }) => data.status)).toEqual(['ready']);
+    expect((await request(`${server.url}/files/nobody/events`)).status).toBe(404);
+  });
+});
+
+it('an open stream does not keep the server from stopping', async () => {
+  const own = await startServer();
+  const { ended } = await listen(`${own.url}/events`);
+  const begin = performance.now();
+  await own.close();
+  await ended;
+  expect(performance.now() - begin).toBeLessThan(3000);
+});

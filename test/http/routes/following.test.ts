@@ -1,0 +1,102 @@
+/** What one client of an event stream is told, and when that ends. */
+import { describe, expect, it } from 'vitest';
+import { createTimeSlices } from '../../../src/concurrency/time-slices.ts';
+import type { EventStream } from '../../../src/http/connections/event-stream.ts';
+import { type FollowContext, type Following, follow } from '../../../src/http/routes/following.ts';
+import type { Track } from '../../../src/tracks/track.ts';
+import { createTrackEvents } from '../../../src/tracks/track-events.ts';
+import { until } from '../../support/client.ts';
+import { sampleTrack } from '../../support/sample-track.ts';
+
+const NAME = 'song.mp3';
+const processing = sampleTrack({ filename: NAME, status: 'processing' });
+const ready = sampleTrack({ filename: NAME, status: 'ready' });
+
+/** A client that follows one track, and the server around it. */
+function following() {
+  const tracks = new Map<string, Track>([[NAME, processing]]);
+  const feed = createTrackEvents();
+  const told: string[] = [];
+  const closeListeners: (() => void)[] = [];
+  let isClosed = false;
+  let taken = Promise.resolve();
+  const stream: EventStream = {
+    async send(events) {
+      for (const { event, data } of events) told.push(event === 'track' ? (data as Track).status : event);
+      await taken;
+    },
+    end: () => {},
+    isClosed: () => isClosed,
+    onClose: (listener) => void closeListeners.push(listener),
+  };
+  const what: Following = {
+    isMeant: (filename) => filename === NAME,
+    async *current() {
+      yield [...tracks.values()];
+    },
+    isLast: (track) => track?.status !== 'processing',
+  };
+  const context = {
+    library: { get: async (filename: string) => tracks.get(filename) },
+    presenter: { view: (track: Track) => track },
+    ...{ feed, slices: createTimeSlices() },
+  } as unknown as FollowContext;
+  return {
+    ...{ tracks, feed, told },
+    ended: follow(stream, what, context),
+    /** From here on the client takes nothing until the result is called. */
+    stall() {
+      let go = () => {};
+      taken = new Promise((resolve) => {
+        go = resolve;
+      });
+      return () => go();
+    },
+    leave() {
+      isClosed = true;
+      for (const listener of closeListeners) listener();
+    },
+  };
+}
+
+describe('a client that follows one track', () => {
+  it('is told its last state, also where the record has it before the change is told', async () => {
+    const { tracks, feed, told, ended } = following();
+    await until(() => expect(told).toEqual(['processing']));
+    tracks.set(NAME, ready);
+    feed.changed(NAME);
+    await ended;
+    expect(told).toEqual(['processing', 'ready']);
+  });
+
+  it('is told the latest state only, where it was slow', async () => {
+    const { tracks, feed, told, ended, stall } = following();
+    const go = stall();
+    for (let n = 0; n < 5; n++) feed.changed(NAME);
+    await until(() => expect(told).toEqual(['processing']));
+    tracks.set(NAME, ready);
+    feed.changed(NAME);
+    go();
+    await ended;
+    expect(told).toEqual(['processing', 'ready']);
+  });
+
+  it('is told that it is gone, and nothing of other tracks', async () => {
+    const { tracks, feed, told, ended } = following();
+    feed.changed('other.mp3');
+    await until(() => expect(told).toEqual(['processing']));
+    tracks.delete(NAME);
+    feed.removed(NAME);
+    await ended;
+    expect(told).toEqual(['processing', 'removed']);
+  });
+
+  it('is forgotten when it leaves', async () => {
+    const { feed, told, ended, leave } = following();
+    await until(() => expect(told).toEqual(['processing']));
+    leave();
+    await ended;
+    feed.changed(NAME);
+    expect(told).toEqual(['processing']);
+  });
+});

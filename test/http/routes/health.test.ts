@@ -1,0 +1,44 @@
+/** `/readyz`, which anybody may ask for, and which writes to the disk. */
+import { pino } from 'pino';
+import { expect, it, vi } from 'vitest';
+import type { Config } from '../../../src/config/config.ts';
+import { createReadiness } from '../../../src/http/routes/readiness.ts';
+import type { Services } from '../../../src/services.ts';
+import { request } from '../../support/client.ts';
+import { startServer } from '../../support/server.ts';
+
+it('looks once for all who ask at once or within the time that a look holds', async () => {
+  const server = await startServer({}, { readinessMs: 60_000 });
+  const { storage, library, selfTest } = server.services;
+  const looks = [
+    vi.spyOn(storage, 'assertWritable'),
+    vi.spyOn(storage, 'room'),
+    vi.spyOn(library, 'assertWritable'),
+    vi.spyOn(selfTest, 'recentFault'),
+  ];
+  const ask = () => request(`${server.url}/readyz`);
+  const answers = await Promise.all(Array.from({ length: 50 }, ask));
+  for (const answer of [...answers, await ask()])
+    expect(answer).toMatchObject({ status: 200, body: { status: 'ready' } });
+  expect(looks.map(({ mock }) => mock.calls.length)).toEqual([1, 1, 1, 1]);
+  await server.close();
+});
+
+it('looks anew after that time, also after one that could not be taken', async () => {
+  const room = vi
+    .fn<Services['storage']['room']>()
+    .mockRejectedValueOnce(new Error('EIO'))
+    .mockResolvedValue({ bytes: 1e9, files: 1e6 });
+  const services = {
+    storage: { room, assertWritable: async () => {} },
+    library: { assertWritable: async () => {} },
+    selfTest: { recentTrouble: async () => null },
+    tools: Promise.resolve({ version: '7.1' }),
+    log: pino({ level: 'silent' }),
+  } as unknown as Services;
+  const look = createReadiness(services, { minFreeBytes: 0 } as Config, 0);
+  const oks: boolean[] = [];
+  for (let n = 0; n < 3; n++) oks.push((await look()).room.ok);
+  expect(oks).toEqual([false, true, true]);
+  expect(room).toHaveBeenCalledTimes(3);
+});

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { crossOrigin } from '../../../src/http/streaming/cross-origin.ts';
+import { createManifests, MANIFEST, mediaPlaylist } from '../../../src/http/streaming/manifests.ts';
+import type { Services } from '../../../src/services.ts';
+import { noise, wav } from '../../support/audio.ts';
+import { upload } from '../../support/client.ts';
+import { sampleTrack } from '../../support/sample-track.ts';
+import { startServer } from '../../support/server.ts';
+
+it('each text is rendered and compressed once for all who ask at once, and for those who ask later', async () => {
+  const { url, services } = await startServer();
+  const { body } = await upload(url, { name: 'tök.wav', bytes: wav(noise({ samples: 50_000, seed: 6 })) });
+  const manifests = createManifests(services, crossOrigin('*'));
+  const asking = (encoding: string) => ({ headers: { 'accept-encoding': encoding } }) as IncomingMessage;
+  const params = { filename: body.filename };
+  for (const text of [MANIFEST, mediaPlaylist('aac-128k')]) {
+    let rendered = 0;
+    const counted = {
+      ...text,
+      render(track: Parameters<typeof text.render>[0]) {
+        rendered++;
+        return text.render(track);
+      },
+    };
+    const find = (encoding: string) => manifests.find(params, counted, asking(encoding));
+    const [first, ...others] = await Promise.all(Array.from({ length: 100 }, () => find('br')));
+    for (const other of [...others, await find('br')]) expect(other).toBe(first);
+    expect(rendered).toBe(1);
+    expect(await find('gzip')).not.toBe(first);
+    expect(rendered).toBe(2);
+  }
+});
+
+describe('what is kept', () => {
+  const asking = (encoding: string) => ({ headers: { 'accept-encoding': encoding } }) as IncomingMessage;
+  /** Services with so many tracks; nothing else of them is used. */
+  function servicesWith(count: number) {
+    const tracks = new Map(
+      Array.from({ length: count }, (_, n) => [
+        `${n}.mp3`,
+        sampleTrack({ filename: `${n}.mp3`, status: 'ready' }),
+      ]),
+    );
+    const library = {
+      get: async (name: string) => tracks.get(name),
+      peek: (name: string) => tracks.get(name),
+    };
+    const services = { library, encoder: { live: () => undefined } } as unknown as Services;
+    return { tracks, services };
+  }
+
+  it('takes no more memory than the limit, however many tracks are asked for; the last ones stay', async () => {
+    const { tracks, services } = servicesWith(1000);
+    const maxBytes = 500_000;
+    const manifests = createManifests(services, crossOrigin('*'), maxBytes);
+    for (const encoding of ['identity', 'gzip', 'br']) {
+      for (const filename of tracks.keys()) await manifests.find({ filename }, MANIFEST, asking(encoding));
+      const kept = [...tracks.keys()].flatMap(
+        (filename) => manifests.cached(filename, 'manifest', asking(encoding)) ?? [],
+      );
+      const memories = new Set(kept.map(({ bytes }) => bytes.buffer));
+      const retained = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      expect(retained + 1000 * kept.length, encoding).toBeLessThan(maxBytes);
+      expect(kept.length, encoding).toBeGreaterThan(50);
+      expect(manifests.cached('999.mp3', 'manifest', asking(encoding))).toBeDefined();
+    }
+  });
+
+  it('is made anew once its track has changed', async () => {
+    const { tracks, services } = servicesWith(1);
+    const manifests = createManifests(services, crossOrigin('*'));
+    const find = () => manifests.find({ filename: '0.mp3' }, MANIFEST, asking('gzip'));
+    const before = await find();
+    expect(manifests.cached('0.mp3', 'manifest', asking('gzip'))).toBe(before);
+    tracks.set('0.mp3', sampleTrack({ filename: '0.mp3', status: 'ready', samples: 999_999 }));
+    expect(manifests.cached('0.mp3', 'manifest', asking('gzip'))).toBeUndefined();
+    expect((await find()).etag).not.toBe(before.etag);
+  });
+});
+
+it('one that could not be made is tried anew', async () => {
+  const { url, services } = await startServer();
+  const { body } = await upload(url, { name: 'a.wav', bytes: wav(noise({ samples: 50_000, seed: 7 })) });
+  const manifests = createManifests(services, crossOrigin('*'));
+  const asking = { headers: {} } as IncomingMessage;
+  const find = () => manifests.find({ filename: body.filename }, mediaPlaylist('aac-1k'), asking);
+  for (let n = 0; n < 2; n++) await expect(find()).rejects.toMatchObject({ code: 'rendition_not_found' });
+});
