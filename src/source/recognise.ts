@@ -30,10 +30,13 @@ export async function recognise(file: ProbedFile): Promise<Recognised> {
     return { error };
   });
   if ('headers' in direct && isCertain(direct)) return direct;
-  const opening = await findOpening(file.input);
-  if ('headers' in direct) return opening && isOther(direct, opening) ? look(opening) : direct;
-  if (!opening) throw direct.error;
-  return look(opening);
+  const found = await findOpening(file.input);
+  if ('headers' in direct) {
+    const opening = betterOpening(direct, found);
+    return opening ? look(opening) : direct;
+  }
+  if (!found) throw direct.error;
+  return look(found);
 }
 
 function isCertain({ headers, stream }: Recognised): boolean {
@@ -43,9 +46,13 @@ function isCertain({ headers, stream }: Recognised): boolean {
   return hasDecoded && headers.format.probe_score > DOUBTFUL_SCORE;
 }
 
-/** A FLAC without its header is opened as a doubtful one as well: its time stamps are worth nothing. */
-function isOther({ headers }: Recognised, { demuxer }: Opening): boolean {
-  return demuxer === 'flac' || demuxer !== containerName(headers.format.format_name);
+/** Null where ffmpeg is right about the file, although it is hardly sure. */
+function betterOpening({ headers }: Recognised, found: Opening | null): Opening | null {
+  const container = containerName(headers.format.format_name);
+  if (found && found.demuxer !== container) return found;
+  const isHeadless = container === 'flac' && headers.format.probe_score <= DOUBTFUL_SCORE;
+  // ffmpeg finds all of its frames, damaged ones as well; their time stamps are worth nothing.
+  return isHeadless ? { demuxer: 'flac', startByte: 0 } : null;
 }
 
 /** The default audio stream, else the first. Cover art is a video stream and is passed over. */
