@@ -35,46 +35,56 @@ const codeOf = (text: string) =>
     .replace(/(^|\s)\/\/.*$/gm, '')
     .replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g, "''");
 
-/** The part of the house that a file belongs to. */
+/** The room that a file is in; a file beside the rooms, and an interface, stands for itself. */
 function partOf(file: string): string {
   if (file === 'library/library.ts' || file === 'storage/storage.ts') return file;
-  if (/^(library|storage)\//.test(file)) return `${path.posix.dirname(file)} adapter`;
-  return file.includes('/') ? (path.posix.dirname(file).split('/')[0] ?? '') : file;
+  return file.includes('/') ? path.posix.dirname(file) : file;
 }
 
 const interfaces = ['library/library.ts', 'storage/storage.ts'];
-const vocabulary = ['tracks', 'errors.ts'];
-/** What each part may import, beside itself; `type` marks those of which it may see the types only. */
+const typesOf = (...parts: string[]) => parts.map((part) => `type ${part}`);
+/** What every room may import. */
+const primitives = ['errors.ts', 'concurrency', 'tracks'];
+const work = ['presentation', 'ffmpeg', 'source', 'encoding', 'pipeline', 'governor'];
+const shared = ['http', 'http/openapi', 'http/access', 'http/connections'];
+const ofServices = typesOf('config', 'services.ts', ...interfaces);
+
+/** What each room may import, beside itself; `type` marks those of which it may see the types only. */
 const mayImport: Record<string, string[]> = {
   'server.ts': ['app.ts', 'config', 'services.ts', 'errors.ts'],
-  'services.ts': [
-    ...['type config', 'disk', 'library adapter', 'storage adapter', ...interfaces],
-    ...['pipeline', 'media', 'governor', 'turns.ts', ...vocabulary],
-  ],
-  'app.ts': ['type config', 'type services.ts', 'http', 'time-slices.ts', ...vocabulary],
-  config: ['media', ...vocabulary],
-  http: [
-    ...['type config', 'type services.ts', ...interfaces.map((name) => `type ${name}`)],
-    ...['pipeline', 'media', 'governor', 'turns.ts', 'deferred.ts', 'time-slices.ts'],
-    ...['own-memory.ts', ...vocabulary],
-  ],
+  'services.ts': [...typesOf('config'), 'disk', 'library', 'storage', ...interfaces, ...work, ...primitives],
+  'app.ts': [...typesOf('config', 'services.ts'), ...shared, 'http/routes', 'http/streaming', ...primitives],
+  'http/routes': [...ofServices, ...shared, 'http/multipart', ...work, ...primitives],
+  'http/streaming': [...ofServices, ...shared, ...work, 'own-memory.ts', ...primitives],
+  'http/multipart': [...primitives],
+  'http/access': [...typesOf('config'), ...primitives],
+  'http/connections': ['http', ...typesOf('governor'), ...primitives],
+  'http/openapi': [...primitives],
+  http: [...typesOf('http/openapi', 'http/access', 'encoding', ...interfaces), ...primitives],
   pipeline: [
-    ...interfaces.map((name) => `type ${name}`),
-    ...['media', 'governor', 'turns.ts', 'deferred.ts', ...vocabulary],
+    ...typesOf(...interfaces),
+    'presentation',
+    'ffmpeg',
+    'source',
+    'encoding',
+    'governor',
+    ...primitives,
   ],
-  governor: ['type storage/storage.ts', 'errors.ts', 'turns.ts'],
-  media: vocabulary,
-  'library adapter': ['type library/library.ts', 'disk', 'turns.ts', 'time-slices.ts', ...vocabulary],
-  'storage adapter': ['type storage/storage.ts', 'disk', 'turns.ts', 'own-memory.ts', ...vocabulary],
-  'library/library.ts': ['type tracks'],
-  'storage/storage.ts': ['type tracks'],
+  encoding: [...typesOf(...interfaces, 'governor'), 'presentation', 'ffmpeg', 'source', ...primitives],
+  source: ['presentation', 'ffmpeg', ...primitives],
+  ffmpeg: [...primitives],
+  presentation: [...primitives],
+  governor: [...typesOf('storage/storage.ts'), ...primitives],
+  config: ['presentation', ...primitives],
+  library: [...typesOf('library/library.ts'), 'disk', ...primitives],
+  storage: [...typesOf('storage/storage.ts'), 'disk', 'own-memory.ts', ...primitives],
+  'library/library.ts': typesOf('tracks'),
+  'storage/storage.ts': typesOf('tracks'),
   disk: ['errors.ts'],
   tracks: ['errors.ts'],
-  'errors.ts': [],
-  'turns.ts': [],
-  'deferred.ts': [],
-  'time-slices.ts': [],
+  concurrency: [],
   'own-memory.ts': [],
+  'errors.ts': [],
 };
 
 /** Imports of our own files that the table does not allow, as sentences. */
@@ -105,7 +115,7 @@ describe('the layers', () => {
 
   it.each([
     ['tracks/track.ts', "import { errors } from '../http/problem.ts';"],
-    ['media/mpd.ts', "import type { Library } from '../library/library.ts';"],
+    ['presentation/mpd.ts', "import type { Library } from '../library/library.ts';"],
     ['pipeline/ingest.ts', "import { openDiskLibrary } from '../library/disk.ts';"],
     ['pipeline/ingest.ts', "import type { Services } from '../services.ts';"],
     ['http/files.ts', "import {\n  openServices,\n} from '../services.ts';"],
@@ -130,11 +140,13 @@ describe('the layers', () => {
 });
 
 describe('tools', () => {
-  const fileSystem = /^(node:)?(fs|fs\/promises)$/;
-  const ideas = ['ladder', 'timeline', 'planner', 'segment-name', 'mpd', 'cutter', 'boxes', 'input'];
+  const fileSystem = /^(node:)?(fs|fs\/promises|child_process|net|http)$/;
+  const pureRooms = /^(tracks|presentation|concurrency|governor)\//;
+  const pureFiles = ['planner', 'plan', 'background-work', 'urgent-work', 'cutter', 'boxes'];
   const pure = [
-    ...sources.filter((file) => file.startsWith('tracks/')),
-    ...ideas.map((name) => `media/${name}.ts`),
+    ...sources.filter((file) => pureRooms.test(file)),
+    ...pureFiles.map((name) => `encoding/${name}.ts`),
+    ...['ffmpeg/input.ts', 'ffmpeg/filters.ts'],
   ];
 
   it.each(pure)('are unknown to %s', (file) => {
@@ -148,7 +160,7 @@ describe('tools', () => {
     const importers = sources.filter((file) =>
       importsOf(file).some(({ target }) => target === 'fluent-ffmpeg'),
     );
-    expect(importers).toEqual(['media/ffmpeg.ts']);
+    expect(importers).toEqual(['ffmpeg/ffmpeg.ts']);
   });
 
   it('are Fastify for the front door only', () => {
@@ -167,7 +179,7 @@ describe('the process', () => {
 
   it('is touched by the server alone, and to signal the group of another one', () => {
     expect(sources.filter((file) => usesProcess(textOf(file)))).toEqual([
-      'media/tool-process.ts',
+      'ffmpeg/tool-process.ts',
       'server.ts',
     ]);
   });
