@@ -2,17 +2,40 @@ import { defineConfig } from 'vitest/config';
 
 const hasChromium = Boolean(process.env.CHROMIUM_PATH);
 
+/** Milliseconds for a test and for a hook. */
+const within = (timeoutMs: number) => ({ testTimeout: timeoutMs, hookTimeout: timeoutMs });
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Without Chromium `npm test` says so, loudly, and under CI does not get here.
-    exclude: hasChromium ? [] : ['test/browser/**'],
-    globalSetup: 'test/support/one-browser.ts',
-    // Far beyond what any test takes on a machine that has its cores to itself.
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
     maxWorkers: 2,
     // Four players in a test of their own each: more at once than these starve each other.
     maxConcurrency: 2,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.service.test.ts', 'test/{journeys,system,browser}/**'],
+          ...within(20_000),
+        },
+      },
+      {
+        test: {
+          name: 'service',
+          include: ['test/**/*.service.test.ts', 'test/journeys/**/*.test.ts'],
+          ...within(120_000),
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          // Without Chromium `npm test` says so, loudly, and under CI does not get here.
+          include: hasChromium ? ['test/browser/**/*.test.ts'] : [],
+          globalSetup: 'test/support/one-browser.ts',
+          ...within(240_000),
+        },
+      },
+      { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...within(240_000) } },
+    ],
   },
 });

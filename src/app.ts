@@ -34,12 +34,12 @@ const MAX_PARAM_LENGTH = 1024;
 /**
  * Builds the app; it does not listen yet. Closing it closes the services.
  *
- * @param patience with clients that are slow; tests have less.
+ * @param timeouts for slow clients; tests shorten them.
  */
 export async function buildApp(
   services: Services,
   config: Config,
-  patience: ClientTimeouts = CLIENT_TIMEOUTS,
+  timeouts: ClientTimeouts = CLIENT_TIMEOUTS,
 ): Promise<FastifyInstance> {
   const keyring = createKeyring(config.apiKeys);
   const links = createSignedLinks(config.streamSecret);
@@ -56,7 +56,7 @@ export async function buildApp(
     // Serve cached streams before Fastify's router.
     serverFactory: (handler) =>
       createServer(
-        serverOptions(patience),
+        serverOptions(timeouts),
         oneAtATime((request, response) => {
           if (!streams.serveCached(request, response)) handler(request, response);
         }),
@@ -73,7 +73,7 @@ export async function buildApp(
   app.addHook('onClose', async () => services.close());
 
   registerProblems(app);
-  limitSlowClients(app, connections, patience);
+  limitSlowClients(app, connections, timeouts);
   const registerMethodNotAllowed = watchMethods(app);
 
   await describeApi(app, { publicUrl: config.publicUrl, isLocked: keyring.isLocked });
@@ -82,16 +82,16 @@ export async function buildApp(
   const slices = createTimeSlices();
   await app.register(async (uploads) => {
     await protect(uploads, { perMinute: config.uploadRateLimit, keyring, config });
-    await uploads.register(uploadRoutes, { services, config, keyring, presenter, patience });
+    await uploads.register(uploadRoutes, { services, config, keyring, presenter, timeouts });
   });
   await app.register(async (api) => {
     await protect(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter, keyring, slices });
-    await api.register(linkRoutes, { services, presenter, patience });
-    await api.register(eventRoutes, { services, presenter, keyring, patience, slices });
+    await api.register(linkRoutes, { services, presenter, timeouts });
+    await api.register(eventRoutes, { services, presenter, keyring, timeouts, slices });
   });
   await app.register(streams.routes);
-  await app.register(healthRoutes, { services, config, keyring, patience });
+  await app.register(healthRoutes, { services, config, keyring, timeouts });
   await app.register(pageRoutes);
   await app.register(docsRoutes);
 

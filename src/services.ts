@@ -46,7 +46,7 @@ export interface Services {
 }
 
 /**
- * @param toolPatience with ffmpeg; tests have less.
+ * @param toolTimeouts for ffmpeg; tests shorten them.
  * Opens everything that serving takes; `tools` and `started` go on behind it.
  *
  * @throws {StartupError} with a message for the operator: the folder in use or not writable.
@@ -54,7 +54,7 @@ export interface Services {
 export async function openServices(
   config: Config,
   log: Logger,
-  toolPatience?: ToolTimeouts,
+  toolTimeouts?: ToolTimeouts,
 ): Promise<Services> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -68,7 +68,7 @@ export async function openServices(
     closers.push(() => lock.release());
 
     const launchFolder = path.join(config.dataDir, '.launch');
-    const tools = findTools(launchFolder, config, toolPatience);
+    const tools = findTools(launchFolder, config, toolTimeouts);
     // Whoever waits for it meets the error.
     tools.catch(noop);
     closers.push(() => tools.then(noop, noop));
@@ -118,11 +118,11 @@ export async function openServices(
 }
 
 /** @throws {StartupError} when ffmpeg or ffprobe does not run, or cannot do what is asked of it. */
-async function findTools(folder: string, config: Config, patience?: ToolTimeouts): Promise<Tools> {
+async function findTools(folder: string, config: Config, timeouts?: ToolTimeouts): Promise<Tools> {
   const lacking = missingCapability(config.ffmpegPath);
   // Where it does not even run, that is what is told.
   lacking.catch(noop);
-  const tools = await prepareTools(folder, config, patience);
+  const tools = await prepareTools(folder, config, timeouts);
   const missing = await lacking;
   if (missing === null) return tools;
   throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);

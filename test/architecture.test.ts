@@ -230,3 +230,17 @@ it('no source file is longer than 300 lines', () => {
     .filter(({ lines }) => lines > 300);
   expect(long).toEqual([]);
 });
+
+describe('the lanes of the tests', () => {
+  const tests = fileURLToPath(new URL('./', import.meta.url));
+  const unitTests = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /\.test\.ts$/.test(file) && !/\.service\.test\.ts$|^(journeys|system|browser)\//.test(file),
+  );
+
+  it.each(unitTests)('let %s start no process and open no socket', (file) => {
+    const text = readFileSync(path.join(tests, file), 'utf8');
+    expect(text).not.toMatch(
+      /from '(node:(child_process|net|http)|.*support\/(server|process|browser|audio)\.ts)'/,
+    );
+  });
+});

@@ -1,4 +1,4 @@
-/** What the encoder promises, and what it needs. `encode.ts` makes one. */
+/** What the encoder promises, and what it needs. `create-encoder.ts` makes one. */
 import type { Logger } from 'pino';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';

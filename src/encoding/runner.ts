@@ -48,7 +48,7 @@ export function createRunner({ storage, tools, run, onStored }: RunnerOptions): 
       coverage.add('init', bytes.length);
       onStored(job, rung, 'init');
     };
-    const { ffmpeg, background, timeouts: patience } = await tools;
+    const { ffmpeg, background, timeouts } = await tools;
     await run({
       track,
       rendition,
@@ -58,7 +58,7 @@ export function createRunner({ storage, tools, run, onStored }: RunnerOptions): 
       // It ends at the first segment that is stored already.
       until: () => (coverage.stored.has(live.next) ? live.next : live.until),
       signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
-      silentMs: patience.silentMs,
+      silentMs: timeouts.silentMs,
       onStart(pid) {
         live.pid = pid;
       },

@@ -85,14 +85,14 @@ export interface ToolSettings {
 export async function prepareTools(
   folder: string,
   settings: ToolSettings,
-  patience = TOOL_TIMEOUTS,
+  timeouts = TOOL_TIMEOUTS,
 ): Promise<Tools> {
   const wanted =
     settings.sandbox === 'auto' ? SANDBOXES : settings.sandbox === 'off' ? [] : [settings.sandbox];
   for (const sandbox of wanted) {
     const tools = await writeLaunchers(folder, settings, sandbox);
     const detail = 'ffmpeg has no network, and sees no file but the one that it reads.';
-    if (tools) return { ...tools, timeouts: patience, sandbox: { mode: sandbox, detail } };
+    if (tools) return { ...tools, timeouts, sandbox: { mode: sandbox, detail } };
   }
   // Where nothing runs confined, it may be that there is nothing to run.
   const [version] = await Promise.all([
@@ -115,7 +115,7 @@ export async function prepareTools(
     background: [settings.ffmpegPath],
     version,
   };
-  return { ...tools, timeouts: patience, sandbox: { mode: 'off', detail } };
+  return { ...tools, timeouts, sandbox: { mode: 'off', detail } };
 }
 
 /**

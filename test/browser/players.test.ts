@@ -16,8 +16,8 @@ let slow: TestServer;
 beforeAll(async () => {
   server = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER });
   // Chromium's own HLS gives up at the first 503, and a busy machine may need its time.
-  const patience = { SEGMENT_WAIT_SECONDS: '30', FFMPEG_PATH: await slowFfmpeg(8) };
-  slow = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER, ...patience });
+  const timeouts = { SEGMENT_WAIT_SECONDS: '30', FFMPEG_PATH: await slowFfmpeg(8) };
+  slow = await startServer({ SEGMENT_SECONDS: '1', ...DEFAULT_LADDER, ...timeouts });
 });
 
 async function track(

@@ -181,10 +181,10 @@ describe.each(Object.entries(states))('a track that %s', (_, { point, prepare })
 
   it('keeps nobody waiting for a segment longer than they want to', async () => {
     const { rig, open } = await brought();
-    const patience = new AbortController();
-    const wait = whenStored(rig, LAST, patience.signal);
+    const timeouts = new AbortController();
+    const wait = whenStored(rig, LAST, timeouts.signal);
     const late = new Error('that took too long');
-    patience.abort(late);
+    timeouts.abort(late);
     // Where the segment is stored, that is told at once.
     expect([late, 'stored']).toContain(await wait.catch((error: unknown) => error));
     open();
@@ -269,9 +269,9 @@ describe('a track that waits for the machine', () => {
     const { rig } = await waiting();
     const late = new Error('that took too long');
     await expect(whenStored(rig, LAST, AbortSignal.abort(late))).rejects.toBe(late);
-    const patience = new AbortController();
-    const wait = whenStored(rig, LAST, patience.signal);
-    patience.abort(late);
+    const timeouts = new AbortController();
+    const wait = whenStored(rig, LAST, timeouts.signal);
+    timeouts.abort(late);
     await expect(wait).rejects.toBe(late);
     await rig.encoder.close();
   });

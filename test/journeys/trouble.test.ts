@@ -30,7 +30,7 @@ describe('an ffmpeg that', () => {
   const working = 'exec ffmpeg "$@"';
   const whenEncoding = (does: string) => `case "$*" in *frag_duration*) ${does};; esac; ${working}`;
   /** ffmpeg and ffprobe that can be replaced while the server runs. */
-  async function replaceable(patience: Partial<ToolTimeouts> = {}) {
+  async function replaceable(timeouts: Partial<ToolTimeouts> = {}) {
     const folder = await temporaryFolder();
     const replace = async (name: 'ffmpeg' | 'ffprobe', body: string) => {
       const file = path.join(folder, name);
@@ -42,7 +42,7 @@ describe('an ffmpeg that', () => {
     await replace('ffmpeg', working);
     await replace('ffprobe', 'exec ffprobe "$@"');
     const [FFMPEG_PATH, FFPROBE_PATH] = [path.join(folder, 'ffmpeg'), path.join(folder, 'ffprobe')];
-    const server = await startServer({ FFMPEG_PATH, FFPROBE_PATH }, patience);
+    const server = await startServer({ FFMPEG_PATH, FFPROBE_PATH }, timeouts);
     return { server, replace, folder };
   }
 
@@ -63,8 +63,8 @@ describe('an ffmpeg that', () => {
     ],
   ])(
     '%s: the track waits, /readyz says why, and all goes on once it is mended',
-    async (_, body, patience = {}) => {
-      const { server, replace } = await replaceable(patience);
+    async (_, body, timeouts = {}) => {
+      const { server, replace } = await replaceable(timeouts);
       const before = await upload(server.url, sound('before.wav', 1));
       expect(before.status).toBe(201);
       await replace('ffmpeg', body);

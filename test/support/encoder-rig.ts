@@ -124,7 +124,7 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
     disk: { room: () => storage.room(), minFreeBytes: 0 },
   });
   const tools = Promise.resolve({
-    ...{ version: '5.1', ffmpeg: WAITED, background: [YIELDING], patience: { silentMs: 1000 } },
+    ...{ version: '5.1', ffmpeg: WAITED, background: [YIELDING], timeouts: { silentMs: 1000 } },
   } as unknown as Tools);
   const selfTest = { fault: look, recentFault: look };
   const encoder = createEncoder({

@@ -36,11 +36,11 @@ export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
 
 /**
  * @param env settings as the environment gives them; one rung, where it does not say more: it is the fastest.
- * @param patience where it is to have less than the real one, with clients and with ffmpeg.
+ * @param timeouts where it is to have less than the real one, with clients and with ffmpeg.
  */
 export async function startServer(
   env: Record<string, string> = {},
-  patience: Partial<ClientTimeouts & ToolTimeouts> = {},
+  timeouts: Partial<ClientTimeouts & ToolTimeouts> = {},
 ): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
   const config = parseConfig(
@@ -51,10 +51,10 @@ export async function startServer(
   const log = pino({ level: config.logLevel }, { write: (line: string) => void logged.push(line) });
   const services = await openServices(config, log, {
     ...TOOL_TIMEOUTS,
-    ...patience,
+    ...timeouts,
   });
   // A test that mends something asks /readyz at once.
-  const app = await buildApp(services, config, { ...CLIENT_TIMEOUTS, readinessMs: 0, ...patience });
+  const app = await buildApp(services, config, { ...CLIENT_TIMEOUTS, readinessMs: 0, ...timeouts });
   await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started, services.tools]);
   const { port } = app.server.address() as AddressInfo;
   const server: TestServer = {

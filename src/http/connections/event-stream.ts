@@ -21,7 +21,7 @@ export function openEventStream(reply: FastifyReply, heartbeatMs: number): Event
     'x-accel-buffering': 'no',
   });
   raw.flushHeaders();
-  // To a client that takes nothing, nothing is added: its connection ends when its patience does.
+  // To a client that takes nothing, nothing is added: its connection ends when its timeouts does.
   const beat = () => raw.writableLength === 0 && raw.write(': still here\n\n');
   const heartbeat = setInterval(beat, heartbeatMs);
   let isClosed = false;

@@ -34,10 +34,10 @@ export function serverOptions({ headersMs, headersCheckMs }: ClientTimeouts): Se
 export function limitSlowClients(
   app: FastifyInstance,
   { open }: Connections,
-  patience: ClientTimeouts,
+  timeouts: ClientTimeouts,
 ): void {
   const { server } = app;
-  const { leftoverMs, stalledAnswerMs } = patience;
+  const { leftoverMs, stalledAnswerMs } = timeouts;
 
   // No route takes JSON or text: nobody's answer waits for the end of such a body, and none is held in memory.
   app.removeAllContentTypeParsers();

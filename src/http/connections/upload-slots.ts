@@ -51,9 +51,9 @@ interface Taken {
 
 const SECOND_MS = 1000;
 
-export function createUploadSlots(places: Budget, patience: ClientTimeouts): UploadSlots {
-  const { uploadBytesPerSecond, uploadIdleSeconds, uploadFormSeconds } = patience;
-  const { uploadRecentSeconds, uploadGraceSeconds } = patience;
+export function createUploadSlots(places: Budget, timeouts: ClientTimeouts): UploadSlots {
+  const { uploadBytesPerSecond, uploadIdleSeconds, uploadFormSeconds } = timeouts;
+  const { uploadRecentSeconds, uploadGraceSeconds } = timeouts;
   const taken = new Set<Taken>();
   let clock: NodeJS.Timeout | undefined;
 

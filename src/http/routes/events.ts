@@ -19,13 +19,13 @@ interface EventRouteOptions {
   services: Services;
   presenter: Presenter;
   keyring: Keyring;
-  patience: ClientTimeouts;
+  timeouts: ClientTimeouts;
   slices: TimeSlices;
 }
 
 export async function eventRoutes(
   app: FastifyInstance,
-  { services, presenter, keyring, patience, slices }: EventRouteOptions,
+  { services, presenter, keyring, timeouts, slices }: EventRouteOptions,
 ): Promise<void> {
   const { library, feed, governor } = services;
   const open = new Set<EventStream>();
@@ -36,7 +36,7 @@ export async function eventRoutes(
 
   const openStream = async (request: FastifyRequest, reply: FastifyReply, following: Following) => {
     leaseForAnswer(governor.eventStreams, holderOf(request, keyring), reply, errors.tooManyEventStreams);
-    const stream = openEventStream(reply, patience.heartbeatMs);
+    const stream = openEventStream(reply, timeouts.heartbeatMs);
     open.add(stream);
     try {
       await follow(stream, following, { library, feed, presenter, slices });

@@ -14,11 +14,11 @@ export async function healthRoutes(
     services,
     config,
     keyring,
-    patience,
-  }: { services: Services; config: Config; keyring: Keyring; patience: ClientTimeouts },
+    timeouts,
+  }: { services: Services; config: Config; keyring: Keyring; timeouts: ClientTimeouts },
 ): Promise<void> {
   const { library, encoder, mender, tools, started } = services;
-  const look = createReadiness(services, config, patience.readinessMs);
+  const look = createReadiness(services, config, timeouts.readinessMs);
 
   let isIndexed = false;
   started.then(

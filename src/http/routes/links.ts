@@ -33,9 +33,9 @@ const LinkRequest = z
 
 export async function linkRoutes(
   app: FastifyInstance,
-  { services, presenter, patience }: { services: Services; presenter: Presenter; patience: ClientTimeouts },
+  { services, presenter, timeouts }: { services: Services; presenter: Presenter; timeouts: ClientTimeouts },
 ): Promise<void> {
-  const limits = { limitBytes: MAX_BODY_BYTES, timeoutMs: patience.bodyMs };
+  const limits = { limitBytes: MAX_BODY_BYTES, timeoutMs: timeouts.bodyMs };
   // Whatever type it is said to be: `curl -d` says that it is a form.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (_request: FastifyRequest, body: Readable) =>

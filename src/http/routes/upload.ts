@@ -62,20 +62,20 @@ export async function uploadRoutes(
     config,
     keyring,
     presenter,
-    patience,
+    timeouts,
   }: {
     services: Services;
     config: Config;
     keyring: Keyring;
     presenter: Presenter;
-    patience: ClientTimeouts;
+    timeouts: ClientTimeouts;
   },
 ): Promise<void> {
   const { encoder, ingest } = services;
   app.setValidatorCompiler<z.ZodType>((part) =>
     part.httpPart === 'body' ? () => true : validatorCompiler(part),
   );
-  const slots = createUploadSlots(services.governor.uploads, patience);
+  const slots = createUploadSlots(services.governor.uploads, timeouts);
   await app.register(multipart, {
     throwFileSizeLimit: false,
     limits: { fileSize: config.maxUploadBytes, ...FORM_LIMITS },

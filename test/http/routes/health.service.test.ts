@@ -32,7 +32,7 @@ it('looks anew after that time, also after one that could not be taken', async (
   const services = {
     storage: { room, assertWritable: async () => {} },
     library: { assertWritable: async () => {} },
-    selfTest: { recentTrouble: async () => null },
+    selfTest: { recentFault: async () => null },
     tools: Promise.resolve({ version: '7.1' }),
     log: pino({ level: 'silent' }),
   } as unknown as Services;
