@@ -4,7 +4,7 @@ import { ensureBuild, ensureDependencies, projectFolder } from './prepare.mjs';
 ensureDependencies();
 ensureBuild();
 const built = (/** @type {string} */ name) => import(new URL(`../dist/${name}`, import.meta.url).href);
-const { parseConfig } = await built('config.js');
+const { parseConfig } = await built('config/config.js');
 const { lockDataDir } = await built('disk/lock.js');
 const { openDiskLibrary } = await built('library/disk.js');
 const { openDiskStorage } = await built('storage/disk.js');
