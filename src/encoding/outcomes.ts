@@ -4,17 +4,14 @@ import { FfmpegError } from '../ffmpeg/ffmpeg.ts';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
-import { renditionKey } from '../presentation/ladder.ts';
 import { renderMpd } from '../presentation/mpd.ts';
-import { parseSegmentName } from '../presentation/segment-name.ts';
-import { FRAME_SAMPLES, PADDING_SAMPLES, timelineOf } from '../presentation/timeline.ts';
+import { FRAME_SAMPLES, PADDING_SAMPLES } from '../presentation/timeline.ts';
 import { countSamples } from '../source/count-samples.ts';
-import type { Decoding } from '../source/decoding.ts';
 import { isTimelineTrue } from '../source/settled-length.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
-import type { Rendition, SourceCopy, Track } from '../tracks/track.ts';
-import { createCopySource } from './copy-source.ts';
+import type { Track } from '../tracks/track.ts';
+import { createCorrections, nextKey } from './corrections.ts';
 import { measuredRendition } from './coverage.ts';
 import { EarlyEndError, OffTimelineError } from './cutter.ts';
 import { createEndCheck } from './end-check.ts';
@@ -52,86 +49,9 @@ export interface Outcomes {
 
 export function createOutcomes(options: OutcomesOptions): Outcomes {
   const { library, storage, log, tools, keepOriginals, maxDurationSeconds } = options;
-  const copySource = createCopySource(options);
-
-  const decodingOf = async (track: Track, upload: string, signal: AbortSignal): Promise<Decoding> => ({
-    ...{ executable: (await tools).ffmpeg, input: await storage.uploadPath(upload), signal },
-    opening: track.copy?.opening ?? null,
-    ...{ channels: track.channels, streamIndex: track.streamIndex, sampleRate: track.sampleRate },
-    maxDurationSeconds,
-  });
+  const corrections = createCorrections(options);
+  const { decodingOf, correctEnd, startAnew, encodeFromCopy } = corrections;
   const endCheck = createEndCheck({ ...options, decodingOf });
-
-  const removeSegments = async (filename: string, keys: readonly string[]) => {
-    for (const { name } of await storage.listSegments(filename)) {
-      if (keys.includes(parseSegmentName(name)?.key ?? '')) await storage.removeSegment(filename, name);
-    }
-  };
-
-  /**
-   * N is corrected to where the source really ends, and the end encoded anew. What is stored there holds padding, or is cut
-   * off, and goes.
-   */
-  const correctEnd = async ({ track }: Job, samples: number) => {
-    const { filename, sampleRate } = track;
-    log.warn({ filename, declared: track.samples, samples }, 'the source ends elsewhere than it declares');
-    const { segmentCount } = timelineOf({ ...track, samples: Math.min(samples, track.samples) });
-    for (const { name } of await storage.listSegments(filename)) {
-      const index = parseSegmentName(name)?.index;
-      if (typeof index === 'number' && index >= segmentCount - 1) await storage.removeSegment(filename, name);
-    }
-    const declaredSeconds =
-      track.declaredSeconds ?? track.truncated?.declaredSeconds ?? track.samples / sampleRate;
-    const seconds = samples / sampleRate;
-    const truncated = declaredSeconds > seconds ? { declaredSeconds, seconds } : null;
-    await library.update(filename, (current) => ({
-      ...{ ...current, samples, truncated, declaredSeconds },
-      isEndKnown: true,
-    }));
-  };
-
-  /** Another ffmpeg than the one that began: the rung gets a new key, and with it new names for all its segments. */
-  const startAnew = async (
-    { track }: Job,
-    { rendition: { id, key: oldKey } }: InitChangedError,
-    key: string,
-  ) => {
-    const { filename } = track;
-    log.warn({ filename, rendition: id }, 'ffmpeg has changed: the rendition starts anew');
-    // Before the record tells of the new names: after a crash in between they are gaps, and not rubbish.
-    await removeSegments(filename, [oldKey]);
-    await library.update(filename, (current) => ({
-      ...current,
-      renditions: current.renditions.map((rendition) =>
-        rendition.id === id ? { ...rendition, key } : rendition,
-      ),
-    }));
-  };
-
-  /** Decodes the source once, end to end, whatever its time stamps say, and encodes everything anew from that. */
-  const encodeFromCopy = async ({ track, controller: { signal } }: Job, upload: string) => {
-    const { version } = await tools;
-    const { filename } = track;
-    const copy = { opening: track.copy?.opening ?? null, hasTimeline: false };
-    const samples = Math.max(1, await makeCopy(track, upload, copy, signal));
-    const keys = track.renditions.map(({ key }) => key);
-    await removeSegments(filename, keys);
-    await library.update(filename, (current) => ({
-      ...{ ...current, samples, copy, isEndKnown: true },
-      truncated: null,
-      hasSeekableCopy: true,
-      renditions: current.renditions.map((rendition) => ({
-        ...rendition,
-        key: renditionKey(rendition, shapeOf(current, `${version}${FROM_COPY}`)),
-      })),
-    }));
-  };
-
-  const makeCopy = async (track: Track, upload: string, copy: SourceCopy, signal: AbortSignal) => {
-    const decoding = { ...(await decodingOf(track, upload, signal)), opening: copy.opening };
-    const declaredSeconds = track.samples / track.sampleRate;
-    return copySource({ upload, bytes: track.source.bytes }, decoding, { ...copy, declaredSeconds });
-  };
 
   return {
     async finish(job) {
@@ -212,42 +132,25 @@ export function createOutcomes(options: OutcomesOptions): Outcomes {
     lookPastEnd: endCheck.start,
 
     async lateEnd(job) {
-      const { upload, sampleRate, segmentFrames } = job.track;
+      const { filename, upload, sampleRate, segmentFrames } = job.track;
       if (upload === null || !(await endCheck.goesOn(job))) return undefined;
-      const decoding = await decodingOf(job.track, upload, job.controller.signal);
-      const decoded = await countSamples(decoding, { hasTimeline: false });
-      const samples = await countSamples(decoding, { hasTimeline: true });
-      if (samples > maxDurationSeconds * sampleRate) return undefined;
-      return isTimelineTrue({ samples, headers: [], decoded, slack: segmentFrames * FRAME_SAMPLES })
-        ? () => correctEnd(job, samples)
-        : () => encodeFromCopy(job, upload);
+      try {
+        const decoding = await decodingOf(job.track, upload, job.controller.signal);
+        const decoded = await countSamples(decoding, { hasTimeline: false });
+        const samples = await countSamples(decoding, { hasTimeline: true });
+        if (samples > maxDurationSeconds * sampleRate) return undefined;
+        return isTimelineTrue({ samples, headers: [], decoded, slack: segmentFrames * FRAME_SAMPLES })
+          ? () => correctEnd(job, samples)
+          : () => encodeFromCopy(job, upload);
+      } catch (error) {
+        if (!(error instanceof FfmpegError)) throw error;
+        log.warn({ filename, err: error }, 'the source goes on after its end, but could not be counted');
+        return undefined;
+      }
     },
 
-    async prepared(track, signal) {
-      const { filename, upload, copy, hasSeekableCopy } = track;
-      if (copy === null || hasSeekableCopy || upload === null) return track;
-      await makeCopy(track, upload, copy, signal);
-      return (await library.update(filename, (current) => ({ ...current, hasSeekableCopy: true }))) ?? track;
-    },
+    prepared: corrections.prepared,
   };
-}
-
-/** Part of what shaped the encode, and so of the names of its segments. */
-const FROM_COPY = ', from a copy';
-
-function shapeOf(track: Track, ffmpegVersion: string) {
-  return { ...track, sha256: track.source.sha256, ffmpegVersion };
-}
-
-/** For an ffmpeg of another version, or one replaced while the server ran: that has one more key, and no more. */
-function nextKey(rendition: Rendition, track: Track, version: string): string | undefined {
-  const chains = ['', FROM_COPY].map((source) =>
-    [`${version}${source}`, `${version}${source}, replaced`].map((ffmpegVersion) =>
-      renditionKey(rendition, shapeOf(track, ffmpegVersion)),
-    ),
-  );
-  const chain = chains.find((keys) => keys.includes(rendition.key)) ?? chains[0];
-  return chain?.[chain.indexOf(rendition.key) + 1];
 }
 
 /** What the client is told; paths and command lines are for the log. */

@@ -54,7 +54,7 @@ export interface Probed {
   samples: number;
   /** Whether the end of the source was decoded; where it was not, it may go on after N. */
   isEndKnown: boolean;
-  /** What the headers declare, where that is more than a segment from the truth. */
+  /** What the file declares, where that is more than a segment from the truth, or cuts it. */
   declaredSeconds: number | null;
   /** The copy that was made, for a file that cannot be sought in to the sample, or whose time stamps lie. */
   copy: SourceCopy | null;

@@ -6,7 +6,7 @@ import { errors } from '../errors.ts';
 import { countSamples } from './count-samples.ts';
 import type { DeclaredLength } from './declared-length.ts';
 import type { Decoding } from './decoding.ts';
-import { goesOn } from './source-end.ts';
+import { endsAt, goesOn } from './source-end.ts';
 
 /**
  * No codec that is read takes less for sound, in bits per second (AMR takes 4,750, Opus 6,000); only silence does. What
@@ -37,7 +37,7 @@ export interface SettledLength {
   samples: number;
   /** The copy that runs start from, for a file that cannot be sought in or whose time stamps lie. */
   copy: { hasTimeline: boolean } | null;
-  /** What the headers declare, where that is more than a segment from the truth. */
+  /** What the file declares, where that is more than a segment from the truth, or cuts it. */
   declaredSeconds: number | null;
   /** Whether the end of the source was decoded. */
   isEndKnown: boolean;
@@ -59,9 +59,11 @@ export async function settledLength(options: LengthOptions): Promise<SettledLeng
   if (!isCertain && !(await agreesWithDecoder(options, samples, isCut ? [] : headers))) {
     return fromCopy(options, { hasTimeline: false });
   }
-  const isOff = headers[0] !== undefined && !isNear(headers[0], samples, slackOf(options));
-  const declaredSeconds = isOff ? (declared.headerSeconds[0] ?? null) : null;
-  return { samples, copy: null, declaredSeconds, isEndKnown: end !== null };
+  const said = headers[0] ?? declared.samples;
+  const isOff = isCut || !isNear(said, samples, slackOf(options));
+  const declaredSeconds = isOff ? said / decoding.sampleRate : null;
+  const isEndKnown = isCut || (end !== null && endsAt(samples, end));
+  return { samples, copy: null, declaredSeconds, isEndKnown };
 }
 
 async function fromCopy(options: LengthOptions, copy: { hasTimeline: boolean }): Promise<SettledLength> {

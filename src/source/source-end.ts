@@ -30,3 +30,8 @@ export async function decodedEnd(decoding: Decoding, near: number): Promise<numb
 export function goesOn(samples: number, end: number): boolean {
   return end - samples > TOLERANCE_SAMPLES;
 }
+
+/** Whether a source that decodes up to the sample `end` ends at N. */
+export function endsAt(samples: number, end: number): boolean {
+  return Math.abs(end - samples) <= TOLERANCE_SAMPLES;
+}

@@ -124,6 +124,7 @@ describe('a file that says something else than it holds', () => {
     expect(status).toBe(201);
     expect(body.samples - SAMPLES).toBeGreaterThanOrEqual(0);
     expect(body.samples - SAMPLES).toBeLessThan(2 * 1152);
+    expect(body.declaredSeconds).toBeCloseTo(1.5, 1);
     await expectPlayed(body, expected);
   });
 

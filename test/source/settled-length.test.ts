@@ -48,7 +48,9 @@ describe('a length', () => {
   });
 
   it('is not known to be the end where that was not decoded', async () => {
-    expect(await settledLength(options({ end: null }))).toEqual({ ...certain, isEndKnown: false });
+    for (const end of [null, seconds(30)]) {
+      expect(await settledLength(options({ end }))).toEqual({ ...certain, isEndKnown: false });
+    }
   });
 
   it('may have the padding of a last frame behind it', async () => {

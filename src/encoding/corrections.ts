@@ -1,0 +1,141 @@
+/** What sets right a track whose record does not tell of its source as it is. */
+import type { Logger } from 'pino';
+import type { Tools } from '../ffmpeg/launcher.ts';
+import type { Governor } from '../governor/governor.ts';
+import type { Library } from '../library/library.ts';
+import { renditionKey } from '../presentation/ladder.ts';
+import { parseSegmentName } from '../presentation/segment-name.ts';
+import { timelineOf } from '../presentation/timeline.ts';
+import type { Decoding } from '../source/decoding.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Rendition, SourceCopy, Track } from '../tracks/track.ts';
+import { createCopySource } from './copy-source.ts';
+import type { Job } from './job.ts';
+import type { InitChangedError } from './runner.ts';
+
+export interface CorrectionsOptions {
+  library: Library;
+  storage: Storage;
+  log: Logger;
+  tools: Promise<Tools>;
+  governor: Governor;
+  maxDurationSeconds: number;
+}
+
+/** To be called when nothing of the track runs. */
+export interface Corrections {
+  /** How the original of a track is decoded. */
+  decodingOf(track: Track, upload: string, signal: AbortSignal): Promise<Decoding>;
+  /** The record as it is to be encoded from: the copy that it needs is made anew where it is gone. */
+  prepared(track: Track, signal: AbortSignal): Promise<Track>;
+  /** N is corrected to where the source really ends, and the end encoded anew. */
+  correctEnd(job: Job, samples: number): Promise<void>;
+  /** Another ffmpeg than the one that began: the rung gets a new key, and with it new names for all its segments. */
+  startAnew(job: Job, error: InitChangedError, key: string): Promise<void>;
+  /** Decodes the source once, end to end, whatever its time stamps say, and encodes everything anew from that. */
+  encodeFromCopy(job: Job, upload: string): Promise<void>;
+}
+
+export function createCorrections(options: CorrectionsOptions): Corrections {
+  const { library, storage, log, tools, maxDurationSeconds } = options;
+  const copySource = createCopySource(options);
+
+  const decodingOf = async (track: Track, upload: string, signal: AbortSignal): Promise<Decoding> => ({
+    ...{ executable: (await tools).ffmpeg, input: await storage.uploadPath(upload), signal },
+    opening: track.copy?.opening ?? null,
+    ...{ channels: track.channels, streamIndex: track.streamIndex, sampleRate: track.sampleRate },
+    maxDurationSeconds,
+  });
+
+  const removeSegments = async (filename: string, keys: readonly string[]) => {
+    for (const { name } of await storage.listSegments(filename)) {
+      if (keys.includes(parseSegmentName(name)?.key ?? '')) await storage.removeSegment(filename, name);
+    }
+  };
+
+  const makeCopy = async (track: Track, upload: string, copy: SourceCopy, signal: AbortSignal) => {
+    const decoding = { ...(await decodingOf(track, upload, signal)), opening: copy.opening };
+    const declaredSeconds = track.samples / track.sampleRate;
+    return copySource({ upload, bytes: track.source.bytes }, decoding, { ...copy, declaredSeconds });
+  };
+
+  return {
+    decodingOf,
+
+    async prepared(track, signal) {
+      const { filename, upload, copy, hasSeekableCopy } = track;
+      if (copy === null || hasSeekableCopy || upload === null) return track;
+      await makeCopy(track, upload, copy, signal);
+      return (await library.update(filename, (current) => ({ ...current, hasSeekableCopy: true }))) ?? track;
+    },
+
+    async correctEnd({ track }, samples) {
+      const { filename, sampleRate } = track;
+      log.warn({ filename, declared: track.samples, samples }, 'the source ends elsewhere than it declares');
+      // What is stored there holds padding, or is cut off.
+      const { segmentCount } = timelineOf({ ...track, samples: Math.min(samples, track.samples) });
+      for (const { name } of await storage.listSegments(filename)) {
+        const index = parseSegmentName(name)?.index;
+        if (typeof index === 'number' && index >= segmentCount - 1)
+          await storage.removeSegment(filename, name);
+      }
+      const declaredSeconds =
+        track.declaredSeconds ?? track.truncated?.declaredSeconds ?? track.samples / sampleRate;
+      const seconds = samples / sampleRate;
+      const truncated = declaredSeconds > seconds ? { declaredSeconds, seconds } : null;
+      await library.update(filename, (current) => ({
+        ...{ ...current, samples, truncated, declaredSeconds },
+        isEndKnown: true,
+      }));
+    },
+
+    async startAnew({ track }, { rendition: { id, key: oldKey } }, key) {
+      const { filename } = track;
+      log.warn({ filename, rendition: id }, 'ffmpeg has changed: the rendition starts anew');
+      // Before the record tells of the new names: after a crash in between they are gaps, and not rubbish.
+      await removeSegments(filename, [oldKey]);
+      await library.update(filename, (current) => ({
+        ...current,
+        renditions: current.renditions.map((rendition) =>
+          rendition.id === id ? { ...rendition, key } : rendition,
+        ),
+      }));
+    },
+
+    async encodeFromCopy({ track, controller: { signal } }, upload) {
+      const { version } = await tools;
+      const { filename } = track;
+      const copy = { opening: track.copy?.opening ?? null, hasTimeline: false };
+      const samples = Math.max(1, await makeCopy(track, upload, copy, signal));
+      const keys = track.renditions.map(({ key }) => key);
+      await removeSegments(filename, keys);
+      await library.update(filename, (current) => ({
+        ...{ ...current, samples, copy, isEndKnown: true },
+        truncated: null,
+        hasSeekableCopy: true,
+        renditions: current.renditions.map((rendition) => ({
+          ...rendition,
+          key: renditionKey(rendition, shapeOf(current, `${version}${FROM_COPY}`)),
+        })),
+      }));
+    },
+  };
+}
+
+/** Part of what shaped the encode, and so of the names of its segments. */
+const FROM_COPY = ', from a copy';
+
+function shapeOf(track: Track, ffmpegVersion: string) {
+  return { ...track, sha256: track.source.sha256, ffmpegVersion };
+}
+
+/** For an ffmpeg of another version, or one replaced while the server ran: that has one more key, and no more. */
+export function nextKey(rendition: Rendition, track: Track, version: string): string | undefined {
+  const chains = ['', FROM_COPY].map((source) =>
+    [`${version}${source}`, `${version}${source}, replaced`].map((ffmpegVersion) =>
+      renditionKey(rendition, shapeOf(track, ffmpegVersion)),
+    ),
+  );
+  const chain = chains.find((keys) => keys.includes(rendition.key)) ?? chains[0];
+  return chain?.[chain.indexOf(rendition.key) + 1];
+}
