@@ -1,4 +1,4 @@
-/** Every code, with the HTTP status that it comes with. Codes are part of the API: the README tells what to do about each. */
+/** Every code, with the HTTP status that it comes with. Codes are part of the API: docs/api.md tells what to do about each. */
 export const ERROR_STATUS = {
   bad_request: 400,
   empty_file: 400,

@@ -1,4 +1,4 @@
-/** The API by the tools that people bring: a generated client, Postman's collection, and curl as the README writes it. */
+/** The API by the tools that people bring: a generated client, Postman's collection, and curl as the documents write it. */
 import { execFile, spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -121,14 +121,17 @@ function isFromAnswer(route: string, address: string): boolean {
   return address === named[route];
 }
 
-describe('curl, as the README writes it', () => {
+describe('curl, as the documents write it', () => {
   let examples: string[];
   let server: TestServer;
   let locked: TestServer;
   let folder: string;
   beforeAll(async () => {
-    const readme = await readFile(path.join(projectFolder, 'README.md'), 'utf8');
-    const blocks = [...readme.matchAll(/^```(?:sh|console)\n(.*?)^```$/gms)].map(([, block = '']) => block);
+    const documents = ['README.md', 'docs/api.md'].map((name) =>
+      readFile(path.join(projectFolder, name), 'utf8'),
+    );
+    const text = (await Promise.all(documents)).join('\n');
+    const blocks = [...text.matchAll(/^```(?:sh|console)\n(.*?)^```$/gms)].map(([, block = '']) => block);
     examples = blocks.flatMap((block) =>
       [...block.matchAll(/^(?:\$ )?(curl .*)$/gm)].map(([, line = '']) => line),
     );

@@ -13,7 +13,7 @@ import { type DescribedResponse, NOTHING, problems } from './responses.ts';
 
 const DESCRIPTION = `Upload an audio file; half a second later play it everywhere, by MPEG-DASH or HLS, from any point, sample for sample.
 
-Errors are problem documents (RFC 9457) with a stable \`code\`; the README says what to do about each.`;
+Errors are problem documents (RFC 9457) with a stable \`code\`; docs/api.md says what to do about each.`;
 
 /**
  * To be called before any route is registered.

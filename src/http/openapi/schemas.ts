@@ -118,7 +118,7 @@ export const Problem = z
     type: z.literal('about:blank'),
     title: z.string().meta({ examples: ['Not Found'] }),
     status: z.int().meta({ examples: [404] }),
-    code: z.enum(codes).meta({ description: 'Stable; the README says what to do about each' }),
+    code: z.enum(codes).meta({ description: 'Stable; docs/api.md says what to do about each' }),
     detail: z.string().meta({ description: 'For people', examples: ['There is no track named "song.mp3".'] }),
     errors: z.array(Fault).optional().meta({ description: 'Each field that is wrong' }),
     filename: z.string().optional().meta({ description: 'The track that it is about' }),
