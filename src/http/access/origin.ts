@@ -18,16 +18,23 @@ export function keepOutForeignPages(
   { keyring, config }: { keyring: Keyring; config: Pick<Config, 'knownHosts' | 'publicUrl'> },
 ): void {
   if (keyring.isLocked) return;
-  const { knownHosts, publicUrl } = config;
+  const { publicUrl } = config;
   const publicOrigin = publicUrl === '' ? undefined : new URL(publicUrl).origin;
   app.addHook('onRequest', async (request) => {
-    const { headers } = request;
-    // A page whose name leads here is of the same origin to a browser (DNS rebinding), and can set any header but this one.
-    if (knownHosts !== null && !knownHosts.includes(hostnameOf(headers.host))) {
-      throw errors.unknownHost(headers.host ?? '');
-    }
+    if (!isKnownHost(request, config)) throw errors.unknownHost(request.headers.host ?? '');
     if (!SAFE_METHODS.has(request.method) && isForeign(request, publicOrigin)) throw errors.crossOrigin();
   });
+}
+
+/**
+ * Tells whether a request names the server by one of its own names. To a browser a page whose name leads here is of the same
+ * origin (DNS rebinding); such a page can set any header but this one.
+ */
+export function isKnownHost(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  { knownHosts }: Pick<Config, 'knownHosts'>,
+): boolean {
+  return knownHosts === null || knownHosts.includes(hostnameOf(headers.host));
 }
 
 /** Browsers tell where a request comes from by one of two headers; programs send none of them. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import type { Services } from '../../services.ts';
 import type { Keyring } from '../access/api-keys.ts';
+import { isKnownHost } from '../access/origin.ts';
 import type { ClientTimeouts } from '../connections/timeouts.ts';
 import { json } from '../openapi/responses.ts';
 import { Health, Readiness } from '../openapi/schemas.ts';
@@ -40,11 +41,12 @@ export async function healthRoutes(
   const readyz = {
     ...{ operationId: 'getReadiness', tags: ['health'], summary: 'The server can do its work' },
     description:
-      'The library is read, ffmpeg encodes, folders are writable, there is room. Where `API_KEYS` is set, only who brings a key is told more than the status.',
+      'The library is read, ffmpeg encodes, folders are writable, there is room. Details are for holders of a key; without `API_KEYS`, for requests that name the server by one of its own names.',
     response: { 200: json('It can', Readiness), 503: json('It cannot', Readiness) },
   };
   app.get('/readyz', { schema: readyz }, async (request, reply) => {
-    const isTold = !keyring.isLocked || keyring.holderOf(request) !== undefined;
+    const isOpen = !keyring.isLocked && isKnownHost(request, config);
+    const isTold = isOpen || keyring.holderOf(request) !== undefined;
     if (!isIndexed) {
       const library = { ok: false, detail: 'it is being read; what is ready is served, uploads wait' };
       return reply

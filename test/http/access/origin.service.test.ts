@@ -97,6 +97,17 @@ describe('without keys', () => {
     expect((await ask(server, 'GET', '/', headers))[0]).toBe(200);
   });
 
+  it('/readyz tells only its status under another name', async () => {
+    const bytesFor = (host: string) =>
+      Buffer.from(`GET /readyz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    const foreign = await sendRaw(server.url, { bytes: bytesFor('evil.example') });
+    const own = await sendRaw(server.url, { bytes: bytesFor('localhost') });
+    expect([foreign.body, own.body].map((body) => Object.keys(JSON.parse(body)).includes('inUse'))).toEqual([
+      false,
+      true,
+    ]);
+  });
+
   it('the description of the API says so', async () => {
     const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
       paths: Record<string, Record<string, { responses: object }>>;
