@@ -29,7 +29,7 @@ worker_rlimit_nofile 65536;
 events { worker_connections 4096; }
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-  open_file_cache max=50000 inactive=10m; open_file_cache_valid 10m;
+  open_file_cache max=15000 inactive=10m; open_file_cache_valid 10m;
   client_body_temp_path ${own}/body; proxy_temp_path ${own}/proxy; fastcgi_temp_path ${own}/fastcgi;
   uwsgi_temp_path ${own}/uwsgi; scgi_temp_path ${own}/scgi;
   types { audio/mp4 m4s mp4; application/dash+xml mpd; }

@@ -30,9 +30,9 @@ export interface Services {
   library: Library;
   storage: Storage;
   encoder: Encoder;
-  feed: TrackEvents;
+  trackEvents: TrackEvents;
   ingest: Ingest;
-  mender: SegmentRepair;
+  segmentRepair: SegmentRepair;
   governor: Governor;
   /**
    * Resolves when the library is read and unfinished work is taken up again. Until then what is ready is served, and
@@ -81,13 +81,13 @@ export async function openServices(
     const selfTest = createSelfTest(tools, launchFolder);
 
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
-    const feed = createTrackEvents();
+    const trackEvents = createTrackEvents();
     const governor = createGovernor({
       ...{ maxUploads: config.maxUploads, concurrency },
       disk: { room: () => storage.room(), minFreeBytes, demand: () => encoder.outstanding },
     });
     const encoder: Encoder = createEncoder({
-      ...{ library, storage, feed, log, tools, selfTest, governor, run },
+      ...{ library, storage, trackEvents, log, tools, selfTest, governor, run },
       ...{ concurrency, keepOriginals, maxDurationSeconds },
     });
     const { audioLadder: ladder, segmentSeconds, maxWaiting } = config;
@@ -95,17 +95,17 @@ export async function openServices(
     started.catch(noop);
     const ingest = createIngest({
       started,
-      ...{ library, storage, encoder, feed, tools, selfTest, governor, log },
+      ...{ library, storage, encoder, trackEvents, tools, selfTest, governor, log },
       ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting },
     });
-    const mender = createSegmentRepair({ library, storage, encoder, feed, log });
+    const segmentRepair = createSegmentRepair({ library, storage, encoder, trackEvents, log });
     const stopWork = async () => {
       await Promise.all([ingest.close(), encoder.close()]);
     };
     closers.push(stopWork, () => started.catch(noop));
 
     return {
-      ...{ log, tools, selfTest, library, storage, encoder, feed, ingest, mender, governor },
+      ...{ log, tools, selfTest, library, storage, encoder, trackEvents, ingest, segmentRepair, governor },
       ...{ started, stopWork, close },
     };
   } catch (error) {

@@ -36,7 +36,7 @@ const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
 export function createEncoder(options: EncoderOptions): Encoder {
-  const { storage, library, log, feed } = options;
+  const { storage, library, log, trackEvents } = options;
   const jobs = new Map<string, Job>();
   const outcomes = createOutcomes(options);
   let closed = false;
@@ -47,8 +47,8 @@ export function createEncoder(options: EncoderOptions): Encoder {
       rung.holds.release(index);
       if (isPlayable(job)) job.playable.resolve();
       // What people see first is told at once, the rest now and then.
-      if (index === 0 && isPlayable(job)) feed.changed(job.track.filename);
-      else feed.progressed(job.track.filename);
+      if (index === 0 && isPlayable(job)) trackEvents.changed(job.track.filename);
+      else trackEvents.progressed(job.track.filename);
       if (isPlayable(job)) outcomes.lookPastEnd(job);
       if (index !== 'init') scheduler.published(job);
     },
@@ -157,7 +157,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
     job.playable.resolve();
     const outcomeOfHolds = job.controller.signal.reason === 'stopped' ? 'stopped' : 'gone';
     for (const rung of job.rungs) rung.holds.end(outcomeOfHolds);
-    feed.changed(job.track.filename);
+    trackEvents.changed(job.track.filename);
     scheduler.schedule();
   };
 

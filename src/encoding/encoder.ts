@@ -60,7 +60,7 @@ export interface Encoder {
 export interface EncoderOptions {
   library: Library;
   storage: Storage;
-  feed: TrackEvents;
+  trackEvents: TrackEvents;
   log: Logger;
   tools: Promise<Tools>;
   selfTest: SelfTest;

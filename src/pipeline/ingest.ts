@@ -69,7 +69,7 @@ export interface IngestOptions {
   library: Library;
   storage: Storage;
   encoder: Encoder;
-  feed: TrackEvents;
+  trackEvents: TrackEvents;
   tools: Promise<Tools>;
   selfTest: SelfTest;
   governor: Governor;
@@ -81,7 +81,7 @@ export interface IngestOptions {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { library, storage, encoder, feed, tools, selfTest, governor, log } = options;
+  const { library, storage, encoder, trackEvents, tools, selfTest, governor, log } = options;
   const copySource = createCopySource(options);
   const closing = new AbortController();
   // Each file that is probed listens to it.
@@ -94,7 +94,7 @@ export function createIngest(options: IngestOptions): Ingest {
     if (!track) return undefined;
     await storage.removeUpload(received.upload);
     if (track.status !== 'failed') return track;
-    return retryTrack(track.filename, { library, encoder, feed }).catch(async (error: unknown) => {
+    return retryTrack(track.filename, { library, encoder, trackEvents }).catch(async (error: unknown) => {
       // Somebody else has retried it in the same moment.
       const now = await library.get(track.filename);
       if (now && now.status !== 'failed') return now;
@@ -134,7 +134,7 @@ export function createIngest(options: IngestOptions): Ingest {
       const track = await library.add(safeFilename(originalName), draft);
       // From here on the encoder counts what the track will still take.
       encoder.start(track, client.holder);
-      feed.changed(track.filename);
+      trackEvents.changed(track.filename);
       log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
       return track;
     } finally {

@@ -17,8 +17,8 @@ export async function removeTrack(
     library,
     storage,
     encoder,
-    feed,
-  }: { library: Library; storage: Storage; encoder: Encoder; feed: TrackEvents },
+    trackEvents,
+  }: { library: Library; storage: Storage; encoder: Encoder; trackEvents: TrackEvents },
 ): Promise<void> {
   const track = await library.get(filename);
   if (!track) throw errors.trackNotFound(filename);
@@ -29,5 +29,5 @@ export async function removeTrack(
     await storage.removeSegments(filename);
     if (track.upload !== null) await storage.removeUpload(track.upload);
   });
-  feed.removed(filename);
+  trackEvents.removed(filename);
 }

@@ -13,7 +13,7 @@ import type { TrackEvents } from '../tracks/track-events.ts';
  */
 export async function retryTrack(
   filename: string,
-  { library, encoder, feed }: { library: Library; encoder: Encoder; feed: TrackEvents },
+  { library, encoder, trackEvents }: { library: Library; encoder: Encoder; trackEvents: TrackEvents },
 ): Promise<Track> {
   const now = await library.get(filename);
   if (!now) throw errors.trackNotFound(filename);
@@ -27,6 +27,6 @@ export async function retryTrack(
   });
   if (!track) throw errors.trackNotFound(filename);
   encoder.start(track);
-  feed.changed(filename);
+  trackEvents.changed(filename);
   return track;
 }

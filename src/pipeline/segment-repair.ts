@@ -24,10 +24,10 @@ export function createSegmentRepair(services: {
   library: Library;
   storage: Storage;
   encoder: Encoder;
-  feed: TrackEvents;
+  trackEvents: TrackEvents;
   log: Logger;
 }): SegmentRepair {
-  const { library, storage, encoder, feed, log } = services;
+  const { library, storage, encoder, trackEvents, log } = services;
   const damaged = new Set<string>();
   /** One segment of a track after the other: a segment that was just encoded anew is not removed again. */
   const turns = createKeyedMutex();
@@ -41,7 +41,7 @@ export function createSegmentRepair(services: {
     const isRepaired = repair === 'started';
     const consequence = isRepaired ? 'it is encoded anew' : 'its original is not kept: upload it again';
     log.error({ filename, segment: segmentName }, `a stored segment is missing or cut; ${consequence}`);
-    if (isRepaired) feed.changed(filename);
+    if (isRepaired) trackEvents.changed(filename);
     else damaged.add(filename);
     return isRepaired;
   };

@@ -85,7 +85,7 @@ describe('a track', () => {
     const track = await rig.readyTrack();
     const name = await rig.cut(track, 1);
     rig.version.init = 'another init';
-    await rig.mender.repair(FILENAME, name);
+    await rig.segmentRepair.repair(FILENAME, name);
     expect(await whenStored(rig, 1)).toBe('stored');
     await expectWhole(rig);
     const now = (await rig.library.get(FILENAME)) as Track;
@@ -200,10 +200,10 @@ describe('two segments that are cut', () => {
     const rig = await encoderRig({ concurrency: 1 });
     const track = await rig.readyTrack();
     const names = [await rig.cut(track, 0), await rig.cut(track, 2)] as [string, string];
-    expect(await rig.mender.repair(FILENAME, names[0])).toBe(true);
+    expect(await rig.segmentRepair.repair(FILENAME, names[0])).toBe(true);
     const hold = rig.holdUp(moment);
     await hold.reached;
-    expect(await rig.mender.repair(FILENAME, names[1])).toBe(true);
+    expect(await rig.segmentRepair.repair(FILENAME, names[1])).toBe(true);
     hold.open();
     expect(await Promise.all([whenStored(rig, 0), whenStored(rig, 2)])).toEqual(['stored', 'stored']);
     for (const name of names) expect(await rig.storage.readSegment(FILENAME, name)).toBeDefined();
@@ -217,7 +217,7 @@ describe('two segments that are cut', () => {
     rig.encoder.start(track);
     await hold.reached;
     const name = await rig.cut(track, 1);
-    const isRepaired = await rig.mender.repair(FILENAME, name);
+    const isRepaired = await rig.segmentRepair.repair(FILENAME, name);
     hold.open();
     const settled = await rig.encoder.whenSettled(FILENAME);
     expect(settled).toMatchObject({ status: 'ready', upload: null });
@@ -233,7 +233,7 @@ describe('two segments that are cut', () => {
     const names = [await rig.cut(track, 0), await rig.cut(track, 2)];
     const runs = rig.runs.length;
     const repairs = names.flatMap((name) =>
-      Array.from({ length: 10 }, () => rig.mender.repair(FILENAME, name)),
+      Array.from({ length: 10 }, () => rig.segmentRepair.repair(FILENAME, name)),
     );
     expect(new Set(await Promise.all(repairs))).toEqual(new Set([true]));
     await expectWhole(rig);
@@ -289,7 +289,7 @@ describe('a track that waits for the machine', () => {
   it('and loses a segment encodes it when it goes on', async () => {
     const { rig, track } = await waiting();
     const name = await rig.cut(track, 1);
-    expect(await rig.mender.repair(FILENAME, name)).toBe(true);
+    expect(await rig.segmentRepair.repair(FILENAME, name)).toBe(true);
     const stored = whenStored(rig, 1);
     rig.setTrouble(null);
     await vi.advanceTimersByTimeAsync(1000);

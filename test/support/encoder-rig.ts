@@ -117,7 +117,7 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
     await pass('self-test');
     return trouble;
   };
-  const [log, feed] = [pino({ level: 'silent' }), createTrackEvents()];
+  const [log, trackEvents] = [pino({ level: 'silent' }), createTrackEvents()];
   const governor = createGovernor({
     maxUploads: 10,
     concurrency,
@@ -128,13 +128,13 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
   } as unknown as Tools);
   const selfTest = { fault: look, recentFault: look };
   const encoder = createEncoder({
-    ...{ library, storage, feed, log, tools, selfTest, governor, run, concurrency, keepOriginals },
+    ...{ library, storage, trackEvents, log, tools, selfTest, governor, run, concurrency, keepOriginals },
     maxDurationSeconds: 3600,
   });
-  const mender = createSegmentRepair({ library, storage, encoder, feed, log });
+  const segmentRepair = createSegmentRepair({ library, storage, encoder, trackEvents, log });
 
   const rig = {
-    ...{ encoder, mender, library, storage, governor, runs, failures, version, holdUp },
+    ...{ encoder, segmentRepair, library, storage, governor, runs, failures, version, holdUp },
     get running() {
       return running;
     },

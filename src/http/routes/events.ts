@@ -27,7 +27,7 @@ export async function eventRoutes(
   app: FastifyInstance,
   { services, presenter, keyring, timeouts, slices }: EventRouteOptions,
 ): Promise<void> {
-  const { library, feed, governor } = services;
+  const { library, trackEvents, governor } = services;
   const open = new Set<EventStream>();
   // An open stream would keep the server from closing.
   app.addHook('preClose', async () => {
@@ -39,7 +39,7 @@ export async function eventRoutes(
     const stream = openEventStream(reply, timeouts.heartbeatMs);
     open.add(stream);
     try {
-      await follow(stream, following, { library, feed, presenter, slices });
+      await follow(stream, following, { library, trackEvents, presenter, slices });
     } finally {
       open.delete(stream);
       stream.end();

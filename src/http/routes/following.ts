@@ -24,7 +24,7 @@ interface State {
 
 export interface FollowContext {
   library: Library;
-  feed: TrackEvents;
+  trackEvents: TrackEvents;
   presenter: Presenter;
   slices: TimeSlices;
 }
@@ -33,13 +33,13 @@ export interface FollowContext {
 export async function follow(
   stream: EventStream,
   following: Following,
-  { library, feed, presenter, slices }: FollowContext,
+  { library, trackEvents, presenter, slices }: FollowContext,
 ): Promise<void> {
   const changed = new Set<string>();
   let wake = () => {};
   stream.onClose(() => wake());
   // Listening comes first: what changes while the current states are sent is told after them.
-  const stopListening = feed.listen((filename) => {
+  const stopListening = trackEvents.listen((filename) => {
     if (!following.isMeant(filename)) return;
     changed.add(filename);
     wake();

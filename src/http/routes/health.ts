@@ -18,7 +18,7 @@ export async function healthRoutes(
     timeouts,
   }: { services: Services; config: Config; keyring: Keyring; timeouts: ClientTimeouts },
 ): Promise<void> {
-  const { library, encoder, mender, tools, started } = services;
+  const { library, encoder, segmentRepair, tools, started } = services;
   const look = createReadiness(services, config, timeouts.readinessMs);
 
   let isIndexed = false;
@@ -54,7 +54,11 @@ export async function healthRoutes(
         .header('cache-control', 'no-store')
         .send({ status: 'not ready', ...(isTold && { checks: { library } }) });
     }
-    const [checks, unreadable, incomplete] = await Promise.all([look(), library.damaged(), mender.damaged()]);
+    const [checks, unreadable, incomplete] = await Promise.all([
+      look(),
+      library.damaged(),
+      segmentRepair.damaged(),
+    ]);
     const ready = Object.values(checks).every(({ ok }) => ok);
     return reply
       .code(ready ? 200 : 503)

@@ -41,7 +41,7 @@ interface Held {
 }
 
 export function createSegments(services: Services, config: Config, origins: CrossOrigin): Segments {
-  const { library, storage, encoder, mender, started, governor } = services;
+  const { library, storage, encoder, segmentRepair, started, governor } = services;
   /** Lives as long as the bytes do: in the cache, or in an answer. */
   const representations = new WeakMap<Buffer, Representation>();
 
@@ -133,7 +133,7 @@ export function createSegments(services: Services, config: Config, origins: Cros
   async function isRepaired(held: Held): Promise<boolean> {
     const name = await currentName(held);
     if (name === undefined) return false;
-    return unlessAborted(mender.repair(held.track.filename, name), held.signal);
+    return unlessAborted(segmentRepair.repair(held.track.filename, name), held.signal);
   }
 
   /** What the segment is called now: when a rendition starts anew its segments get a new key. */

@@ -15,7 +15,7 @@ const ready = sampleTrack({ filename: NAME, status: 'ready' });
 /** A client that follows one track, and the server around it. */
 function following() {
   const tracks = new Map<string, Track>([[NAME, processing]]);
-  const feed = createTrackEvents();
+  const trackEvents = createTrackEvents();
   const told: string[] = [];
   const closeListeners: (() => void)[] = [];
   let isClosed = false;
@@ -39,10 +39,10 @@ function following() {
   const context = {
     library: { get: async (filename: string) => tracks.get(filename) },
     presenter: { view: (track: Track) => track },
-    ...{ feed, slices: createTimeSlices() },
+    ...{ trackEvents, slices: createTimeSlices() },
   } as unknown as FollowContext;
   return {
-    ...{ tracks, feed, told },
+    ...{ tracks, trackEvents, told },
     ended: follow(stream, what, context),
     /** From here on the client takes nothing until the result is called. */
     stall() {
@@ -61,42 +61,42 @@ function following() {
 
 describe('a client that follows one track', () => {
   it('is told its last state, also where the record has it before the change is told', async () => {
-    const { tracks, feed, told, ended } = following();
+    const { tracks, trackEvents, told, ended } = following();
     await until(() => expect(told).toEqual(['processing']));
     tracks.set(NAME, ready);
-    feed.changed(NAME);
+    trackEvents.changed(NAME);
     await ended;
     expect(told).toEqual(['processing', 'ready']);
   });
 
   it('is told the latest state only, where it was slow', async () => {
-    const { tracks, feed, told, ended, stall } = following();
+    const { tracks, trackEvents, told, ended, stall } = following();
     const go = stall();
-    for (let n = 0; n < 5; n++) feed.changed(NAME);
+    for (let n = 0; n < 5; n++) trackEvents.changed(NAME);
     await until(() => expect(told).toEqual(['processing']));
     tracks.set(NAME, ready);
-    feed.changed(NAME);
+    trackEvents.changed(NAME);
     go();
     await ended;
     expect(told).toEqual(['processing', 'ready']);
   });
 
   it('is told that it is gone, and nothing of other tracks', async () => {
-    const { tracks, feed, told, ended } = following();
-    feed.changed('other.mp3');
+    const { tracks, trackEvents, told, ended } = following();
+    trackEvents.changed('other.mp3');
     await until(() => expect(told).toEqual(['processing']));
     tracks.delete(NAME);
-    feed.removed(NAME);
+    trackEvents.removed(NAME);
     await ended;
     expect(told).toEqual(['processing', 'removed']);
   });
 
   it('is forgotten when it leaves', async () => {
-    const { feed, told, ended, leave } = following();
+    const { trackEvents, told, ended, leave } = following();
     await until(() => expect(told).toEqual(['processing']));
     leave();
     await ended;
-    feed.changed(NAME);
+    trackEvents.changed(NAME);
     expect(told).toEqual(['processing']);
   });
 });
