@@ -120,14 +120,17 @@ describe.each(['off', ...usable] as const)('with SANDBOX=%s', (sandbox) => {
   });
 });
 
-it('background work yields, most of all at first', async () => {
-  const program = await spy('echo "$(nice) $(chrt -p $$)"');
-  const { tools } = await prepared('off', { ffmpegPath: program });
-  const yields = await Promise.all(tools.background.map(async (file) => (await run(file, [])).stdout));
-  // Where Linux lets it, it yields more than by being nice.
-  expect(yields[0]).toMatch((await canBeIdle()) ? /SCHED_IDLE/ : /^19/);
-  expect(yields.slice(1).map((text) => text.split(' ')[0])).toEqual(['10', '5']);
-});
+it.each(['off', 'auto'] as const)(
+  'background work yields, most of all at first (SANDBOX=%s)',
+  async (sandbox) => {
+    const program = await spy('echo "$(nice) $(chrt -p $$)"');
+    const { tools } = await prepared(sandbox, { ffmpegPath: program });
+    const yields = await Promise.all(tools.background.map(async (file) => (await run(file, [])).stdout));
+    // Where Linux lets it, it yields more than by being nice.
+    expect(yields[0]).toMatch((await canBeIdle()) ? /SCHED_IDLE/ : /^19/);
+    expect(yields.slice(1).map((text) => text.split(' ')[0])).toEqual(['10', '5']);
+  },
+);
 
 it('nothing is tried out at the start in a way that a busy neighbour could hold up', async () => {
   const report = path.join(await temporaryFolder(), 'report');

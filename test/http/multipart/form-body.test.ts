@@ -68,7 +68,7 @@ describe('a form is refused', () => {
     ['with a part that is form-data-like', form.replace('form-data', 'form-database')],
     ['with a line in a header that is none', form.replace('X: y', 'X y')],
     ['with a space before a colon', form.replace('Disposition:', 'Disposition :')],
-    ['with a bare line trackEvents in a header', form.replace('X: y', 'X: y\nZ: z')],
+    ['with a bare line feed in a header', form.replace('X: y', 'X: y\nZ: z')],
     ['with a bare carriage return in a header', form.replace('X: y', 'X: y\rZ')],
     ['with a header that is too long', form.replace('X: y', `X: ${'y'.repeat(8200)}`)],
   ])('%s', async (_what, text) => {
