@@ -8,56 +8,51 @@ import {
   isCovered,
   mainFirst,
   type Place,
+  type PlannedRendition,
   type PlannedRun,
-  type PlannedRung,
   type PlannedTrack,
   type PlannerState,
-  rungAt,
   serves,
 } from './plan.ts';
 
 interface RankedTrack {
-  index: number;
   track: PlannedTrack;
   /** Seconds of audio that are not stored yet, of all renditions. */
   leftSeconds: number;
 }
 
-/** Tracks with something left, in the order in which they get background work. */
+/** Returns the tracks with something left, in the order in which they get background work. */
 export function rankedTracks({ tracks }: PlannerState): RankedTrack[] {
   return tracks
-    .map((track, index) => ({ index, track, leftSeconds: leftOf(track) }))
+    .map((track) => ({ track, leftSeconds: leftOf(track) }))
     .filter(({ leftSeconds }) => leftSeconds > 0)
     .sort(
       (one, other) =>
-        Number(other.track.isDue) - Number(one.track.isDue) ||
-        one.leftSeconds - other.leftSeconds ||
-        one.index - other.index,
+        Number(other.track.isDue) - Number(one.track.isDue) || one.leftSeconds - other.leftSeconds,
     );
 }
 
-function leftOf({ rungs, segmentSeconds }: PlannedTrack): number {
-  return (
-    segmentSeconds * rungs.reduce((sum, { segmentCount, stored }) => sum + segmentCount - stored.size, 0)
-  );
+function leftOf({ renditions, segmentSeconds }: PlannedTrack): number {
+  const segments = renditions.reduce((sum, { segmentCount, stored }) => sum + segmentCount - stored.size, 0);
+  return segmentSeconds * segments;
 }
 
-/** The next place for a worker that is free. */
+/** Returns the next place for a worker that is free. */
 export function idlePlace(state: PlannerState, ranked: readonly RankedTrack[]): Place | undefined {
   const [first] = ranked;
   return (
-    (first && preferredPlace(state, first)) ??
-    firstOf(ranked, ({ index, track }) => firstOf(mainFirst(track), (entry) => gapIn(index, entry))) ??
-    firstOf(ranked, ({ index, track }) => middleOfLongest(state, index, mainFirst(track)))
+    (first && preferredPlace(state, first.track)) ??
+    firstOf(ranked, ({ track }) => firstOf(mainFirst(track), (rendition) => gapIn(track, rendition))) ??
+    firstOf(ranked, ({ track }) => middleOfLongest(state, track, mainFirst(track)))
   );
 }
 
-/** Returns the next place of the first track: its main rung on all workers, then the gaps of its other rungs. */
-function preferredPlace(state: PlannerState, { index, track }: RankedTrack): Place | undefined {
+/** Returns the next place of the first track: its main rendition on all workers, then the gaps of its other renditions. */
+function preferredPlace(state: PlannerState, track: PlannedTrack): Place | undefined {
   const [main, ...others] = mainFirst(track);
   return (
-    (main && (gapIn(index, main) ?? middleOfLongest(state, index, [main]))) ??
-    firstOf(others, (entry) => gapIn(index, entry))
+    (main && (gapIn(track, main) ?? middleOfLongest(state, track, [main]))) ??
+    firstOf(others, (rendition) => gapIn(track, rendition))
   );
 }
 
@@ -70,13 +65,14 @@ export function yielding(
   ranked: readonly RankedTrack[],
 ): { place: Place; run: PlannedRun } | undefined {
   const [first] = ranked;
-  const place = first && preferredPlace(state, first);
+  const place = first && preferredPlace(state, first.track);
   if (!place) return undefined;
   const { isDue, segmentSeconds } = first.track;
   const enough = isDue ? Number.NEGATIVE_INFINITY : first.leftSeconds + state.minStretch * segmentSeconds;
   const run = lastRun(
     ranked.filter((other) => other !== first && other.leftSeconds > enough),
-    (rung, { published }) => published >= state.minStretch && !(rung.isSequential && rung.wanted.length > 0),
+    ({ isSequential, wanted }, { published }) =>
+      published >= state.minStretch && !(isSequential && wanted.length > 0),
     state,
   );
   return run && { place, run };
@@ -89,50 +85,50 @@ export function leastWanted(state: PlannerState): PlannedRun | undefined {
 
 function lastRun(
   ranked: readonly RankedTrack[],
-  mayStop: (rung: PlannedRung, run: PlannedRun) => boolean,
+  mayStop: (rendition: PlannedRendition, run: PlannedRun) => boolean,
   state: PlannerState,
 ): PlannedRun | undefined {
   return firstOf(ranked.toReversed(), ({ track }) =>
-    firstOf(mainFirst(track).reverse(), ([, rung]) =>
-      rung.runs.findLast((run) => mayStop(rung, run) && !serves(state, rung, run)),
+    firstOf(mainFirst(track).reverse(), (rendition) =>
+      rendition.runs.findLast((run) => mayStop(rendition, run) && !serves(state, rendition, run)),
     ),
   );
 }
 
-/** The first gap of a rung that no run is on its way to fill. */
-function gapIn(track: number, [rung, planned]: [number, PlannedRung]): Place | undefined {
-  if (planned.isSequential && planned.runs.length > 0) return undefined;
-  for (let from = 0; from < planned.segmentCount; from++) {
-    if (!planned.stored.has(from) && !isCovered(planned, from)) return { track, rung, from };
+/** Returns the first gap of a rendition that no run is on its way to fill. */
+function gapIn(track: PlannedTrack, rendition: PlannedRendition): Place | undefined {
+  const { isSequential, runs, segmentCount, stored } = rendition;
+  if (isSequential && runs.length > 0) return undefined;
+  for (let from = 0; from < segmentCount; from++) {
+    if (!stored.has(from) && !isCovered(rendition, from)) return { track, rendition, from };
   }
   return undefined;
 }
 
-/** The middle of the longest stretch under way, where both halves are worth a run. */
+/** Returns the middle of the longest range under way, where both halves are worth a run. */
 function middleOfLongest(
   state: PlannerState,
-  track: number,
-  rungs: readonly [number, PlannedRung][],
+  track: PlannedTrack,
+  renditions: readonly PlannedRendition[],
 ): Place | undefined {
   let longest = 2 * state.minStretch - 1;
   let place: Place | undefined;
-  for (const [rung, planned] of rungs) {
-    for (const run of planned.isSequential ? [] : planned.runs) {
-      const end = endOfStretch(planned, run.next, run.until);
-      if (end - run.next <= longest) continue;
-      longest = end - run.next;
+  for (const rendition of renditions) {
+    for (const run of rendition.isSequential ? [] : rendition.runs) {
+      const left = endOfStretch(rendition, run.next, run.until) - run.next;
+      if (left <= longest) continue;
+      longest = left;
       // The new run needs time to start while the other is at work.
-      place = { track, rung, from: run.next + Math.ceil((end - run.next) / 2) };
+      place = { track, rendition, from: run.next + Math.ceil(left / 2) };
     }
   }
   return place;
 }
 
 /** Returns where a background run ends: at the next run, at a stored segment, or at the end of the track. */
-export function endOfBackgroundRun(state: PlannerState, place: Place): number {
-  const rung = rungAt(state, place);
-  const others = rung.runs.filter((run) => run.next > place.from).map((run) => run.next);
-  return endOfStretch(rung, place.from, Math.min(rung.segmentCount, ...others));
+export function endOfBackgroundRun({ rendition, from }: Place): number {
+  const others = rendition.runs.filter((run) => run.next > from).map((run) => run.next);
+  return endOfStretch(rendition, from, Math.min(rendition.segmentCount, ...others));
 }
 
 function firstOf<T, R>(items: readonly T[], look: (item: T) => R | undefined): R | undefined {

@@ -1,4 +1,4 @@
-/** How much of a track is stored, rendition by rendition. In memory, for tracks that are being processed. */
+/** Stored segments of one rendition, and their sizes. In memory, for tracks that are being encoded. */
 import { measureBandwidth } from '../presentation/bandwidth.ts';
 import { parseSegmentName } from '../presentation/segment-name.ts';
 import type { Timeline } from '../presentation/timeline.ts';
@@ -6,20 +6,17 @@ import type { StoredSegment } from '../storage/storage.ts';
 import type { Rendition } from '../tracks/track.ts';
 
 export interface Coverage {
-  /** Segment numbers that are stored, counted from 0. */
-  stored: ReadonlySet<number>;
-  hasInit: boolean;
-  /** Bytes of all its segments. */
-  bytes: number;
-  /** Bytes of each media segment that is stored, in their order. */
-  mediaSizes(): number[];
+  /** Bytes of each stored media segment, by its number, counted from 0. */
+  readonly stored: ReadonlyMap<number, number>;
+  readonly hasInit: boolean;
+  /** Bytes of all stored segments. */
+  readonly bytes: number;
   add(index: number | 'init', bytes: number): void;
 }
 
 /** @param segments all that a track has stored; those of other renditions and of older keys are passed over. */
 export function coverageOf(rendition: Rendition, segments: readonly StoredSegment[]): Coverage {
-  const sizes = new Map<number, number>();
-  const stored = new Set<number>();
+  const stored = new Map<number, number>();
   let initBytes = 0;
   let mediaBytes = 0;
   const coverage: Coverage = {
@@ -30,14 +27,13 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
     get bytes() {
       return initBytes + mediaBytes;
     },
-    mediaSizes: () => [...sizes].sort(([a], [b]) => a - b).map(([, bytes]) => bytes),
     add(index, bytes) {
-      if (index === 'init') initBytes = bytes;
-      else {
-        stored.add(index);
-        mediaBytes += bytes - (sizes.get(index) ?? 0);
-        sizes.set(index, bytes);
+      if (index === 'init') {
+        initBytes = bytes;
+        return;
       }
+      mediaBytes += bytes - (stored.get(index) ?? 0);
+      stored.set(index, bytes);
     },
   };
   for (const { name, bytes } of segments) {
@@ -47,9 +43,14 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
   return coverage;
 }
 
-/** The rendition with the bit rates that its segments need; as it was, unless all of them are stored. */
+/** Whether a coverage has a segment. */
+export function covers({ hasInit, stored }: Coverage, index: number | 'init'): boolean {
+  return index === 'init' ? hasInit : stored.has(index);
+}
+
+/** Returns the rendition with the bit rates that its segments need; the same object unless all of them are stored. */
 export function measuredRendition(rendition: Rendition, timeline: Timeline, coverage: Coverage): Rendition {
-  const sizes = coverage.mediaSizes();
-  if (sizes.length !== timeline.segmentCount) return rendition;
+  if (coverage.stored.size !== timeline.segmentCount) return rendition;
+  const sizes = [...coverage.stored].sort(([a], [b]) => a - b).map(([, bytes]) => bytes);
   return { ...rendition, ...measureBandwidth(timeline, sizes) };
 }

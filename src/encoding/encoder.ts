@@ -1,4 +1,4 @@
-/** What the encoder promises, and what it needs. `create-encoder.ts` makes one. */
+/** The encoder's promises and needs. `create-encoder.ts` makes one. */
 import type { Logger } from 'pino';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
@@ -8,9 +8,22 @@ import type { Room, Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';
 import type { run } from './encode-range.ts';
-import type { Interruption, LiveState } from './job.ts';
 import type { WaitOutcome } from './segment-waiters.ts';
 import type { SelfTest } from './self-test.ts';
+
+/** Processing came to no end: the track was deleted, or the server stops and goes on with it at its next start. */
+export type Interruption = 'deleted' | 'stopped';
+
+/** What a track has beyond its record while it is processed. */
+export interface EncodingProgress {
+  /** 0 to 1 */
+  progress: number;
+  storedBytes: number;
+  /** The first segment of every rendition is stored. */
+  isPlayable: boolean;
+  /** Encoded spans of the main rendition, in seconds of presentation time: these can be listened to at once. */
+  encoded: [start: number, end: number][];
+}
 
 /** A segment of a rendition, whatever key its name has. */
 export type SegmentPlace = Pick<SegmentId, 'renditionId' | 'index'>;
@@ -19,18 +32,19 @@ export interface Encoder {
   /**
    * Takes up a track whose status is `processing`. Does nothing when it is taken up already.
    *
-   * @param holder among whom turns are shared out: the client that has uploaded the track, as far as that is known.
+   * @param holder shares out turns: the client that has uploaded the track, as far as it is known.
    */
   start(track: Track, holder?: string): void;
   /**
-   * Removes a stored segment that is not whole, and encodes it anew. Resolves with `under way` where it is known already that
-   * the segment is missing, and with `impossible` for a track that is gone, has failed, or has no original.
+   * Removes a stored segment that is not whole, and encodes it again. Resolves with `under way` when the encoder knows already
+   * that the segment is missing, and with `impossible` for a track that is gone, has failed, or has no original.
    */
   repair(filename: string, segmentName: string): Promise<'started' | 'under way' | 'impossible'>;
-  /** Resolves when the track can be played, or will not come to it: with its record, or with why there is none. */
+  /** Resolves with the record of the track when it can be played, or when there is an outcome: see `whenSettled`. */
   whenPlayable(filename: string): Promise<Track | Interruption>;
   /**
-   * Resolves when the track is processed no more: with its record, or with why there is no outcome.
+   * Resolves with the record of the track when it is processed no more, or with why there is no outcome. `stopped` also
+   * means that the track waits for the machine to recover.
    *
    * @param options.signal of a client that waits: the main rendition yields to nothing meanwhile. Rejects with its reason.
    */
@@ -39,21 +53,22 @@ export interface Encoder {
    * Resolves when a segment is stored, or will never be; at once for a track that is not processed. Rejects with the
    * signal's reason.
    *
-   * @param options.holder among whom the encoder's turns are shared out: the client's address block.
+   * @param options.holder shares out turns: the client's address block.
    */
   whenStored(
     filename: string,
     segment: SegmentPlace,
     options: { signal: AbortSignal; holder: string },
   ): Promise<WaitOutcome>;
-  /** Stops processing a track; once it resolves nothing of it runs and nothing more is written. */
+  /** Ends the processing of a track. Once it resolves nothing of the track runs and nothing more is written. */
   cancel(filename: string): Promise<void>;
-  live(filename: string): LiveState | undefined;
-  /** Tracks that are processed or wait for it. */
+  /** Returns undefined for a track that is not processed. */
+  progressOf(filename: string): EncodingProgress | undefined;
+  /** Number of tracks that are processed or wait for it. */
   readonly waiting: number;
   /** Room on the disk that their segments will still take. */
   readonly outstanding: Room;
-  /** Stops everything; what is unfinished is taken up at the next start. */
+  /** Ends the processing of all tracks; the next start of the server takes up what is unfinished. */
   close(): Promise<void>;
 }
 
@@ -65,8 +80,9 @@ export interface EncoderOptions {
   tools: Promise<Tools>;
   selfTest: SelfTest;
   governor: Governor;
-  /** Encodes a stretch of a rendition; tests have one that needs no ffmpeg. */
+  /** Encodes a range of a rendition; tests have one that needs no ffmpeg. */
   run: typeof run;
+  /** Runs at the same time. */
   concurrency: number;
   keepOriginals: boolean;
   maxDurationSeconds: number;

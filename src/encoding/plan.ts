@@ -31,13 +31,16 @@ export interface Wanted extends TurnTaker {
 }
 
 /** One rendition of one track. */
-export interface PlannedRung {
-  /** The one of its track that listeners need most: it comes before the others of its track. */
+export interface PlannedRendition {
+  /** Unique within its track. */
+  id: string;
+  /** Listeners need it most of the renditions of its track: it is encoded before the others. */
   isMain: boolean;
   segmentCount: number;
-  stored: ReadonlySet<number>;
+  /** Numbers of the stored segments. */
+  stored: Pick<ReadonlySet<number>, 'has' | 'size'>;
   runs: readonly PlannedRun[];
-  /** At most one place of each holder on all rungs of a track. */
+  /** At most one place of each holder on all renditions of a track. */
   wanted: readonly Wanted[];
   /** Its source cannot be sought in: one run after the other, from the first gap on. */
   isSequential: boolean;
@@ -45,7 +48,8 @@ export interface PlannedRung {
 
 /** A track; its holder is the client that has uploaded it. */
 export interface PlannedTrack extends TurnTaker {
-  rungs: readonly PlannedRung[];
+  filename: string;
+  renditions: readonly PlannedRendition[];
   segmentSeconds: number;
   /** A client waits until the track is ready. */
   isAwaited: boolean;
@@ -53,7 +57,7 @@ export interface PlannedTrack extends TurnTaker {
   isDue: boolean;
 }
 
-/** What a client waits for: a segment that it has asked for, or a new track that can be played. */
+/** A client waits for a segment that it has asked for, or for a new track to become playable. */
 export type Urgency = 'segment' | 'start';
 
 export interface Turn {
@@ -66,78 +70,70 @@ export interface PlannerState {
   tracks: readonly PlannedTrack[];
   /** Runs at the same time. */
   concurrency: number;
-  /** Segments that are worth the start of a run; what is less than two of these is not halved. */
+  /** Segments that are worth the start of a run; a range of less than two of these is not halved. */
   minStretch: number;
-  /** What the last urgent run was for: the other kind is next. */
+  /** The last urgent run was for this: the other kind is next. */
   lastUrgency: Urgency | undefined;
 }
 
-/** Where a run can start: index of the track and of its rung, and the segment. */
+/** A segment at which a run can start. */
 export interface Place {
-  track: number;
-  rung: number;
+  track: PlannedTrack;
+  rendition: PlannedRendition;
   from: number;
 }
 
-/** All rungs with where they are: oldest track first, and its main rung before its others. */
-export function* rungsOf(
-  state: PlannerState,
-): Generator<[place: Omit<Place, 'from'>, rung: PlannedRung, track: PlannedTrack]> {
-  for (const [track, planned] of state.tracks.entries()) {
-    for (const [rung, one] of mainFirst(planned)) yield [{ track, rung }, one, planned];
-  }
+/** Yields all renditions with their tracks: the oldest track first, and its main rendition before its others. */
+export function* renditionsIn({ tracks }: PlannerState): Generator<Omit<Place, 'from'>> {
+  for (const track of tracks) for (const rendition of mainFirst(track)) yield { track, rendition };
 }
 
-/** The rungs of a track with their indexes, the main one first. */
-export function mainFirst({ rungs }: PlannedTrack): [number, PlannedRung][] {
-  return [...rungs.entries()].sort(([, one], [, other]) => Number(other.isMain) - Number(one.isMain));
+/** Returns the renditions of a track, the main one first. */
+export function mainFirst({ renditions }: PlannedTrack): PlannedRendition[] {
+  return renditions.toSorted((one, other) => Number(other.isMain) - Number(one.isMain));
 }
 
-export function rungAt(state: PlannerState, { track, rung }: Omit<Place, 'from'>): PlannedRung {
-  return state.tracks[track]?.rungs[rung] as PlannedRung;
-}
-
-export function runCount(state: PlannerState): number {
+export function runCount({ tracks }: PlannerState): number {
   let count = 0;
-  for (const { rungs } of state.tracks) for (const { runs } of rungs) count += runs.length;
+  for (const { renditions } of tracks) for (const { runs } of renditions) count += runs.length;
   return count;
 }
 
-/** The first segment from `from` on that is stored already, at most `limit`. */
-export function endOfStretch({ stored }: PlannedRung, from: number, limit: number): number {
+/** Returns the first segment from `from` on that is stored already, at most `limit`. */
+export function endOfStretch({ stored }: PlannedRendition, from: number, limit: number): number {
   let end = from;
   while (end < limit && !stored.has(end)) end++;
   return end;
 }
 
-export function firstMissing({ stored }: PlannedRung): number {
+export function firstMissing({ stored }: PlannedRendition): number {
   let index = 0;
   while (stored.has(index)) index++;
   return index;
 }
 
-/** Whether a run will make a segment, sooner or later. */
-export function isCovered(rung: PlannedRung, index: number): boolean {
-  return rung.runs.some((run) => index >= run.next && index < run.until);
+/** Returns whether a run will make a segment, sooner or later. */
+export function isCovered({ runs }: PlannedRendition, index: number): boolean {
+  return runs.some((run) => index >= run.next && index < run.until);
 }
 
-/** Whether a segment is stored, or will be within about a second. */
-export function isReachedSoon(rung: PlannedRung, index: number): boolean {
-  return rung.stored.has(index) || rung.runs.some((run) => index >= run.next && index < reachOf(run));
+/** Returns whether a segment is stored, or will be within about a second. */
+export function isReachedSoon({ stored, runs }: PlannedRendition, index: number): boolean {
+  return stored.has(index) || runs.some((run) => index >= run.next && index < reachOf(run));
 }
 
-/** The segment after the last one that a run makes within about a second; a run that is not stalled makes one. */
+/** Returns the segment after the last one that a run makes within about a second. A run that is not stalled makes one. */
 function reachOf({ next, until, reach, isStalled }: PlannedRun): number {
   return isStalled ? next : Math.min(until, next + Math.max(1, reach));
 }
 
 /**
- * Whether a client waits for a segment that a run makes within about a second. A source that cannot be sought in has no other
- * way to a segment than through all before it: there a run that was just started serves every client of its rung, or else two
- * runs would stop each other in turns.
+ * Returns whether a client waits for a segment that a run makes within about a second. A source that cannot be sought in has no
+ * other way to a segment than through all before it: there a run that was just started serves every client of its rendition, or
+ * else two runs would stop each other in turns.
  */
-export function serves({ minStretch }: PlannerState, rung: PlannedRung, run: PlannedRun): boolean {
-  const isOnlyWay = rung.isSequential && run.published < minStretch && !run.isStalled;
+export function serves({ minStretch }: PlannerState, rendition: PlannedRendition, run: PlannedRun): boolean {
+  const isOnlyWay = rendition.isSequential && run.published < minStretch && !run.isStalled;
   const soon = isOnlyWay ? run.until : reachOf(run);
-  return rung.wanted.some(({ index }) => index >= run.next && index < soon);
+  return rendition.wanted.some(({ index }) => index >= run.next && index < soon);
 }

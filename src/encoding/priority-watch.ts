@@ -2,14 +2,14 @@
 import { availableParallelism } from 'node:os';
 import { createBackgroundLevel } from '../ffmpeg/background-level.ts';
 import { ownProcessorSeconds, processorTimes } from '../ffmpeg/processor-time.ts';
-import type { LiveRun } from './job.ts';
+import type { ActiveRun } from './job.ts';
 
 export interface WatchOptions {
   concurrency: number;
   /** How many levels of yielding there are. */
   levels: Promise<number>;
   /** All that are under way. */
-  runs(): Iterable<LiveRun>;
+  runs(): Iterable<ActiveRun>;
   /** @param level the one that background runs are to have. */
   onLook(level: number): void;
   /** Where processor times come from; tests have their own. */
@@ -110,6 +110,6 @@ export function createWatch(options: WatchOptions): Watch {
   };
 }
 
-function madeEnough(run: LiveRun, last: Look | undefined): boolean {
+function madeEnough(run: ActiveRun, last: Look | undefined): boolean {
   return run.published - (last?.published.get(run.id) ?? 0) >= ENOUGH_SEGMENTS;
 }

@@ -1,13 +1,13 @@
-/** Runs ffmpeg for a stretch of a rendition, and stores what it makes. */
-
+/** Runs ffmpeg for a range of a rendition, and stores the segments. */
 import type { Tools } from '../ffmpeg/launcher.ts';
 import { initSegmentName, mediaSegmentName } from '../presentation/segment-name.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Rendition } from '../tracks/track.ts';
+import { covers } from './coverage.ts';
 import type { run } from './encode-range.ts';
-import type { Job, LiveRun, LiveRung } from './job.ts';
+import type { ActiveRendition, ActiveRun, Job } from './job.ts';
 
-/** This ffmpeg makes another init segment than the stored one: its segments do not go with those that are there. */
+/** This ffmpeg makes another init segment than the stored one: its media segments do not fit to the stored ones. */
 export class InitChangedError extends Error {
   override readonly name = 'InitChangedError';
   readonly rendition: Rendition;
@@ -18,49 +18,49 @@ export class InitChangedError extends Error {
   }
 }
 
-/** A run that is to be started. */
-export type NewRun = Pick<LiveRun, 'until' | 'isWaited' | 'level'> & { from: number };
+/** A run to start. */
+export type NewRun = Pick<ActiveRun, 'until' | 'isWaited' | 'level'> & { from: number };
 
 export interface RunnerOptions {
   storage: Storage;
   tools: Promise<Tools>;
-  /** Encodes; tests have one that needs no ffmpeg. */
+  /** Encodes a range; tests have one that needs no ffmpeg. */
   run: typeof run;
-  onStored(job: Job, rung: LiveRung, index: number | 'init'): void;
+  onStored(job: Job, active: ActiveRendition, index: number | 'init'): void;
 }
 
 export interface Runner {
   /** Starts at once; its `done` settles when the process has ended, and rejects as the run does. */
-  start(job: Job, rung: LiveRung, run: NewRun): LiveRun;
+  start(job: Job, active: ActiveRendition, run: NewRun): ActiveRun;
 }
 
-export function createRunner({ storage, tools, run, onStored }: RunnerOptions): Runner {
+export function createRunner({ storage, tools, run: encodeRange, onStored }: RunnerOptions): Runner {
   let lastId = 0;
 
-  const encode = async (job: Job, rung: LiveRung, live: LiveRun) => {
+  const encode = async (job: Job, active: ActiveRendition, run: ActiveRun) => {
     const { track } = job;
-    const { rendition, coverage } = rung;
+    const { rendition, coverage } = active;
     const { filename } = track;
-    /** Published with the first segment: by then it is known that this ffmpeg keeps to the grid. */
+    /** Stored with the first media segment: by then this ffmpeg is known to keep to the timeline. */
     let newInit: Buffer | undefined;
     const gotInit = (bytes: Buffer) => {
       newInit = undefined;
       coverage.add('init', bytes.length);
-      onStored(job, rung, 'init');
+      onStored(job, active, 'init');
     };
     const { ffmpeg, background, timeouts } = await tools;
-    await run({
+    await encodeRange({
       track,
       rendition,
-      executable: live.isWaited ? ffmpeg : (background[live.level] ?? ffmpeg),
+      executable: run.isWaited ? ffmpeg : (background[run.level] ?? ffmpeg),
       input: await storage.sourcePath(track),
-      from: live.next,
-      // It ends at the first segment that is stored already.
-      until: () => (coverage.stored.has(live.next) ? live.next : live.until),
-      signal: AbortSignal.any([job.controller.signal, live.controller.signal]),
+      from: run.next,
+      // A run ends at the first segment that is stored already.
+      until: () => (covers(coverage, run.next) ? run.next : run.until),
+      signal: AbortSignal.any([job.controller.signal, run.controller.signal]),
       silentMs: timeouts.silentMs,
       onStart(pid) {
-        live.pid = pid;
+        run.pid = pid;
       },
       async onInit(bytes) {
         const stored = await storage.readSegment(filename, initSegmentName(rendition));
@@ -74,24 +74,24 @@ export function createRunner({ storage, tools, run, onStored }: RunnerOptions): 
           gotInit(newInit);
         }
         // A published segment never changes.
-        if (!coverage.stored.has(index)) {
+        if (!covers(coverage, index)) {
           await storage.putSegment(filename, mediaSegmentName(rendition, index), bytes);
           coverage.add(index, bytes.length);
         }
-        live.next = index + 1;
-        live.published++;
-        live.lastPublishedAt = performance.now();
-        live.firstPublishedAt ||= live.lastPublishedAt;
-        onStored(job, rung, index);
+        run.next = index + 1;
+        run.published++;
+        run.lastPublishedAt = performance.now();
+        run.firstPublishedAt ||= run.lastPublishedAt;
+        onStored(job, active, index);
       },
     });
   };
 
   return {
-    start(job, rung, { from, ...run }) {
+    start(job, active, { from, ...options }) {
       const startedAt = performance.now();
-      const live: LiveRun = {
-        ...run,
+      const run: ActiveRun = {
+        ...options,
         id: ++lastId,
         next: from,
         published: 0,
@@ -99,11 +99,12 @@ export function createRunner({ storage, tools, run, onStored }: RunnerOptions): 
         firstPublishedAt: 0,
         lastPublishedAt: startedAt,
         pid: undefined,
+        isStopping: false,
         controller: new AbortController(),
         done: Promise.resolve(),
       };
-      live.done = encode(job, rung, live);
-      return live;
+      run.done = encode(job, active, run);
+      return run;
     },
   };
 }

@@ -1,6 +1,5 @@
-/** Carries out what the planner says: starts runs, shortens them, and stops one to make room for another. */
-
-import type { Job, LiveRun, LiveRung } from './job.ts';
+/** Carries out the planner's steps: starts runs, shortens them, and stops one to make room for another. */
+import { type ActiveRendition, type ActiveRun, type Job, workingRuns } from './job.ts';
 import { nextStep, type Step } from './planner.ts';
 import { plannerState, segmentSeconds } from './planner-state.ts';
 import { createWatch } from './priority-watch.ts';
@@ -8,33 +7,27 @@ import type { NewRun } from './runner.ts';
 import { createTurnsTaken } from './turns-taken.ts';
 
 export interface SchedulerOptions {
-  /** All that are taken up, oldest first. */
-  jobs(): Iterable<Job>;
+  /** All jobs by filename, oldest first. */
+  jobs: ReadonlyMap<string, Job>;
   /** Runs at the same time. */
   concurrency: number;
-  /** Launchers for background work: how many levels of yielding there are. */
+  /** Number of launchers for background work: the levels of yielding. */
   levels: Promise<number>;
-  startRun(job: Job, rung: LiveRung, run: NewRun): LiveRun;
-  /**
-   * A run has ended, of a job that goes on.
-   *
-   * @param error what it failed with; undefined also for one that was stopped to make room.
-   */
-  onEnded(job: Job, rung: LiveRung, run: LiveRun, error: unknown): Promise<void>;
+  startRun(job: Job, active: ActiveRendition, run: NewRun): ActiveRun;
 }
 
 export interface Scheduler {
   /** Applies the planner's steps until it has none. To be called whenever something has happened. */
   schedule(): void;
-  /** The same a moment later, once for all calls until then: clients can cause any number of calls. */
+  /** Calls `schedule` a moment later, once for all calls until then: clients can cause any number of calls. */
   scheduleSoon(): void;
-  /** A job begins to wait for its turn. */
+  /** Lets a job wait for its turns. */
   join(job: Job): void;
-  /** A run of a job has published a segment. */
+  /** Notes that a run of a job has published a segment. */
   published(job: Job): void;
-  /** Stops all runs of a job; once it resolves nothing of it runs. */
-  endRuns(job: Job, reason: string): Promise<void>;
-  /** Nothing is started from now on. */
+  /** Stops all runs of a job. Once it resolves none of their processes is left. */
+  endRuns(job: Job): Promise<void>;
+  /** Starts nothing from now on. */
   close(): void;
 }
 
@@ -42,22 +35,22 @@ export interface Scheduler {
 const SOON_MS = 5;
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
-  const { jobs, concurrency, startRun, onEnded } = options;
-  const turns = createTurnsTaken();
+  const { jobs, concurrency, startRun } = options;
+  const turns = createTurnsTaken<Job>();
   let soon: NodeJS.Timeout | undefined;
   let closed = false;
 
-  const runsUnderWay = function* (): Generator<LiveRun> {
-    for (const job of jobs()) for (const { runs } of job.rungs) yield* runs;
+  const allWorkingRuns = function* (): Generator<ActiveRun> {
+    for (const { renditions } of jobs.values()) for (const active of renditions) yield* workingRuns(active);
   };
 
   const watch = createWatch({
     concurrency,
     levels: options.levels,
-    runs: runsUnderWay,
+    runs: allWorkingRuns,
     onLook(level) {
       // A process cannot be made to yield less: another one takes its place.
-      for (const run of runsUnderWay()) if (!run.isWaited && run.level !== level) stopRun(run.id);
+      for (const run of allWorkingRuns()) if (!run.isWaited && run.level !== level) stop(run);
       schedule();
     },
   });
@@ -66,50 +59,42 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     if (closed) return;
     const { level } = watch;
     for (;;) {
-      const active = [...jobs()].filter((job) => !job.isPaused);
-      const state = plannerState(active, { concurrency, turns, level });
-      const step = nextStep(state);
+      const encoding = [...jobs.values()].filter(({ state }) => state === 'encode');
+      const step = nextStep(plannerState(encoding, { concurrency, turns, level }));
       if (!step) return;
       if (step.turn) turns.take(step.turn);
-      else if (state.tracks[step.track]?.isDue) turns.dueServed();
-      apply(step, active[step.track] as Job);
+      else if (step.track.isDue) turns.dueServed();
+      apply(step);
       watch.start();
     }
   };
 
-  const apply = (step: Step, job: Job) => {
-    const rung = job.rungs[step.rung] as LiveRung;
-    if (step.stop !== undefined) stopRun(step.stop);
-    for (const run of rung.runs) if (run.next < step.from && run.until > step.from) run.until = step.from;
-    const { from, until, isWaited } = step;
-    const run = startRun(job, rung, { from, until, isWaited, level: watch.level });
-    rung.runs.add(run);
+  const apply = ({ track, rendition, from, until, isWaited, stop: stopped }: Step) => {
+    for (const run of stopped === undefined ? [] : allWorkingRuns()) if (run.id === stopped) stop(run);
+    const job = jobs.get(track.filename);
+    const active = job?.renditions.find((each) => each.rendition.id === rendition.id);
+    if (!job || !active) throw new Error(`${track.filename} has no rendition ${rendition.id}`);
+    for (const run of active.runs) if (run.next < from && run.until > from) run.until = from;
+    const run = startRun(job, active, { from, until, isWaited, level: watch.level });
+    active.runs.add(run);
     run.done.then(
-      () => void ended(job, rung, run),
-      (error: unknown) => void ended(job, rung, run, error),
+      () => ended(job, active, run),
+      (error: unknown) => ended(job, active, run, error),
     );
   };
 
-  const stopRun = (id: number) => {
-    for (const job of jobs()) {
-      for (const rung of job.rungs) {
-        for (const run of rung.runs) {
-          if (run.id !== id) continue;
-          // Off the list at once: its worker is free, though the process needs a moment to end.
-          rung.runs.delete(run);
-          job.ending.add(run);
-          run.controller.abort('stopped');
-        }
-      }
-    }
+  /** Its worker is free at once, though its process needs a moment to end. */
+  const stop = (run: ActiveRun) => {
+    run.isStopping = true;
+    run.controller.abort('stopped');
   };
 
-  const ended = async (job: Job, rung: LiveRung, run: LiveRun, error?: unknown) => {
-    const wasStopped = !rung.runs.delete(run);
-    job.ending.delete(run);
-    const goesOn = !job.controller.signal.aborted && !job.isPaused;
-    if (goesOn) await onEnded(job, rung, run, wasStopped ? undefined : error);
-    schedule();
+  const ended = (job: Job, active: ActiveRendition, run: ActiveRun, error?: unknown) => {
+    active.runs.delete(run);
+    // The job's life decides what comes next before another run takes this one's place.
+    if (job.state === 'encode')
+      job.events.post({ kind: 'run ended', active, run, error: run.isStopping ? undefined : error });
+    else schedule();
   };
 
   return {
@@ -126,11 +111,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       turns.worked(job, segmentSeconds(job));
       schedule();
     },
-    async endRuns(job, reason) {
-      const runs = [...job.ending, ...job.rungs.flatMap((rung) => [...rung.runs])];
-      for (const run of runs) run.controller.abort(reason);
-      await Promise.allSettled(runs.map((run) => run.done));
-      for (const rung of job.rungs) rung.runs.clear();
+    async endRuns(job) {
+      const runs = job.renditions.flatMap((active) => [...active.runs]);
+      for (const run of runs) stop(run);
+      await Promise.allSettled(runs.map(({ done }) => done));
+      schedule();
     },
     close() {
       closed = true;

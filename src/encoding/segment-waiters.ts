@@ -1,12 +1,12 @@
-/** Who waits for a segment that is not encoded yet. One wait per segment, however many clients ask. */
+/** Requests that wait for segments that are not encoded yet. */
 
-/** `gone`: it will never be. `stopped`: it will be, when the server runs again. */
+/** `gone`: the segment will never be stored. `stopped`: it will be, when the server runs again. */
 export type WaitOutcome = 'stored' | 'gone' | 'stopped';
 
-/** A request for a media segment that is held. */
-export interface HeldRequest {
+/** A request that waits for a media segment. */
+export interface WaitingRequest {
   index: number;
-  /** Among whom the encoder's turns are shared out. */
+  /** Shares out the encoder's turns: the client's address block. */
   holder: string;
   /** Milliseconds of the clock of `performance.now()`. */
   since: number;
@@ -14,15 +14,16 @@ export interface HeldRequest {
 
 export interface SegmentWaiters {
   /** Requests for media segments. */
-  requests(): Iterable<HeldRequest>;
+  requests(): Iterable<WaitingRequest>;
   /**
-   * Resolves when the segment is stored, or will never be. Rejects with the signal's reason when the client does not
-   * wait any longer; what nobody waits for any more is not wanted any more.
+   * Resolves when the segment is stored, or will never be. Rejects with the signal's reason when the client waits no
+   * longer; a segment without waiters is not wanted any more.
    */
   wait(segment: number | 'init', options: { signal: AbortSignal; holder: string }): Promise<WaitOutcome>;
+  /** Tells all who wait for a segment that it is stored. */
   release(segment: number | 'init'): void;
-  /** Ends all waits, or those that are meant. */
-  end(outcome: 'gone' | 'stopped', isMeant?: (segment: number | 'init') => boolean): void;
+  /** Ends all waits, or those for the segments that are meant. */
+  end(outcome: WaitOutcome, isMeant?: (segment: number | 'init') => boolean): void;
 }
 
 interface Waiter {
@@ -31,7 +32,7 @@ interface Waiter {
   settle(outcome: WaitOutcome): void;
 }
 
-/** @param onChange called when somebody waits for a segment, or does not any longer. */
+/** @param onChange called when a request begins to wait, and when its client leaves. */
 export function createSegmentWaiters(onChange: () => void): SegmentWaiters {
   const waiting = new Map<number | 'init', Set<Waiter>>();
 

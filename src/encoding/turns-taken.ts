@@ -1,20 +1,25 @@
 /** Remembers the turns that holders and tracks have had at encoding, so that others come first next time. In memory only. */
-
-import type { Job } from './job.ts';
 import type { Turn, Urgency } from './plan.ts';
 
-export interface TurnsTaken {
+/** A track that waits for its turns. */
+export interface Queued {
+  /** When something of it was encoded last, in seconds of audio that were encoded in all. */
+  workedAt: number;
+}
+
+/** @template T the tracks. */
+export interface TurnsTaken<T extends Queued> {
   readonly lastUrgency: Urgency | undefined;
   /** When a holder had its last turn, by a count of turns; 0 for never. */
   servedAt(holder: string): number;
   take(turn: Turn): void;
   /** A track begins to wait. */
-  join(job: Job): void;
+  join(track: T): void;
   /** Counts audio that was encoded. */
-  worked(job: Job, audioSeconds: number): void;
-  /** The track that has waited longest, when it is its turn. */
-  due(jobs: readonly Job[]): Job | undefined;
-  /** The track that was due has got its run. */
+  worked(track: T, audioSeconds: number): void;
+  /** Returns the track that has waited longest, when it is its turn. Tracks with a run do not wait. */
+  due(tracks: readonly T[], hasRun: (track: T) => boolean): T | undefined;
+  /** Notes that the track that was due has got its run. */
   dueServed(): void;
 }
 
@@ -26,13 +31,13 @@ const MAX_HOLDERS = 10_000;
  */
 const DUE_EVERY_SECONDS = 1200;
 
-export function createTurnsTaken(): TurnsTaken {
+export function createTurnsTaken<T extends Queued>(): TurnsTaken<T> {
   /** The least recent first. */
   const served = new Map<string, number>();
   let count = 0;
   let lastUrgency: Urgency | undefined;
   let sinceDueSeconds = 0;
-  /** Audio that was encoded in all, in seconds: the clock of `Job.workedAt`. */
+  /** Audio that was encoded in all, in seconds: the clock of `workedAt`. */
   let clock = 0;
 
   return {
@@ -47,20 +52,20 @@ export function createTurnsTaken(): TurnsTaken {
       const [oldest] = served.size > MAX_HOLDERS ? served.keys() : [];
       if (oldest !== undefined) served.delete(oldest);
     },
-    join(job) {
-      job.workedAt = clock;
+    join(track) {
+      track.workedAt = clock;
     },
-    worked(job, audioSeconds) {
+    worked(track, audioSeconds) {
       clock += audioSeconds;
       sinceDueSeconds += audioSeconds;
-      job.workedAt = clock;
+      track.workedAt = clock;
     },
-    due(jobs) {
+    due(tracks, hasRun) {
       if (sinceDueSeconds < DUE_EVERY_SECONDS) return undefined;
-      const waiting = jobs.filter(({ rungs }) => rungs.every(({ runs }) => runs.size === 0));
-      if (waiting.length === jobs.length) return undefined;
-      return waiting.reduce<Job | undefined>(
-        (longest, job) => (longest && longest.workedAt <= job.workedAt ? longest : job),
+      const waiting = tracks.filter((track) => !hasRun(track));
+      if (waiting.length === tracks.length) return undefined;
+      return waiting.reduce<T | undefined>(
+        (longest, track) => (longest && longest.workedAt <= track.workedAt ? longest : track),
         undefined,
       );
     },

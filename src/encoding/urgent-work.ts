@@ -7,10 +7,9 @@ import {
   firstMissing,
   isReachedSoon,
   type Place,
-  type PlannedRung,
+  type PlannedRendition,
   type PlannerState,
-  rungAt,
-  rungsOf,
+  renditionsIn,
   type Turn,
   type TurnTaker,
 } from './plan.ts';
@@ -27,32 +26,35 @@ export function urgentPlace(state: PlannerState): UrgentPlace | undefined {
     : (nextSegment(state) ?? nextStart(state));
 }
 
-/** The segment of the holder whose last turn is longest ago; of equals, the one that was asked for first. */
+/** Returns the segment of the holder whose last turn is longest ago; of equals, the one that was asked for first. */
 function nextSegment(state: PlannerState): UrgentPlace | undefined {
   let next: { place: UrgentPlace; wanted: TurnTaker & { since: number } } | undefined;
-  for (const [where, rung] of rungsOf(state)) {
-    const isUnderWay = rung.isSequential && rung.runs.some((run) => !run.isStalled);
-    for (const wanted of isUnderWay ? [] : rung.wanted) {
-      if (isReachedSoon(rung, wanted.index)) continue;
+  for (const { track, rendition } of renditionsIn(state)) {
+    const isUnderWay = rendition.isSequential && rendition.runs.some((run) => !run.isStalled);
+    for (const wanted of isUnderWay ? [] : rendition.wanted) {
+      if (isReachedSoon(rendition, wanted.index)) continue;
       if (next && !comesBefore(wanted, next.wanted)) continue;
-      const from = rung.isSequential ? firstMissing(rung) : wanted.index;
+      const from = rendition.isSequential ? firstMissing(rendition) : wanted.index;
       const limit = Math.max(wanted.index + 1, from + state.minStretch);
       const turn: Turn = { urgency: 'segment', holder: wanted.holder };
-      next = { wanted, place: { ...where, from, turn, until: endAt(rung, from, limit) } };
+      next = { wanted, place: { track, rendition, from, turn, until: endAt(rendition, from, limit) } };
     }
   }
   return next?.place;
 }
 
-/** The first segment of a rung, of the holder whose last turn is longest ago; of equals, of the oldest track. */
+/** Returns the first segment of a rendition, of the holder whose last turn is longest ago; of equals, of the oldest track. */
 function nextStart(state: PlannerState): UrgentPlace | undefined {
   let next: { place: UrgentPlace; servedAt: number } | undefined;
-  for (const [where, rung, { holder, servedAt, isAwaited }] of rungsOf(state)) {
-    if (isReachedSoon(rung, 0) || (next && servedAt >= next.servedAt)) continue;
-    // A short rung, or one that a client waits for as a whole, takes one run. Of others only the first segment is urgent.
-    const isWhole = rung.segmentCount <= state.minStretch || (rung.isMain && isAwaited);
-    const until = endAt(rung, 0, isWhole ? rung.segmentCount : 1);
-    next = { servedAt, place: { ...where, from: 0, turn: { urgency: 'start', holder }, until } };
+  for (const { track, rendition } of renditionsIn(state)) {
+    const { holder, servedAt, isAwaited } = track;
+    if (isReachedSoon(rendition, 0) || (next && servedAt >= next.servedAt)) continue;
+    const { segmentCount, isMain } = rendition;
+    // A short rendition, or one that a client waits for as a whole, takes one run. Of others only the first segment is urgent.
+    const isWhole = segmentCount <= state.minStretch || (isMain && isAwaited);
+    const until = endAt(rendition, 0, isWhole ? segmentCount : 1);
+    const turn: Turn = { urgency: 'start', holder };
+    next = { servedAt, place: { track, rendition, from: 0, turn, until } };
   }
   return next?.place;
 }
@@ -62,12 +64,12 @@ function comesBefore(one: TurnTaker & { since: number }, other: TurnTaker & { si
 }
 
 /** Returns where a run from `from` on ends: at the next run, at a stored segment, or at the limit. */
-function endAt(rung: PlannedRung, from: number, limit: number): number {
-  const others = rung.runs.filter((run) => run.next > from).map((run) => run.next);
-  return endOfStretch(rung, from, Math.min(limit, rung.segmentCount, ...others));
+function endAt(rendition: PlannedRendition, from: number, limit: number): number {
+  const others = rendition.runs.filter((run) => run.next > from).map((run) => run.next);
+  return endOfStretch(rendition, from, Math.min(limit, rendition.segmentCount, ...others));
 }
 
-/** The id of a stalled run that is about to make the segment at a place: the new run replaces it. */
-export function stalledAt(state: PlannerState, place: Place): number | undefined {
-  return rungAt(state, place).runs.find((run) => run.isStalled && run.next === place.from)?.id;
+/** Returns the id of a stalled run that is about to make the segment at a place: the new run replaces it. */
+export function stalledAt({ rendition, from }: Place): number | undefined {
+  return rendition.runs.find((run) => run.isStalled && run.next === from)?.id;
 }

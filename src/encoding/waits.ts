@@ -1,9 +1,9 @@
-/** Waiting for what becomes of a track or of a segment. */
-import { unlessAborted } from '../concurrency/deferred.ts';
+/** Waits for the outcome of a track, or for one of its segments. */
 import type { Library } from '../library/library.ts';
 import type { Track } from '../tracks/track.ts';
+import { covers } from './coverage.ts';
 import type { Encoder } from './encoder.ts';
-import { isPlayable, type Job } from './job.ts';
+import { isPlayable, isWithin, type Job } from './job.ts';
 
 export type Waits = Pick<Encoder, 'whenPlayable' | 'whenSettled' | 'whenStored'>;
 
@@ -12,21 +12,23 @@ export function createWaits(jobs: ReadonlyMap<string, Job>, library: Library): W
   const withoutJob = async (filename: string): Promise<Track | 'deleted'> =>
     (await library.get(filename)) ?? 'deleted';
 
+  const whenJobIsPlayable = async (job: Job): Promise<Track> => {
+    while (!isPlayable(job)) await job.changes.next();
+    return job.track;
+  };
+
   return {
     async whenPlayable(filename) {
       const job = jobs.get(filename);
       if (!job) return withoutJob(filename);
-      // Both may be replaced while it waits for the machine.
-      const { playable, settled } = job;
-      await playable.promise;
-      return isPlayable(job) && jobs.get(filename) === job ? job.track : settled.promise;
+      return Promise.race([whenJobIsPlayable(job), job.outcomes.next()]);
     },
     async whenSettled(filename, options) {
       const job = jobs.get(filename);
       if (!job) return withoutJob(filename);
-      if (!options) return job.settled.promise;
+      if (!options) return job.outcomes.next();
       job.awaiting++;
-      return unlessAborted(job.settled.promise, options.signal).finally(() => {
+      return job.outcomes.next(options).finally(() => {
         job.awaiting--;
       });
     },
@@ -34,13 +36,13 @@ export function createWaits(jobs: ReadonlyMap<string, Job>, library: Library): W
       for (;;) {
         const job = jobs.get(filename);
         if (!job) return 'stored';
-        await unlessAborted(job.loaded.promise, signal);
-        // The job ended, or has to be loaded again: what it says is stored may be lost.
-        if (jobs.get(filename) !== job || job.lost.size > 0) continue;
-        const rung = job.rungs.find(({ rendition }) => rendition.id === renditionId);
-        if (!rung || (index !== 'init' && index >= job.timeline.segmentCount)) return 'gone';
-        const isStored = index === 'init' ? rung.coverage.hasInit : rung.coverage.stored.has(index);
-        return isStored ? 'stored' : rung.holds.wait(index, { signal, holder });
+        if (!job.isLoaded) {
+          await job.changes.next({ signal });
+          continue;
+        }
+        const active = job.renditions.find(({ rendition }) => rendition.id === renditionId);
+        if (!active || !isWithin(job.timeline, index)) return 'gone';
+        return covers(active.coverage, index) ? 'stored' : active.waiters.wait(index, { signal, holder });
       }
     },
   };

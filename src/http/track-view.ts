@@ -1,5 +1,5 @@
 /** A track as the API shows it. */
-import type { Encoder, LiveState } from '../encoding/create-encoder.ts';
+import type { Encoder, EncodingProgress } from '../encoding/encoder.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { SignedLinks } from './access/signed-links.ts';
 import type { StreamLinks, TrackView } from './openapi/schemas.ts';
@@ -24,7 +24,7 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
   return {
     links: linksTo,
     view: (track) => {
-      const live = encoder.live(track.filename);
+      const live = encoder.progressOf(track.filename);
       const { manifestUrl, hlsUrl } = isPlayable(track, live) ? linksTo(track) : NO_LINKS;
       return { ...viewTrack(track, live), manifestUrl, hlsUrl };
     },
@@ -36,7 +36,7 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
 const NO_LINKS = { manifestUrl: null, hlsUrl: null };
 
 /** @param live what is known beyond the record while the track is processed. */
-function viewTrack(track: Track, live: LiveState | undefined): Omit<TrackView, 'manifestUrl' | 'hlsUrl'> {
+function viewTrack(track: Track, live: EncodingProgress | undefined): Omit<TrackView, 'manifestUrl' | 'hlsUrl'> {
   return {
     name: track.filename,
     filename: track.filename,
@@ -66,6 +66,6 @@ function viewTrack(track: Track, live: LiveState | undefined): Omit<TrackView, '
 }
 
 /** From the moment that the first segment of every rendition is stored; but for bit rates the manifest is final from then on. */
-export function isPlayable(track: Track, live: LiveState | undefined): boolean {
+export function isPlayable(track: Track, live: EncodingProgress | undefined): boolean {
   return track.status === 'ready' || (track.status === 'processing' && live?.isPlayable === true);
 }

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { createCopySource } from '../encoding/copy-source.ts';
-import type { Encoder } from '../encoding/create-encoder.ts';
+import type { Encoder } from '../encoding/encoder.ts';
 import { segmentRoom } from '../encoding/segment-room.ts';
 import type { SelfTest } from '../encoding/self-test.ts';
 import { AppError, errors, hasCode } from '../errors.ts';

@@ -1,7 +1,7 @@
 /** What happens at the start, after a stop or a crash: rubbish is swept, unfinished work is taken up again. */
 import type { Logger } from 'pino';
 import { coverageOf, measuredRendition } from '../encoding/coverage.ts';
-import type { Encoder } from '../encoding/create-encoder.ts';
+import type { Encoder } from '../encoding/encoder.ts';
 import type { Library } from '../library/library.ts';
 import { timelineOf } from '../presentation/timeline.ts';
 import type { Storage } from '../storage/storage.ts';

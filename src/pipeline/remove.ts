@@ -1,6 +1,6 @@
 /** Takes a track away: its processing, its record, its segments, its original. */
 
-import type { Encoder } from '../encoding/create-encoder.ts';
+import type { Encoder } from '../encoding/encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';

@@ -1,6 +1,6 @@
 /** Another try for a track that failed. */
 
-import type { Encoder } from '../encoding/create-encoder.ts';
+import type { Encoder } from '../encoding/encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import { assertTransition } from '../tracks/status.ts';

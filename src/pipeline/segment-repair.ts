@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
-import type { Encoder } from '../encoding/create-encoder.ts';
+import type { Encoder } from '../encoding/encoder.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';

@@ -249,7 +249,7 @@ describe('a track that waits for the machine', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const rig = await encoderRig({ concurrency: 1 });
     failTwice(rig, LAST);
-    rig.setTrouble('ffmpeg does not work.');
+    rig.setFault('ffmpeg does not work.');
     const track = await rig.addTrack();
     rig.encoder.start(track);
     expect(await rig.encoder.whenSettled(FILENAME)).toBe('stopped');
@@ -259,10 +259,25 @@ describe('a track that waits for the machine', () => {
   it('goes on once it is well', async () => {
     const { rig } = await waiting();
     const stored = whenStored(rig, LAST);
-    rig.setTrouble(null);
+    rig.setFault(null);
     await vi.advanceTimersByTimeAsync(1000);
     expect(await stored).toBe('stored');
     await expectWhole(rig);
+  });
+
+  it('is tried once more where it fails after that, and then fails for good', async () => {
+    const { rig } = await waiting();
+    rig.setFault(null);
+    // The machine may have recovered just after these.
+    failTwice(rig, LAST);
+    const backsOff = rig.encoder.whenSettled(FILENAME);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await backsOff).toBe('stopped');
+    failTwice(rig, LAST);
+    const settled = rig.encoder.whenSettled(FILENAME);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await settled).toMatchObject({ status: 'failed' });
+    expectIdle(rig);
   });
 
   it('keeps nobody waiting longer than they want to', async () => {
@@ -291,10 +306,101 @@ describe('a track that waits for the machine', () => {
     const name = await rig.cut(track, 1);
     expect(await rig.segmentRepair.repair(FILENAME, name)).toBe(true);
     const stored = whenStored(rig, 1);
-    rig.setTrouble(null);
+    rig.setFault(null);
     await vi.advanceTimersByTimeAsync(1000);
     expect(await stored).toBe('stored');
     expect(await rig.storage.readSegment(FILENAME, name)).toBeDefined();
     await expectWhole(rig);
   });
+});
+
+describe('a step that throws', () => {
+  afterEach(() => void vi.useRealTimers());
+  const noAccess = Object.assign(new Error('the disk says no'), { code: 'EACCES' });
+
+  it.each<Point>(['list', 'sync', 'update', 'manifest'])(
+    'at "%s" lets the track wait for the machine, and loses nothing',
+    async (point) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const rig = await encoderRig();
+      rig.setFault('Nothing can be stored.');
+      rig.failAt(point, noAccess);
+      rig.encoder.start(await rig.addTrack());
+      expect(await rig.encoder.whenSettled(FILENAME)).toBe('stopped');
+      rig.setFault(null);
+      const settled = rig.encoder.whenSettled(FILENAME);
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(await settled).toMatchObject({ status: 'ready' });
+      await expectWhole(rig);
+    },
+  );
+
+  it('while a failure is judged lets the track wait as well', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const rig = await encoderRig();
+    failTwice(rig);
+    rig.failAt('self-test', new Error('ffmpeg cannot be started'));
+    rig.encoder.start(await rig.addTrack());
+    expect(await rig.encoder.whenSettled(FILENAME)).toBe('stopped');
+    const settled = rig.encoder.whenSettled(FILENAME);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await settled).toMatchObject({ status: 'ready' });
+  });
+});
+
+it('a track is deleted at once, though the look at the machine hangs', async () => {
+  const rig = await encoderRig();
+  failTwice(rig);
+  const hold = rig.holdUp('self-test');
+  rig.encoder.start(await rig.addTrack());
+  await hold.reached;
+  await rig.encoder.cancel(FILENAME);
+  expectIdle(rig);
+  hold.open();
+});
+
+it('two runs that fail at the same time are both tried again', async () => {
+  const rig = await encoderRig();
+  const hold = rig.holdUp('segment');
+  rig.encoder.start(await rig.addTrack({ samples: 44_100 * 200 }));
+  await hold.reached;
+  rig.failures.push({ error: new Error('no luck'), from: 10 }, { error: new Error('no luck'), from: 30 });
+  hold.open();
+  await rig.encoder.whenSettled(FILENAME);
+  expect(rig.failures).toEqual([]);
+  await expectWhole(rig);
+});
+
+it('a track that meets anything at any time ends whole, or as it was told to', async () => {
+  let seed = 7;
+  const random = (below: number) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (seed >> 8) % below;
+  };
+  const points: Point[] = ['list', 'sync', 'update', 'manifest', 'segment'];
+  for (let round = 0; round < 30; round++) {
+    const rig = await encoderRig({ concurrency: 1 + random(2) });
+    const track = await rig.addTrack({ samples: 44_100 * 40 });
+    const hold = rig.holdUp(points[random(points.length)] as Point);
+    rig.encoder.start(track);
+    await hold.reached;
+    const happenings = [
+      () => rig.failures.push({ error: new Error('no luck'), from: random(10) }),
+      () => rig.segmentRepair.repair(FILENAME, rig.nameOf(track, random(10))),
+      () => rig.segmentRepair.repair(FILENAME, rig.nameOf(track, 'init')),
+      () => whenStored(rig, random(10), AbortSignal.timeout(1)).catch(() => {}),
+      () => void hold.open(),
+    ];
+    await Promise.all(Array.from({ length: 6 }, () => happenings[random(happenings.length)]?.()));
+    hold.open();
+    const end = random(3);
+    if (end === 0) await rig.encoder.cancel(FILENAME);
+    else if (end === 1) await rig.encoder.close();
+    else if ((await rig.encoder.whenSettled(FILENAME)) !== 'stopped') {
+      const status = (await rig.library.get(FILENAME))?.status;
+      // More failures at one segment than there are retries.
+      if (status !== 'failed') expect([status, await rig.holes(FILENAME)]).toEqual(['ready', []]);
+    }
+    expectIdle(rig);
+  }
 });

@@ -45,9 +45,9 @@ it.each([1, 4, 150])(
       // Each address asks again as soon as it is answered.
       for (let n = 0; n < addresses; n++) {
         const holder = `attacker ${n}`;
-        if ([...simulation.holds].some((hold) => hold.holder === holder)) continue;
-        const [rung, index] = [random(3), random(9000)];
-        simulation.holds.add({ holder, track: book, rung, index, since: simulation.now });
+        if ([...simulation.waits].some((wait) => wait.holder === holder)) continue;
+        const [rendition, index] = [random(3), random(9000)];
+        simulation.waits.add({ holder, track: book, rendition, index, since: simulation.now });
       }
     };
     until(simulation, () => simulation.now > 200, attack);
@@ -69,11 +69,11 @@ it('a listener is answered soon while new tracks keep coming', () => {
   const simulation = createSimulation();
   const book = simulation.add(BOOK_MINUTES);
   until(simulation, () => book.playableAt !== undefined);
-  const hold = { holder: 'listener', track: book, rung: 1, index: 5000, since: simulation.now };
+  const wait = { holder: 'listener', track: book, rendition: 1, index: 5000, since: simulation.now };
   for (let n = 0; n < 100; n++) simulation.add(4, 'flood');
   simulation.tick();
-  simulation.holds.add(hold);
-  expect(until(simulation, () => !simulation.holds.has(hold)) * TICK_SECONDS).toBeLessThan(0.6);
+  simulation.waits.add(wait);
+  expect(until(simulation, () => !simulation.waits.has(wait)) * TICK_SECONDS).toBeLessThan(0.6);
 });
 
 it('a song is ready within 2x of its time alone while a long book is encoded, and the book loses no more than that work', () => {
@@ -124,7 +124,8 @@ it('a long track goes on while short ones come for ever', () => {
   const simulation = createSimulation();
   const book = simulation.add(BOOK_MINUTES);
   until(simulation, () => book.playableAt !== undefined);
-  const storedOf = ({ rungs }: SimulatedTrack) => rungs.reduce((sum, { stored }) => sum + stored.size, 0);
+  const storedOf = ({ renditions }: SimulatedTrack) =>
+    renditions.reduce((sum, { stored }) => sum + stored.size, 0);
   let current = [simulation.add(4), simulation.add(4)];
   const before = storedOf(book);
   const begin = simulation.now;

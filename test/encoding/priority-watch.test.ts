@@ -1,19 +1,19 @@
 /** Background runs beside a busy neighbour. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { LiveRun } from '../../src/encoding/job.ts';
+import type { ActiveRun } from '../../src/encoding/job.ts';
 import { createWatch } from '../../src/encoding/priority-watch.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 /** Runs that all get this share of a core, and the levels that were told at each look. */
-async function watching(share: number, seconds: number, changes: Partial<LiveRun> = {}) {
+async function watching(share: number, seconds: number, changes: Partial<ActiveRun> = {}) {
   const levels: number[] = [];
   let looks = 0;
   const runs = [1, 2].map((id) => ({
     ...{ id, pid: 1000 + id, startedAt: performance.now(), published: 0, isWaited: false },
     ...changes,
-  })) as LiveRun[];
+  })) as ActiveRun[];
   const watch = createWatch({
     concurrency: 2,
     levels: Promise.resolve(3),

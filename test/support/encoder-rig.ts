@@ -49,11 +49,15 @@ function segment(kind: 'ftyp' | 'moof', text: string): Buffer {
 export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {}) {
   const folder = await temporaryFolder();
   const holds = new Map<Point, { reached: () => void; opened: Promise<void> }>();
+  const faults = new Map<Point, unknown>();
   const pass = async (point: Point) => {
     const hold = holds.get(point);
     holds.delete(point);
     hold?.reached();
     await hold?.opened;
+    const fault = faults.get(point);
+    faults.delete(point);
+    if (fault !== undefined) throw fault;
   };
   const holdUp = (point: Point): Hold => {
     const [reached, opened] = [createDeferred<void>(), createDeferred<void>()];
@@ -112,10 +116,10 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
     }
   };
 
-  let trouble: string | null = null;
+  let environmentFault: string | null = null;
   const look = async () => {
     await pass('self-test');
-    return trouble;
+    return environmentFault;
   };
   const [log, trackEvents] = [pino({ level: 'silent' }), createTrackEvents()];
   const governor = createGovernor({
@@ -139,8 +143,12 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
       return running;
     },
     /** What the self-test says from now on. */
-    setTrouble(sentence: string | null) {
-      trouble = sentence;
+    setFault(sentence: string | null) {
+      environmentFault = sentence;
+    },
+    /** Lets the next step that comes to a point throw there. */
+    failAt(point: Point, error: unknown) {
+      faults.set(point, error);
     },
     async addTrack(changes: Partial<TrackDraft> = {}, name = FILENAME): Promise<Track> {
       const bytes = Buffer.from(`the original of ${name}`);

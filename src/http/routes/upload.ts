@@ -96,7 +96,7 @@ export async function uploadRoutes(
       throw errors.processingFailed(track.filename, track.error?.message ?? 'for an unknown reason.');
     }
     const done = created ? 201 : 200;
-    const live = encoder.live(track.filename);
+    const live = encoder.progressOf(track.filename);
     const isAccepted = created && !isPlayable(track, live);
     return reply
       .code(isAccepted ? 202 : done)

@@ -93,7 +93,7 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
       const track = await trackOf(params, library);
       // Until then it is not known how far it has come.
       if (track.status === 'processing') await started;
-      if (!isPlayable(track, encoder.live(track.filename))) throw errors.manifestNotReady(track.filename);
+      if (!isPlayable(track, encoder.progressOf(track.filename))) throw errors.manifestNotReady(track.filename);
       const key = keyOf(track.filename, text.name, request);
       return madeOf(track, key) ?? makeOnce(request, track, text);
     },

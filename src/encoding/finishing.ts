@@ -1,0 +1,103 @@
+/** Records the outcome of a track: ready or failed. */
+import type { Logger } from 'pino';
+import { FfmpegError } from '../ffmpeg/ffmpeg.ts';
+import type { Library } from '../library/library.ts';
+import { renderMpd } from '../presentation/mpd.ts';
+import type { Storage } from '../storage/storage.ts';
+import { assertTransition } from '../tracks/status.ts';
+import type { Track } from '../tracks/track.ts';
+import { measuredRendition } from './coverage.ts';
+import { OffTimelineError } from './cutter.ts';
+import type { Interruption } from './encoder.ts';
+import type { Job } from './job.ts';
+import { InitChangedError } from './runner.ts';
+
+export interface FinishingOptions {
+  library: Library;
+  storage: Storage;
+  log: Logger;
+  keepOriginals: boolean;
+}
+
+export interface Finishing {
+  /**
+   * Records a track as ready once all its segments are stored, publishes its manifest, and removes its original where
+   * originals are not kept. The record stays as it is when a segment is lost meanwhile.
+   */
+  finish(job: Job): Promise<Track | Interruption>;
+  /** Records a track as failed, with a reason for people; the details go to the log. */
+  fail(job: Job, error: unknown): Promise<Track | Interruption>;
+  /**
+   * Makes a ready track one that is processed again. Resolves with undefined where that cannot be: the track is gone, has
+   * failed, or has no original.
+   */
+  reopen(filename: string): Promise<Track | undefined>;
+}
+
+export function createFinishing({ library, storage, log, keepOriginals }: FinishingOptions): Finishing {
+  return {
+    async finish(job) {
+      const { renditions: active, timeline } = job;
+      const { filename, upload } = job.track;
+      await storage.syncSegments(filename);
+      const segmentBytes = active.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
+      const renditions = active.map(({ rendition, coverage }) =>
+        measuredRendition(rendition, timeline, coverage),
+      );
+      const keeps = keepOriginals && upload !== null;
+      const ready = await library.update(filename, (current) => {
+        // A segment was lost while the names were synced.
+        if (job.lost.size > 0) return current;
+        assertTransition(current.status, 'ready');
+        return {
+          ...current,
+          status: 'ready',
+          error: null,
+          upload: keeps ? current.upload : null,
+          hasSeekableCopy: false,
+          renditions,
+          storedBytes: segmentBytes + (keeps ? current.source.bytes : 0),
+        };
+      });
+      if (!ready) return 'deleted';
+      if (ready.status !== 'ready') return ready;
+      await library.putManifest(
+        filename,
+        renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`),
+      );
+      // After the record says so: a crash in between leaves files that nobody owns, and those are swept.
+      if (upload !== null) await (keeps ? storage.removeSeekableCopy(upload) : storage.removeUpload(upload));
+      log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track is ready');
+      return ready;
+    },
+
+    async fail({ track: { filename } }, error) {
+      const details = error instanceof FfmpegError ? { command: error.command, stderr: error.stderr } : {};
+      log.error({ filename, err: error, ...details }, 'processing failed');
+      const failed = await library.update(filename, (current) => {
+        assertTransition(current.status, 'failed');
+        return { ...current, status: 'failed', error: describeFailure(error) };
+      });
+      return failed ?? 'deleted';
+    },
+
+    async reopen(filename) {
+      const track = await library.update(filename, (current) => {
+        if (current.status !== 'ready' || current.upload === null) return current;
+        assertTransition('ready', 'processing');
+        return { ...current, status: 'processing' };
+      });
+      return track?.status === 'processing' ? track : undefined;
+    },
+  };
+}
+
+/** Returns the reason for clients: paths and command lines are for the log. */
+function describeFailure(error: unknown): { code: string; message: string } {
+  if (error instanceof OffTimelineError || error instanceof InitChangedError) {
+    return { code: 'off_grid', message: 'The encoder did not cut where it should have.' };
+  }
+  if (error instanceof FfmpegError)
+    return { code: 'encoder_failed', message: 'The encoder failed on this file.' };
+  return { code: 'internal', message: 'Something failed inside the server.' };
+}

@@ -1,0 +1,25 @@
+/** A broadcast reaches all who wait, and only those. */
+import { expect, it } from 'vitest';
+import { createBroadcast } from '../../src/concurrency/broadcast.ts';
+
+it('tells a value to all who wait for it, and not to those who come later', async () => {
+  const broadcast = createBroadcast<string>();
+  broadcast.send('to nobody');
+  const waits = [broadcast.next(), broadcast.next()];
+  broadcast.send('first');
+  const later = broadcast.next();
+  broadcast.send('second');
+  expect(await Promise.all(waits)).toEqual(['first', 'first']);
+  expect(await later).toBe('second');
+});
+
+it('rejects with the reason of the signal', async () => {
+  const broadcast = createBroadcast<string>();
+  const left = new Error('the client has left');
+  const client = new AbortController();
+  const next = broadcast.next(client);
+  client.abort(left);
+  broadcast.send('too late');
+  await expect(next).rejects.toBe(left);
+  await expect(broadcast.next(client)).rejects.toBe(left);
+});
