@@ -1,4 +1,4 @@
-/** Makes the copy that a source is encoded from, within the room that there is on the disk. */
+/** Decodes a source to a copy that can be sought in, within the free room of the disk. */
 import { stat } from 'node:fs/promises';
 import { setInterval } from 'node:timers/promises';
 import { errors } from '../errors.ts';
@@ -11,7 +11,7 @@ import type { Storage } from '../storage/storage.ts';
 
 /** The original of a track. */
 export interface Original {
-  /** Its name in storage. */
+  /** Its id in storage. */
   upload: string;
   bytes: number;
 }
@@ -25,19 +25,19 @@ export interface Original {
 export type CopySource = (original: Original, decoding: Decoding, options: CopyOptions) => Promise<number>;
 
 /**
- * How many times larger than its original a copy may be. Opus of 6 kbit/s, mono at 48 kHz, makes a copy of some 120 times its
- * size. An index that names the same bytes again and again makes one of any size.
+ * The most bytes of a copy for each byte of its original. Opus of 6 kbit/s, mono at 48 kHz, needs some 120. An index that
+ * names the same bytes again and again needs any number.
  */
 const MAX_RATIO = 300;
-/** What a copy may have in any case: a tiny file can be long silence. */
+/** Bytes that every copy may have: a tiny file can be long silence. */
 const SMALL_COPY_BYTES = 64 * 1024 ** 2;
-/** By how much a declared length may be off before more room is promised than it needs. */
+/** A declared length may be off by so much before the copy needs a second try with more room. */
 const DECLARED_MARGIN = 1.25;
 const DECLARED_MARGIN_SECONDS = 60;
-/** How often the copy and the disk are looked at while ffmpeg writes. */
+/** Interval of the looks at the copy and the disk while ffmpeg writes. */
 const LOOK_EVERY_MS = 500;
 
-/** The copy came to the end of the room that was promised to it. */
+/** The copy has filled the room that was reserved for it. */
 class CopyCutError extends Error {
   override readonly name = 'CopyCutError';
 }
@@ -51,7 +51,7 @@ export function createCopySource({
 }): CopySource {
   const { disk } = governor;
 
-  /** Tells the budget what is written, until the signal. @throws {AppError} 507 when others have taken the room. */
+  /** Tells the budget the bytes that are written, until the signal. Throws 507 when others have taken the room. */
   const watch = async (file: string, reservation: DiskReservation, signal: AbortSignal) => {
     let written = 0;
     for await (const _ of setInterval(LOOK_EVERY_MS, undefined, { signal, ref: false })) {
@@ -103,8 +103,8 @@ export function createCopySource({
 }
 
 /**
- * Bytes to promise to a copy: first by the length that its source declares, so that others are left their room; where that
- * was not enough, by the size of the source.
+ * Returns the bytes to reserve for a copy, one number for each try: first by the declared length of its source, so that other
+ * work keeps its room; then by the size of the source.
  */
 export function copyBounds(
   sourceBytes: number,

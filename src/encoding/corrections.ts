@@ -1,4 +1,4 @@
-/** What sets right a track whose record does not tell of its source as it is. */
+/** Corrects a track whose record differs from its source, and removes the segments that are wrong by that. */
 import type { Logger } from 'pino';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
@@ -24,15 +24,15 @@ export interface CorrectionsOptions {
 
 /** To be called when nothing of the track runs. */
 export interface Corrections {
-  /** How the original of a track is decoded. */
+  /** Resolves with the way to decode the original of a track. */
   decodingOf(track: Track, upload: string, signal: AbortSignal): Promise<Decoding>;
-  /** The record as it is to be encoded from: the copy that it needs is made anew where it is gone. */
+  /** Resolves with the record to encode from: the copy that it needs is made again where it is gone. */
   prepared(track: Track, signal: AbortSignal): Promise<Track>;
-  /** N is corrected to where the source really ends, and the end encoded anew. */
+  /** Corrects N to the real end of the source, and lets the end be encoded again. */
   correctEnd(job: Job, samples: number): Promise<void>;
-  /** Another ffmpeg than the one that began: the rung gets a new key, and with it new names for all its segments. */
+  /** Gives a rendition a new key, and with it new names for all its segments: another ffmpeg has begun it. */
   startAnew(job: Job, error: InitChangedError, key: string): Promise<void>;
-  /** Decodes the source once, end to end, whatever its time stamps say, and encodes everything anew from that. */
+  /** Decodes the source once, end to end, whatever its time stamps say, and lets all be encoded again from that copy. */
   encodeFromCopy(job: Job, upload: string): Promise<void>;
 }
 
@@ -41,9 +41,13 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
   const copySource = createCopySource(options);
 
   const decodingOf = async (track: Track, upload: string, signal: AbortSignal): Promise<Decoding> => ({
-    ...{ executable: await quietFfmpeg(tools), input: await storage.uploadPath(upload), signal },
+    executable: await quietFfmpeg(tools),
+    input: await storage.uploadPath(upload),
+    signal,
     opening: track.copy?.opening ?? null,
-    ...{ channels: track.channels, streamIndex: track.streamIndex, sampleRate: track.sampleRate },
+    channels: track.channels,
+    streamIndex: track.streamIndex,
+    sampleRate: track.sampleRate,
     maxDurationSeconds,
   });
 
@@ -72,7 +76,7 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
     async correctEnd({ track }, samples) {
       const { filename, sampleRate } = track;
       log.warn({ filename, declared: track.samples, samples }, 'the source ends elsewhere than it declares');
-      // What is stored there holds padding, or is cut off.
+      // The stored segments there hold padding, or are cut off.
       const { segmentCount } = timelineOf({ ...track, samples: Math.min(samples, track.samples) });
       for (const { name } of await storage.listSegments(filename)) {
         const index = parseSegmentName(name)?.index;
@@ -84,7 +88,10 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
       const seconds = samples / sampleRate;
       const truncated = declaredSeconds > seconds ? { declaredSeconds, seconds } : null;
       await library.update(filename, (current) => ({
-        ...{ ...current, samples, truncated, declaredSeconds },
+        ...current,
+        samples,
+        truncated,
+        declaredSeconds,
         isEndKnown: true,
       }));
     },
@@ -92,7 +99,7 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
     async startAnew({ track }, { rendition: { id, key: oldKey } }, key) {
       const { filename } = track;
       log.warn({ filename, rendition: id }, 'ffmpeg has changed: the rendition starts anew');
-      // Before the record tells of the new names: after a crash in between they are gaps, and not rubbish.
+      // Before the record gets the new names: a crash in between leaves gaps, and not files that nobody owns.
       await removeSegments(filename, [oldKey]);
       await library.update(filename, (current) => ({
         ...current,
@@ -110,7 +117,10 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
       const keys = track.renditions.map(({ key }) => key);
       await removeSegments(filename, keys);
       await library.update(filename, (current) => ({
-        ...{ ...current, samples, copy, isEndKnown: true },
+        ...current,
+        samples,
+        copy,
+        isEndKnown: true,
         truncated: null,
         hasSeekableCopy: true,
         renditions: current.renditions.map((rendition) => ({
@@ -123,22 +133,22 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
 }
 
 /**
- * ffmpeg for work that nobody waits for and that has to come to its end beside a busy neighbour too: nice 10, not the idle policy.
- * At nice 0 the look at the end of ten hours of MP3 took a tenth of the requests that are served meanwhile.
+ * Resolves with ffmpeg at nice 10, for work that no client waits for. Under the idle policy it would never end beside a busy
+ * neighbour; at nice 0 the look at the end of ten hours of MP3 took a tenth of the requests that are served meanwhile.
  */
 async function quietFfmpeg(tools: Promise<Tools>): Promise<string> {
   const { background } = await tools;
   return background[1] ?? background[0];
 }
 
-/** Part of what shaped the encode, and so of the names of its segments. */
+/** Shapes the encode, and so the names of its segments. */
 const FROM_COPY = ', from a copy';
 
 function shapeOf(track: Track, ffmpegVersion: string) {
   return { ...track, sha256: track.source.sha256, ffmpegVersion };
 }
 
-/** For an ffmpeg of another version, or one replaced while the server ran: that has one more key, and no more. */
+/** Returns the key for another version of ffmpeg, or for one that was replaced while the server ran. That one has one key more. */
 export function nextKey(rendition: Rendition, track: Track, version: string): string | undefined {
   const chains = ['', FROM_COPY].map((source) =>
     [`${version}${source}`, `${version}${source}, replaced`].map((ffmpegVersion) =>

@@ -2,7 +2,7 @@
  * Fills the gaps. The encode of a rendition is the set of its missing segments; runs of ffmpeg fill it in the order that
  * the planner gives. A stored segment is never encoded again, so resuming after a crash and starting afresh are the same.
  *
- * This file holds the tracks that are being processed. `job-life.ts` is what happens to each of them.
+ * This file holds the tracks that are being processed; `job-life.ts` says what happens to each.
  */
 import type { Track } from '../tracks/track.ts';
 import type { Encoder, EncoderOptions, Interruption } from './encoder.ts';

@@ -1,24 +1,23 @@
 /**
- * Cuts the byte stream of one run of ffmpeg into an init segment and media segments, and checks every one of them
- * against the grid: what does not lie exactly where the timeline says is a failed run, never a published segment.
+ * Cuts the byte stream of one run of ffmpeg into an init segment and media segments. Each fragment is checked against the
+ * timeline: one that lies elsewhere fails the run, and is never published.
  */
-
 import { PADDING_SAMPLES, PRIMING_SAMPLES, type Timeline } from '../presentation/timeline.ts';
 import { type Box, type Fragment, placeFragment, readBoxes, readFragment } from './boxes.ts';
 
 export type Cut = { kind: 'init'; bytes: Buffer } | { kind: 'media'; index: number; bytes: Buffer };
 
-/** The encoder did not do what the timeline says; another version of ffmpeg, most likely. */
+/** The encoder has left the timeline. Sources whose sample rate changes do that, and other versions of ffmpeg. */
 export class OffTimelineError extends Error {
-  override readonly name = 'OffGridError';
+  override readonly name = 'OffTimelineError';
 }
 
-/** The source ended well before N: where it really ended is known only now. */
+/** The source ended before N. */
 export class EarlyEndError extends Error {
   override readonly name = 'EarlyEndError';
   /** Samples of presentation time that came out, the filter's padding of silence included. */
   readonly samples: number;
-  /** Whether anything of the source came out of this run. Where nothing did, it began beyond the end: wherever that is. */
+  /** The run made something of the source. A run that made nothing began beyond the end, and does not know where that is. */
   readonly isKnown: boolean;
 
   constructor(span: { mediaStart: number; mediaEnd: number }) {
@@ -30,10 +29,12 @@ export class EarlyEndError extends Error {
 }
 
 /**
- * @param stream what ffmpeg writes: ftyp, moov, then moof and mdat in turns.
- * @param options.from the first segment that is wanted. From 1 on, the run itself starts one segment earlier: its
- *   first fragment only warms the encoder up and is dropped.
- * @throws {OffTimelineError} when a fragment is not where and what it should be.
+ * Yields the segments of a run in their order.
+ *
+ * @param stream output of ffmpeg: ftyp, moov, then moof and mdat in turns (14496-12 clause 8.8).
+ * @param options.from the first segment to yield. From 1 on, the run itself starts one segment earlier: its first
+ *   fragment only warms the encoder up and is dropped.
+ * @throws {OffTimelineError} when a fragment has another place or length than the timeline says.
  * @throws {EarlyEndError} when the stream ends before N; whole segments before that were handed out.
  */
 export async function* cutSegments(
@@ -65,7 +66,7 @@ export async function* cutSegments(
     const fragment = readFragment(moof.bytes);
     endedEarly = checkFragment(fragment, { timeline, fragmentNumber, start });
     mediaEnd = start + fragment.decodeTime + fragment.duration;
-    // Read on to the end: only then is it known that the encoder ended by itself.
+    // Read on to the end: a stream with more fragments after a short one has left the timeline.
     if (endedEarly) continue;
     placeFragment(moof.bytes, {
       decodeTime: start + fragment.decodeTime,
@@ -88,7 +89,7 @@ export async function* cutSegments(
   }
 }
 
-/** Whether this fragment is shorter than it should be, as the last one of a source that ends early is. */
+/** Returns whether a fragment is shorter than the timeline says, as the last one of a source that ends early is. */
 function checkFragment(
   fragment: Fragment,
   at: { timeline: Timeline; fragmentNumber: number; start: number },

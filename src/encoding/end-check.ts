@@ -1,6 +1,6 @@
 /**
- * Looks whether a source goes on after N. Runs cut there, and never see it: a header that declares too little would cost the
- * listener the rest, without a word.
+ * Looks whether a source goes on after N. Runs cut at N and do not see the rest: a header that declares too little would cost
+ * the listener the rest, without a word.
  */
 import type { Logger } from 'pino';
 import type { Governor } from '../governor/governor.ts';
@@ -10,7 +10,7 @@ import type { Track } from '../tracks/track.ts';
 import type { Job } from './job.ts';
 
 export interface EndCheck {
-  /** Begins to look, beside the encode: one process, of 0.1 s as a rule. Each job is looked at once. */
+  /** Begins to look, beside the encode: one process, of 0.1 s as a rule. Looks once for each job. */
   start(job: Job): void;
   /** Resolves with whether the source goes on after N; with true only once. */
   goesOn(job: Job): Promise<boolean>;
@@ -40,7 +40,7 @@ export function createEndCheck({ governor, log, decodingOf }: EndCheckOptions): 
     try {
       return await look(job);
     } catch (error) {
-      log.debug({ filename: job.track.filename, err: error }, 'the end of the source could not be looked at');
+      log.debug({ filename: job.track.filename, err: error }, 'looking past the end failed');
       return false;
     }
   };
@@ -55,7 +55,7 @@ export function createEndCheck({ governor, log, decodingOf }: EndCheckOptions): 
     async goesOn(job) {
       const isGoingOn = await started(job);
       looks.set(job, Promise.resolve(false));
-      // Meanwhile the track may have been corrected otherwise.
+      // A run may have corrected the track meanwhile.
       return isGoingOn && !job.track.isEndKnown;
     },
   };

@@ -1,12 +1,12 @@
 /**
- * Tells a failure that is the machine's (a full disk, a folder that cannot be written, an ffmpeg that does not work)
- * from one that is the track's own. The first passes: the track waits for it.
+ * Tells a fault of the machine (a full disk, a folder that cannot be written, an ffmpeg that does not work) from one of the
+ * track. The machine recovers, and the track waits for that.
  */
 import { AppError, hasCode } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SelfTest } from './self-test.ts';
 
-/** @returns a sentence that says what is wrong with the machine, or null where the failure is the track's own. */
+/** Resolves with a sentence that says what is wrong with the machine, or with null where the track is at fault. */
 export async function environmentFault(
   error: unknown,
   { storage, selfTest }: { storage: Storage; selfTest: SelfTest },

@@ -65,9 +65,9 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
         filename,
         renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`),
       );
-      // After the record says so: a crash in between leaves files that nobody owns, and those are swept.
+      // After the record is stored: a crash in between leaves files that no track owns, and the next start sweeps these.
       if (upload !== null) await (keeps ? storage.removeSeekableCopy(upload) : storage.removeUpload(upload));
-      log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track is ready');
+      log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track ready');
       return ready;
     },
 
@@ -95,9 +95,19 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
 /** Returns the reason for clients: paths and command lines are for the log. */
 function describeFailure(error: unknown): { code: string; message: string } {
   if (error instanceof OffTimelineError || error instanceof InitChangedError) {
-    return { code: 'off_grid', message: 'The encoder did not cut where it should have.' };
+    return {
+      code: 'off_grid',
+      message:
+        'The encoder did not cut this file at the segment boundaries. Convert the file to FLAC or WAV and upload it again.',
+    };
   }
   if (error instanceof FfmpegError)
-    return { code: 'encoder_failed', message: 'The encoder failed on this file.' };
-  return { code: 'internal', message: 'Something failed inside the server.' };
+    return {
+      code: 'encoder_failed',
+      message: 'The encoder failed on this file. The log of the server says why.',
+    };
+  return {
+    code: 'internal',
+    message: 'Processing failed inside the server. The log of the server says why.',
+  };
 }

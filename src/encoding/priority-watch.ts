@@ -1,4 +1,4 @@
-/** Watches whether background runs get on beside what else the machine does, while there are any. */
+/** Watches whether background runs advance beside the machine's other work, while there are any. */
 import { availableParallelism } from 'node:os';
 import { createBackgroundLevel } from '../ffmpeg/background-level.ts';
 import { ownProcessorSeconds, processorTimes } from '../ffmpeg/processor-time.ts';
@@ -6,13 +6,13 @@ import type { ActiveRun } from './job.ts';
 
 export interface WatchOptions {
   concurrency: number;
-  /** How many levels of yielding there are. */
+  /** Number of levels of yielding. */
   levels: Promise<number>;
-  /** All that are under way. */
+  /** Yields all runs under way. */
   runs(): Iterable<ActiveRun>;
-  /** @param level the one that background runs are to have. */
+  /** @param level the one for background runs from now on. */
   onLook(level: number): void;
-  /** Where processor times come from; tests have their own. */
+  /** Source of processor times; tests have their own. */
   clock?: { processorTimes: typeof processorTimes; ownProcessorSeconds: typeof ownProcessorSeconds };
 }
 
@@ -25,14 +25,14 @@ export interface Watch {
 }
 
 const EVERY_MS = 1000;
-/** A run on a free core makes 15 segments of 4 seconds in a second: one that makes so many is not looked at any closer. */
+/** A run on a free core makes 15 segments of 4 seconds in a second. The processor time of one that makes so many is not read. */
 const ENOUGH_SEGMENTS = 5;
 
-/** What was seen at one look, by the ids of runs. */
+/** Measurements of one look, by the ids of runs. */
 interface Look {
   at: number;
   published: Map<number, number>;
-  /** Processor time so far; empty where all went well. */
+  /** Processor time so far; empty where all runs advanced. */
   seconds: Map<number, number>;
   serverSeconds: number;
 }
@@ -45,7 +45,7 @@ export function createWatch(options: WatchOptions): Watch {
     (count) => {
       background = createBackgroundLevel({ levels: count, cores });
     },
-    // Without tools nothing runs.
+    // Nothing runs without tools.
     () => {},
   );
   let timer: NodeJS.Timeout | undefined;
@@ -60,7 +60,7 @@ export function createWatch(options: WatchOptions): Watch {
       clock.processorTimes(groups),
       clock.ownProcessorSeconds(),
     ]);
-    // Elsewhere than on Linux nothing is known.
+    // Other systems than Linux tell no processor times.
     if (serverSeconds === undefined) return;
     const seconds = new Map(yielding.map((run) => [run.id, times.get(run.pid ?? 0)?.seconds ?? 0]));
     const since = last;
