@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { FRAME_SAMPLES, timelineOf } from '../src/presentation/timeline.ts';
-import { assertOnGrid, type ListedTrack } from './grid.ts';
+import { assertOnTimeline, type ListedTrack } from './on-timeline.ts';
 import {
   freePort,
   processesMentioning,
@@ -183,7 +183,7 @@ async function client(url: string, { sources, random, known, report, signal }: C
       if (answer.status !== 201 && answer.status !== 202) continue;
       report.acknowledged++;
       known.tracks.set(answer.body.filename, file);
-      if (answer.body.manifestUrl && random() < 0.5) await assertOnGrid(url, answer.body);
+      if (answer.body.manifestUrl && random() < 0.5) await assertOnTimeline(url, answer.body);
       if (known.tracks.size <= KEPT) continue;
       const oldest = [...known.tracks.keys()].find((name) => !known.maybeDeleted.has(name)) as string;
       known.maybeDeleted.add(oldest);
@@ -225,7 +225,7 @@ async function finish(settings: Record<string, string>, judged: Judged): Promise
     );
     if (unready.length > 0) fail(`${filename} does not become ready`);
     const track = await look();
-    for (const whole of await assertOnGrid(server.url, track)) {
+    for (const whole of await assertOnTimeline(server.url, track)) {
       const samples = await decodedSamples(whole, path.join(dataDir, '..', 'whole.mp4'));
       if (samples !== decodedLength(track))
         fail(`${filename} decodes to ${samples} samples, not ${decodedLength(track)}`);

@@ -1,13 +1,13 @@
 /**
  * Mutated files of every format through the whole service, and whether it bears them: it answers each in time and with
- * sense, encodes what it takes on the grid, keeps nothing it need not, and does not grow.
+ * sense, encodes what it takes on the timeline, keeps nothing it need not, and does not grow.
  */
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fuzzForms, heldBy } from './fuzz-forms.ts';
-import { assertOnGrid, type ListedTrack } from './grid.ts';
 import { mutated } from './mutate.ts';
+import { assertOnTimeline, type ListedTrack } from './on-timeline.ts';
 import { processesMentioning, seeded, startServer, type TortureServer, untilNone } from './server.ts';
 import { makeSources, type SourceFile } from './sources.ts';
 
@@ -149,7 +149,7 @@ async function submit(url: string, number: number, file: SourceFile, report: Fuz
     throw new Error(`answered ${response.status} ${answer.code}: ${answer.detail}`);
   if (response.status < 300) {
     report.tracks++;
-    await assertOnGrid(url, answer);
+    await assertOnTimeline(url, answer);
   }
   const filename = answer.filename;
   if (filename === undefined) return;

@@ -12,7 +12,7 @@ import { decodeInBrowser, openPage } from '../support/browser.ts';
 import { getManifest, upload } from '../support/client.ts';
 import { DAMAGES } from '../support/damage.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { referenceOf } from '../support/grid.ts';
+import { referenceOf } from '../support/on-timeline.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 
 const RATE = 44_100;

@@ -6,7 +6,7 @@ import { audioFile, noise, type Sound, wav } from '../support/audio.ts';
 import { getManifest, upload } from '../support/client.ts';
 import { DAMAGES } from '../support/damage.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { decodeTrack, expectInPlace, expectOnGrid } from '../support/grid.ts';
+import { decodeTrack, expectInPlace, expectOnTimeline } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -25,7 +25,7 @@ describe('damaged sources stay on the grid', () => {
       const { status, body } = await upload(server.url, file);
       expect(status, body.detail).toBe(201);
       const manifest = await getManifest(server.url, body);
-      await expectOnGrid(manifest, body.samples);
+      await expectOnTimeline(manifest, body.samples);
       expect((await decodeTrack(manifest)).length).toBeGreaterThanOrEqual(body.samples);
     });
   }
@@ -37,7 +37,7 @@ describe('damaged sources stay on the grid', () => {
     expect(status).toBe(201);
     expect(body.samples).toBeLessThan(sound.pcm.length * 0.65);
     const manifest = await getManifest(server.url, body);
-    await expectOnGrid(manifest, body.samples);
+    await expectOnTimeline(manifest, body.samples);
     await expectInPlace(manifest, sound.pcm.subarray(0, body.samples));
   });
 });
@@ -54,6 +54,6 @@ describe('lengths', () => {
     const { status, body } = await upload(server.url, { name: `n${samples}.wav`, bytes: wav(sound) });
     expect(status).toBe(201);
     expect(body.samples).toBe(samples);
-    await expectOnGrid(await getManifest(server.url, body), samples);
+    await expectOnTimeline(await getManifest(server.url, body), samples);
   });
 });

@@ -6,8 +6,8 @@ import { readAdtsHeader } from '../../src/source/mpeg-frame.ts';
 import { audioFile, decode, lagAt, noise } from '../support/audio.ts';
 import { getManifest, getTrack, settled, upload } from '../support/client.ts';
 import { flacParts, numberedBySamples, withComments, withTotalSamples } from '../support/flac.ts';
-import { decodeTrack, expectOnGrid } from '../support/grid.ts';
 import { id3 } from '../support/hostile.ts';
+import { decodeTrack, expectOnTimeline } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const SAMPLES = 3 * 44_100;
@@ -43,7 +43,7 @@ async function played(name: string, bytes: Buffer, expected: Int16Array, samples
 
 async function expectPlayed(track: { manifestUrl: string | null; samples: number }, expected: Int16Array) {
   const manifest = await getManifest(server.url, track);
-  await expectOnGrid(manifest, track.samples);
+  await expectOnTimeline(manifest, track.samples);
   const actual = await decodeTrack(manifest);
   expect(actual.length).toBeGreaterThanOrEqual(track.samples);
   for (const at of [3000, track.samples >> 1, track.samples - 3000]) {
@@ -78,7 +78,7 @@ describe('a file that does not begin with its audio', () => {
     const bytes = Buffer.concat([id3(), garbage.subarray(0, 4), adts.subarray(0, second)]);
     const { status, body } = await upload(server.url, { name: 'behind.aac', bytes });
     expect([status, body.samples]).toEqual([201, 2048]);
-    await expectOnGrid(await getManifest(server.url, body), 2048);
+    await expectOnTimeline(await getManifest(server.url, body), 2048);
   });
 
   it('is encoded from its copy also when it is repaired later', async () => {

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { audioFile, ffmpeg, noise, wav } from '../support/audio.ts';
 import { getManifest, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { expectInPlace, expectOnGrid, referenceOf } from '../support/grid.ts';
+import { expectInPlace, expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -36,7 +36,7 @@ describe('sources of any rate', () => {
     expect(body.samples).toBe(Math.round((sound.pcm.length * expectedRate) / sampleRate));
     const manifest = await getManifest(server.url, body);
     expect(manifest.timescale).toBe(expectedRate);
-    await expectOnGrid(manifest, body.samples);
+    await expectOnTimeline(manifest, body.samples);
     await expectInPlace(manifest, await referenceOf(file, expectedRate));
   });
 });
@@ -56,7 +56,7 @@ describe('sources of any format', () => {
     const reference = await referenceOf(file, body.sampleRate);
     expect(body.samples).toBe(reference.length);
     const manifest = await getManifest(server.url, body);
-    await expectOnGrid(manifest, body.samples);
+    await expectOnTimeline(manifest, body.samples);
     await expectInPlace(manifest, reference);
   });
 

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { audioFile, ffmpeg, noise, type Sound, wav } from '../support/audio.ts';
 import { getManifest, request, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { expectOnGrid } from '../support/grid.ts';
 import {
   aliasReference,
   hugeRiff,
@@ -18,6 +17,7 @@ import {
   urlReference,
   withDataReference,
 } from '../support/hostile.ts';
+import { expectOnTimeline } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const run = promisify(execFile);
@@ -177,7 +177,7 @@ describe('numbers that lie', () => {
     expect(status, body.detail).toBe(201);
     expect(body.durationSeconds).toBeGreaterThan(2.9);
     expect(body.durationSeconds).toBeLessThan(3.2);
-    await expectOnGrid(await getManifest(server.url, body), body.samples);
+    await expectOnTimeline(await getManifest(server.url, body), body.samples);
     await removed(body.filename);
   });
 
@@ -203,7 +203,7 @@ describe('numbers that lie', () => {
       expect([status, body.code]).toEqual([201, undefined]);
       // Six seconds; what decoders lose or add at the joint is a frame or two, and priming and padding.
       expect(Math.abs(body.samples - 6 * 44_100)).toBeLessThan(6 * 1152);
-      await expectOnGrid(await getManifest(server.url, body), body.samples);
+      await expectOnTimeline(await getManifest(server.url, body), body.samples);
       await removed(body.filename ?? `joined.${extension}`);
     },
   );
@@ -265,7 +265,7 @@ describe('polyglots', () => {
         const { status, body } = await upload(server.url, { name: `poly.${kind.toLowerCase()}`, bytes });
         expect([201, 415]).toContain(status);
         if (status !== 201) continue;
-        await expectOnGrid(await getManifest(server.url, body), body.samples);
+        await expectOnTimeline(await getManifest(server.url, body), body.samples);
         expect((await request(`${server.url}/uploads/poly.${kind.toLowerCase()}`)).status).toBe(404);
         await removed(body.filename);
       }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { audioFile, longMp3, noise, wav } from '../support/audio.ts';
 import { download, getManifest, getTrack, type Manifest, settled, until, upload } from '../support/client.ts';
-import { expectInPlace, expectOnGrid, referenceOf } from '../support/grid.ts';
+import { expectInPlace, expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -43,7 +43,7 @@ describe('the renditions of an upload', () => {
     );
     expect(cuts[1]).toEqual(cuts[0]);
     expect(cuts[2]).toEqual(cuts[0]);
-    await expectOnGrid(manifest, body.samples);
+    await expectOnTimeline(manifest, body.samples);
     await expectInPlace(manifest, await referenceOf(file, 44_100));
   });
 
@@ -164,7 +164,7 @@ describe('another AUDIO_LADDER', () => {
     const track = await getTrack(after.url, 'old.wav');
     expect(ids(track)).toEqual(['aac-64k', 'aac-128k', 'aac-256k']);
     const manifest = await getManifest(after.url, track);
-    await expectOnGrid(manifest, track.samples);
+    await expectOnTimeline(manifest, track.samples);
     expect(await settled(after.url, 'unfinished.mp3')).toMatchObject({ status: 'ready' });
     expect(ids(await getTrack(after.url, 'unfinished.mp3'))).toEqual(['aac-64k', 'aac-128k']);
     await after.close();

@@ -17,7 +17,7 @@ import {
   upload,
 } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { expectOnGrid } from '../support/grid.ts';
+import { expectOnTimeline } from '../support/on-timeline.ts';
 import { projectFolder } from '../support/process.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
@@ -103,9 +103,9 @@ events {} http { access_log off; ${temporary.join(' ')} include ${folder}/conf.d
     expect(body.status).toBe('processing');
     // The last ones are not encoded yet: they are held.
     const manifest = await getManifest(url, body);
-    await expectOnGrid(manifest, samples);
+    await expectOnTimeline(manifest, samples);
     expect((await settled(url, body.filename)).status).toBe('ready');
-    await expectOnGrid(manifest, samples);
+    await expectOnTimeline(manifest, samples);
     const list = await request<{ filename: string }[]>(`${url}/files`);
     expect(list.body.map(({ filename }) => filename)).toContain(body.filename);
     const gone = await request(`${url}/files/${encodeURIComponent(body.filename)}`, { method: 'DELETE' });

@@ -8,7 +8,7 @@ import type { ToolTimeouts } from '../../src/ffmpeg/launcher.ts';
 import { audioFile, noise, wav } from '../support/audio.ts';
 import { getManifest, getTrack, type Problem, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { decodeTrack, expectOnGrid } from '../support/grid.ts';
+import { decodeTrack, expectOnTimeline } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const run = promisify(execFile);
@@ -75,7 +75,7 @@ describe('an ffmpeg that', () => {
       expect([ready, state.checks.ffmpeg?.ok]).toEqual([503, false]);
       expect(state.checks.ffmpeg?.detail).toMatch(/^ffmpeg does not /);
       // What is there is served all the same.
-      await expectOnGrid(await getManifest(server.url, before.body), before.body.samples);
+      await expectOnTimeline(await getManifest(server.url, before.body), before.body.samples);
 
       await replace('ffmpeg', working);
       expect((await settled(server.url, 'waits.wav')).status).toBe('ready');
@@ -188,14 +188,14 @@ describe.runIf(canMount)('a disk of 3 MB', () => {
     const { body } = await readyz(server);
     expect(body.checks.room?.ok).toBe(false);
     expect(body.checks.ffmpeg?.ok).toBe(true);
-    await expectOnGrid(await getManifest(server.url, before.body), before.body.samples);
+    await expectOnTimeline(await getManifest(server.url, before.body), before.body.samples);
     const names = (await readdir(folder, { recursive: true })).filter((name) => name.includes('.tmp-'));
     expect(names).toEqual([]);
 
     await rm(filler);
     expect((await settled(server.url, 'waits.wav')).status).toBe('ready');
     const manifest = await getManifest(server.url, await getTrack(server.url, 'waits.wav'));
-    await expectOnGrid(manifest, 500_000);
+    await expectOnTimeline(manifest, 500_000);
     await server.close();
   });
 
@@ -248,7 +248,7 @@ describe('a stored segment that is missing or cut', () => {
     const answers = await Promise.all(Array.from({ length: 5 }, () => request(url)));
     expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(200));
     expect((await settled(server.url, 'song.wav')).status).toBe('ready');
-    await expectOnGrid(manifest, samples);
+    await expectOnTimeline(manifest, samples);
     expect((await decodeTrack(manifest)).length).toBeGreaterThanOrEqual(samples);
     expect((await readyz(server)).body.damagedTracks).toEqual([]);
     await server.close();
@@ -275,7 +275,7 @@ describe('a stored segment that is missing or cut', () => {
     const answer = await request<Problem>(url);
     expect([answer.status, answer.body.code]).toEqual([404, 'segment_not_found']);
     expect((await request(manifest.segments[1]?.url as string)).status).toBe(200);
-    await expectOnGrid(await getManifest(server.url, other), other.samples);
+    await expectOnTimeline(await getManifest(server.url, other), other.samples);
     const { status, body } = await readyz(server);
     expect([status, body.damagedTracks]).toEqual([200, ['song.wav']]);
     await request(`${server.url}/files/song.wav`, { method: 'DELETE' });

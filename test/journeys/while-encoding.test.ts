@@ -16,7 +16,7 @@ import {
   until,
   upload,
 } from '../support/client.ts';
-import { decodeTrack, expectInPlace, expectOnGrid, referenceOf } from '../support/grid.ts';
+import { decodeTrack, expectInPlace, expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { failingFfmpeg, slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
@@ -60,7 +60,7 @@ describe('an upload', () => {
     // But for the bit rate: that is measured now.
     const withoutRate = ({ xml }: Manifest) => xml.replaceAll(/bandwidth="\d+"/g, '');
     expect(withoutRate(await getManifest(server.url, answer.body))).toBe(withoutRate(manifest));
-    await expectOnGrid(manifest, answer.body.samples);
+    await expectOnTimeline(manifest, answer.body.samples);
   });
 
   it('with ?wait=ready is answered when all is encoded', async () => {
@@ -124,7 +124,7 @@ describe('a source that ends before its declared length', () => {
     expect(body.status).toBe('ready');
     expect(body.truncated).toMatchObject({ seconds: body.durationSeconds });
     expect(body.truncated?.declaredSeconds).toBeGreaterThan(body.durationSeconds);
-    await expectOnGrid(await getManifest(server.url, body), body.samples);
+    await expectOnTimeline(await getManifest(server.url, body), body.samples);
   });
 });
 
@@ -207,7 +207,7 @@ describe('joints', () => {
     const order = [19, 4, 12, 22, 7, 16, 2];
     for (const index of order) await download(manifest.segments[index]?.url ?? '');
     expect(await settled(many.url, name)).toMatchObject({ status: 'ready', samples: body.samples });
-    await expectOnGrid(manifest, body.samples);
+    await expectOnTimeline(manifest, body.samples);
     const reference = await referenceOf(file, body.sampleRate);
     await expectInPlace(manifest, reference);
   });

@@ -1,4 +1,4 @@
-/** Whether what a server serves of a track lies on the grid. Without a test runner: it throws a plain error. */
+/** Checks that a track as served lies on its timeline. Throws plain errors, for it runs without a test runner. */
 import { readBoxes, readFragment } from '../src/encoding/boxes.ts';
 import { framesPerSegment, timelineOf } from '../src/presentation/timeline.ts';
 
@@ -18,11 +18,12 @@ async function bytesOf(url: string): Promise<Buffer> {
 }
 
 /**
- * Every segment of every rendition against the timeline.
+ * Checks every segment of every rendition against the timeline.
  *
  * @returns each rendition as one file, init segment first.
+ * @throws {Error} that names the segment which is missing or elsewhere.
  */
-export async function assertOnGrid(url: string, track: ListedTrack): Promise<Buffer[]> {
+export async function assertOnTimeline(url: string, track: ListedTrack): Promise<Buffer[]> {
   const manifestUrl = new URL(track.manifestUrl ?? 'null', url).href;
   const xml = (await bytesOf(manifestUrl)).toString();
   const segmentFrames = framesPerSegment(4, track.sampleRate);

@@ -1,4 +1,4 @@
-/** Whether a track lies on the grid: its times, and its sound. */
+/** Checks that a track lies on its timeline: the times of its segments, and its sound. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -12,15 +12,15 @@ async function* once(bytes: Buffer) {
 }
 
 /**
- * Each segment's `tfdt` and length against the manifest, in all renditions; media time is 1,024 samples ahead of
+ * Checks `tfdt` and length of each segment against the manifest, in all renditions. Media time is 1,024 samples ahead of
  * presentation time.
  */
-export async function expectOnGrid(manifest: Manifest, samples: number): Promise<void> {
+export async function expectOnTimeline(manifest: Manifest, samples: number): Promise<void> {
   expect(manifest.durationSeconds).toBeCloseTo(samples / manifest.timescale, 8);
-  for (const representation of manifest.representations) await expectEachOnGrid(representation, samples);
+  for (const representation of manifest.representations) await expectEachOnTimeline(representation, samples);
 }
 
-async function expectEachOnGrid({ segments }: Representation, samples: number): Promise<void> {
+async function expectEachOnTimeline({ segments }: Representation, samples: number): Promise<void> {
   let mediaEnd = 0;
   for (const segment of segments) {
     let start: number | undefined;
@@ -37,23 +37,25 @@ async function expectEachOnGrid({ segments }: Representation, samples: number): 
   expect(mediaEnd).toBe(samples + 1024);
 }
 
+/** Decodes a rendition as served: init segment and media segments, mixed to mono, without the priming samples. */
 export async function decodeTrack(manifest: Representation): Promise<Int16Array> {
   const file = path.join(await temporaryFolder(), 'track.mp4');
   await writeFile(file, await downloadTrack(manifest));
-  // ffmpeg gives the priming samples out as well, for it takes the edit list of a fragmented file as a mere offset.
+  // ffmpeg decodes the priming samples as well: it takes the edit list of a fragmented file as a mere offset.
   return (await decode(file, ['-ac', '1'])).subarray(1024);
 }
 
-/** The container's own time line: what is lost is silence of its length. */
+/** Decodes a file on the timeline of its container: silence of equal length stands for lost audio. */
 export function referenceOf(file: string, sampleRate: number): Promise<Int16Array> {
   return decode(file, ['-af', `aresample=${sampleRate}:async=1:min_hard_comp=0.005:first_pts=0`, '-ac', '1']);
 }
 
+/** Checks at the start of each segment that the sound is that of `reference` at the same sample. */
 export async function expectInPlace(manifest: Manifest, reference: Int16Array): Promise<void> {
   for (const representation of manifest.representations) {
     const actual = await decodeTrack(representation);
     for (const { start } of representation.segments) {
-      // Not at the very start: WMA begins with some 2,048 samples of silence, in which nothing can be told apart.
+      // Skips the very start: WMA begins with some 2,048 samples of silence, in which no lag can be measured.
       const at = Math.max(0, Math.min(Math.max(start, 3000), reference.length - 1600));
       expect(lagAt(actual, reference, at), `${representation.id} at sample ${at}`).toBe(0);
     }
