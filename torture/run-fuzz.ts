@@ -18,7 +18,7 @@ const listed = (answers: Map<number, number>) =>
 console.log(`
 forms:          ${listed(report.formAnswers)}
 answers:        ${listed(report.answers)}
-on the timeline: ${report.tracks} tracks, every segment looked at
+on timeline:    ${report.tracks} tracks, every segment looked at
 slowest:        ${(report.slowestMs / 1000).toFixed(1)} s
 memory:         ${report.memory.map((bytes) => Math.round(bytes / 1e6)).join(', ')} MB at most in each quarter
 took:           ${Math.round((performance.now() - started) / 1000)} s

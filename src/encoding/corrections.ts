@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
-import { renditionKey } from '../presentation/ladder.ts';
+import { encodeHash } from '../presentation/ladder.ts';
 import { parseSegmentName } from '../presentation/segment-name.ts';
 import { timelineOf } from '../presentation/timeline.ts';
 import type { Decoding } from '../source/decoding.ts';
@@ -53,7 +53,8 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
 
   const removeSegments = async (filename: string, keys: readonly string[]) => {
     for (const { name } of await storage.listSegments(filename)) {
-      if (keys.includes(parseSegmentName(name)?.key ?? '')) await storage.removeSegment(filename, name);
+      if (keys.includes(parseSegmentName(name)?.encodeHash ?? ''))
+        await storage.removeSegment(filename, name);
     }
   };
 
@@ -125,7 +126,7 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
         hasSeekableCopy: true,
         renditions: current.renditions.map((rendition) => ({
           ...rendition,
-          key: renditionKey(rendition, shapeOf(current, `${version}${FROM_COPY}`)),
+          key: encodeHash(rendition, shapeOf(current, `${version}${FROM_COPY}`)),
         })),
       }));
     },
@@ -152,7 +153,7 @@ function shapeOf(track: Track, ffmpegVersion: string) {
 export function nextKey(rendition: Rendition, track: Track, version: string): string | undefined {
   const chains = ['', FROM_COPY].map((source) =>
     [`${version}${source}`, `${version}${source}, replaced`].map((ffmpegVersion) =>
-      renditionKey(rendition, shapeOf(track, ffmpegVersion)),
+      encodeHash(rendition, shapeOf(track, ffmpegVersion)),
     ),
   );
   const chain = chains.find((keys) => keys.includes(rendition.key)) ?? chains[0];

@@ -38,7 +38,7 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
   };
   for (const { name, bytes } of segments) {
     const id = parseSegmentName(name);
-    if (id?.renditionId === rendition.id && id.key === rendition.key) coverage.add(id.index, bytes);
+    if (id?.renditionId === rendition.id && id.encodeHash === rendition.key) coverage.add(id.index, bytes);
   }
   return coverage;
 }

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { type Broadcast, createBroadcast } from '../concurrency/broadcast.ts';
 import { createMailbox, type Mailbox } from '../concurrency/mailbox.ts';
-import { mainRung } from '../presentation/ladder.ts';
+import { mainRendition } from '../presentation/ladder.ts';
 import { parseSegmentName } from '../presentation/segment-name.ts';
 import { type Timeline, timelineOf } from '../presentation/timeline.ts';
 import type { StoredSegment } from '../storage/storage.ts';
@@ -116,7 +116,7 @@ export function setStored(
 ): void {
   const timeline = timelineOf(track);
   const within = segments.filter(({ name }) => isWithin(timeline, parseSegmentName(name)?.index));
-  const main = mainRung(track.renditions);
+  const main = mainRendition(track.renditions);
   job.track = track;
   job.timeline = timeline;
   job.renditions = track.renditions.map((rendition) => {
@@ -147,7 +147,7 @@ export function lacks(job: Job, segmentName: string): boolean {
   if (job.lost.size > 0) return job.lost.has(segmentName);
   const id = parseSegmentName(segmentName);
   const active = job.renditions.find(
-    ({ rendition }) => rendition.id === id?.renditionId && rendition.key === id.key,
+    ({ rendition }) => rendition.id === id?.renditionId && rendition.key === id.encodeHash,
   );
   return id !== undefined && active !== undefined && !covers(active.coverage, id.index);
 }

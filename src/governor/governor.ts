@@ -13,7 +13,7 @@ export interface Governor {
   /** Sources whose end is looked at while they are encoded: one process of ffmpeg each, for 0.1 s. */
   endChecks: Budget;
   /** Requests that wait for a segment. */
-  holds: Budget;
+  segmentWaiters: Budget;
   /** Lists that are sent in slices. */
   lists: Budget;
   /** Open streams of Server-Sent Events. */
@@ -50,7 +50,7 @@ export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: G
   const eventStreams = createBudget({ limit: MAX_EVENT_STREAMS, share: EVENT_STREAMS_SHARE });
   const disk = createDiskBudget(diskOptions);
   return {
-    ...{ uploads, probes, endChecks, holds, lists, eventStreams, disk },
+    ...{ uploads, probes, endChecks, segmentWaiters: holds, lists, eventStreams, disk },
     usage: () => ({
       uploads: uploads.inUse,
       probes: probes.inUse + probes.waiting,

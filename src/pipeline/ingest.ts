@@ -10,7 +10,7 @@ import { AppError, errors, hasCode } from '../errors.ts';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
-import { type Rung, renditionsOf, rungsFor } from '../presentation/ladder.ts';
+import { type LadderEntry, ladderFor, renditionsOf } from '../presentation/ladder.ts';
 import { framesPerSegment } from '../presentation/timeline.ts';
 import { type Probed, probe } from '../source/probe.ts';
 import type { ReceivedUpload, Storage } from '../storage/storage.ts';
@@ -74,7 +74,7 @@ export interface IngestOptions {
   selfTest: SelfTest;
   governor: Governor;
   log: Logger;
-  ladder: readonly Rung[];
+  ladder: readonly LadderEntry[];
   segmentSeconds: number;
   maxDurationSeconds: number;
   maxWaiting: number;
@@ -151,7 +151,7 @@ export function createIngest(options: IngestOptions): Ingest {
     const shape = { uploadId: upload, sha256, sampleRate, channels, segmentFrames, ffmpegVersion: version };
     // A file that does not tell its bit rate has no more than all of its bytes make.
     const bitRate = probed.source.bitRate ?? (8 * bytes) / seconds;
-    const rungs = rungsFor(options.ladder, { codec: probed.source.codec, bitRate }, shape);
+    const rungs = ladderFor(options.ladder, { codec: probed.source.codec, bitRate }, shape);
     return {
       version: TRACK_VERSION,
       originalName,

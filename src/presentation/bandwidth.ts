@@ -1,12 +1,12 @@
-/** What bit rate the segments of a rendition really need, from their sizes. Pure. */
+/** Measures the bit rate that the segments of a rendition need, from their sizes. Pure. */
 import type { Rendition } from '../tracks/track.ts';
 import { type Timeline, targetSeconds } from './timeline.ts';
 
 /**
- * The peak and the average segment bit rate (RFC 8216 sections 4.1 and 4.3.4.2), in bits per second, over media time. A
- * last segment of less than half the target duration counts together with the one before it, for the peak is that of
- * sets of segments of at least that length. It is what `@bandwidth` is to be as well (23009-1 clause 5.3.5.2), with a
- * `@minBufferTime` of one segment.
+ * Returns the peak and the average segment bit rate (RFC 8216 sections 4.1 and 4.3.4.2), in bits per second of media
+ * time. RFC 8216 takes the peak over sets of segments of at least half the target duration, so a shorter last segment
+ * counts together with the one before it. MPEG-DASH defines `@bandwidth` in the same way (23009-1 clause 5.3.5.2), given
+ * a `@minBufferTime` of one segment.
  *
  * @param sizes bytes of the media segments, in their order.
  */

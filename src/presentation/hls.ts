@@ -1,23 +1,23 @@
-/** The playlists of HLS (RFC 8216), over the same segments as the manifest, rendered from the record alone. Pure. */
+/** Renders the HLS playlists (RFC 8216) of a track from its record. They list the segments that the MPD lists. Pure. */
 import type { Rendition, Track } from '../tracks/track.ts';
-import { mainRung } from './ladder.ts';
+import { mainRendition } from './ladder.ts';
 import { initSegmentName, mediaSegmentName } from './segment-name.ts';
 import { targetSeconds, timelineOf } from './timeline.ts';
 
-/** The first version with `EXT-X-MAP` in playlists that are not of I-frames only is 6; fragmented MP4 is said to need 7. */
+/** Version 6 allows `EXT-X-MAP` in playlists with more than I-frames; fragmented MP4 is documented to need 7. */
 const VERSION = 7;
 
-/** Address of a rendition's playlist, relative to the master playlist. */
+/** Returns the address of a rendition's playlist, relative to the master playlist. */
 export function mediaPlaylistName({ id }: Pick<Rendition, 'id'>): string {
   return `${id}.m3u8`;
 }
 
 /**
- * The master playlist (section 4.3.4): the rendition that players are to begin with first, the others by bit rate.
- * Before the track is encoded whole its bit rates are the usual ones, then they are measured.
+ * Renders the master playlist (section 4.3.4). Players begin with the first rendition in it, so the main one comes first
+ * and the others follow by bit rate. The bit rates are estimates until the whole track is encoded, and measured after.
  */
 export function renderMasterPlaylist({ renditions }: Pick<Track, 'renditions'>): string {
-  const main = mainRung(renditions);
+  const main = mainRendition(renditions);
   const others = renditions.filter((rendition) => rendition !== main);
   return [
     '#EXTM3U',
@@ -33,8 +33,8 @@ export function renderMasterPlaylist({ renditions }: Pick<Track, 'renditions'>):
 }
 
 /**
- * The media playlist of a rendition (section 4.3.3). `EXTINF` is media time, priming samples included: with a first
- * segment that is 1,024 samples shorter hls.js is that much off after any start but 0.
+ * Renders the media playlist of a rendition (section 4.3.3). `EXTINF` is media time, priming samples included: with a
+ * first segment that is 1,024 samples shorter, hls.js is that much off after any start but 0.
  *
  * @param segmentBase path from the playlist to the folder of the segments, with its last slash.
  */

@@ -1,66 +1,67 @@
-/** Which renditions a track gets, and at which rate and channel count. Pure. */
+/** Decides which renditions a track gets, and their sample rate and channels. Pure. */
 import { createHash } from 'node:crypto';
 import type { Rendition } from '../tracks/track.ts';
 
-/** A rung that the operator asked for. */
-export interface Rung {
+/** One configured rendition of `AUDIO_LADDER`, before it is applied to a track. */
+export interface LadderEntry {
   codec: 'aac';
   /** Bits per second. */
   bitRate: number;
 }
 
-const ALLOWED = 'rungs such as aac@64k,aac@128k, each between aac@8k and aac@512k and none twice';
+const ALLOWED =
+  'renditions such as aac@64k,aac@128k, separated by commas, each between aac@8k and aac@512k and none twice';
 
 /**
  * Reads the `AUDIO_LADDER` setting.
  *
- * @returns the rungs, the lowest bit rate first.
- * @throws {Error} whose message says what is allowed.
+ * @returns the entries, the lowest bit rate first.
+ * @throws {Error} with a message that says what is allowed.
  */
-export function parseLadder(setting: string): Rung[] {
-  const ladder = setting.split(',').map((rung) => parseRung(rung.trim()));
+export function parseLadder(setting: string): LadderEntry[] {
+  const ladder = setting.split(',').map((entry) => parseEntry(entry.trim()));
   ladder.sort((a, b) => a.bitRate - b.bitRate);
   if (ladder.some(({ bitRate }, at) => bitRate === ladder[at - 1]?.bitRate)) throw new Error(ALLOWED);
   return ladder;
 }
 
-function parseRung(text: string): Rung {
+function parseEntry(text: string): LadderEntry {
   const match = /^aac@(\d{1,3})k$/.exec(text);
   const bitRate = Number(match?.[1]) * 1000;
   if (!match || bitRate < 8000 || bitRate > 512_000) throw new Error(ALLOWED);
   return { codec: 'aac', bitRate };
 }
 
-/** The bit rate that listeners get first, where the ladder has it. */
+/** Bit rate that listeners get first, if the ladder has it. */
 const MAIN_BIT_RATE = 128_000;
 
-/** The rung of 128 kbit/s, else the nearest one: encoded first, and first in playlists. */
-export function mainRung<T extends { bitRate: number }>(rungs: readonly T[]): T {
+/** Returns the rendition of 128 kbit/s, or else the nearest. It is encoded first and comes first in playlists. */
+export function mainRendition<T extends { bitRate: number }>(renditions: readonly T[]): T {
   const distance = ({ bitRate }: T) => Math.abs(bitRate - MAIN_BIT_RATE);
-  return rungs.reduce((nearest, rung) => (distance(rung) < distance(nearest) ? rung : nearest));
+  return renditions.reduce((nearest, one) => (distance(one) < distance(nearest) ? one : nearest));
 }
 
-/** AAC has 6,144 bits for a frame of 1,024 samples of one channel at the most (14496-3 clause 4.5.3.1). */
+/** A frame of 1,024 samples has at most 6,144 bits per channel (14496-3 clause 4.5.3.1). */
 const MAX_BITS_PER_SAMPLE = 6;
 
 /**
- * The rungs that a source is worth: none that AAC cannot fill, and of a lossy source none above its own bit rate, but
- * for the main one. At least one.
+ * Returns the ladder for one source, skipping bit rates that the source does not justify: those that AAC cannot fill at
+ * this sample rate, and for a lossy source those above its own bit rate, except the main one. Returns at least one entry.
  *
- * @param source its codec as ffmpeg calls it, and its bits per second.
- * @param encode Hz and channels of the renditions.
+ * @param source codec as ffmpeg names it, and bits per second.
+ * @param encode sample rate in Hz and channels of the renditions.
  */
-export function rungsFor(
-  ladder: readonly Rung[],
+export function ladderFor(
+  ladder: readonly LadderEntry[],
   source: { codec: string; bitRate: number },
   encode: { sampleRate: number; channels: number },
-): Rung[] {
+): LadderEntry[] {
   const most = MAX_BITS_PER_SAMPLE * encode.sampleRate * encode.channels;
   const fillable = ladder.filter(({ bitRate }) => bitRate <= most);
   if (fillable.length === 0) return ladder.slice(0, 1);
   if (isLossless(source.codec)) return fillable;
-  const main = mainRung(fillable);
-  return fillable.filter((rung) => rung === main || rung.bitRate <= source.bitRate);
+  const main = mainRendition(fillable);
+  return fillable.filter((entry) => entry === main || entry.bitRate <= source.bitRate);
 }
 
 const LOSSLESS = /^(pcm_.*|flac|alac|wavpack|tta|ape|mlp|truehd|mp4als|shorten|tak|wmalossless)$/;
@@ -69,31 +70,31 @@ function isLossless(codec: string): boolean {
   return LOSSLESS.test(codec);
 }
 
-/** Sampling rates of AAC-LC up to the 48 kHz that is ever encoded here, ascending (14496-3 table 1.18). */
+/** Sample rates of AAC-LC in Hz, ascending (14496-3 table 1.18), up to the highest rate of any encode here. */
 const AAC_RATES = [7350, 8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const;
 
 /**
- * The rate that a source is encoded at, in Hz: its own where AAC knows it, the next one up where it does not, and for
- * what lies above 48 kHz the one that divides it (88.2 kHz comes down to 44.1).
+ * Returns the sample rate of the encode in Hz: that of the source if AAC has it, or else the next higher AAC rate. A
+ * source above 48 kHz gets 44.1 kHz if that divides its rate (88.2 kHz), and 48 kHz otherwise.
  */
 export function outputSampleRate(sourceRate: number): number {
   if (sourceRate > 48_000) return sourceRate % 44_100 === 0 ? 44_100 : 48_000;
   return AAC_RATES.find((rate) => rate >= sourceRate) ?? 48_000;
 }
 
-/** Mono stays mono; everything else is mixed to stereo. */
+/** Returns the channels of the encode: mono stays mono, and everything else is mixed to stereo. */
 export function outputChannels(sourceChannels: number): 1 | 2 {
   return sourceChannels === 1 ? 1 : 2;
 }
 
-/** What a segment of music needs at the most over the bit rate, boxes included (5 % seen): told until it is measured. */
+/** Estimated peak over the nominal bit rate, boxes included, published until the peak is measured (5 % seen in music). */
 const USUAL_PEAK = 1.1;
 
-/** What shapes the bytes of an encode. Only segments of equal shapes have equal names. */
+/** Everything that shapes the bytes of an encode. Only segments of equal shapes get equal names. */
 export interface EncodeShape {
   /**
-   * The same bytes encoded again need not give the same segments: a run that starts elsewhere warms the encoder up
-   * otherwise. Null for tracks from before it was counted.
+   * Name of the upload. Encoding the same source again need not give the same segments: a run that starts elsewhere warms
+   * the encoder up differently. Null for tracks recorded before uploads had names.
    */
   uploadId: string | null;
   sha256: string;
@@ -103,25 +104,28 @@ export interface EncodeShape {
   ffmpegVersion: string;
 }
 
-/** The renditions of a track, named and keyed. */
-export function renditionsOf(rungs: readonly Rung[], shape: EncodeShape): Rendition[] {
-  return rungs.map((rung) => ({
-    id: `${rung.codec}-${rung.bitRate / 1000}k`,
-    codec: rung.codec,
+/** Returns the renditions of a new track, with names, encode hashes and estimated bit rates. */
+export function renditionsOf(ladder: readonly LadderEntry[], shape: EncodeShape): Rendition[] {
+  return ladder.map((entry) => ({
+    id: `${entry.codec}-${entry.bitRate / 1000}k`,
+    codec: entry.codec,
     codecs: 'mp4a.40.2',
-    bitRate: rung.bitRate,
-    bandwidth: Math.ceil(rung.bitRate * USUAL_PEAK),
+    bitRate: entry.bitRate,
+    bandwidth: Math.ceil(entry.bitRate * USUAL_PEAK),
     averageBandwidth: null,
-    key: renditionKey(rung, shape),
+    key: encodeHash(entry, shape),
   }));
 }
 
-/** Eight hexadecimal digits: enough, for only encodes under one file name could ever be mistaken for each other. */
-export function renditionKey(rung: Rung, shape: EncodeShape): string {
+/**
+ * Returns the hash that segment names carry: eight hexadecimal digits. Eight suffice, for only encodes of one file name
+ * can collide.
+ */
+export function encodeHash(entry: LadderEntry, shape: EncodeShape): string {
   const parts = [
     shape.sha256,
-    rung.codec,
-    rung.bitRate,
+    entry.codec,
+    entry.bitRate,
     shape.sampleRate,
     shape.channels,
     shape.segmentFrames,

@@ -1,15 +1,15 @@
-/** The DASH manifest (ISO/IEC 23009-1:2022), rendered from the record alone. Pure. */
+/** Renders the MPEG-DASH manifest (ISO/IEC 23009-1:2022) of a track from its record. Pure. */
 import type { Rendition, Track } from '../tracks/track.ts';
 import { durationSeconds } from '../tracks/track.ts';
 import { initSegmentName, mediaSegmentTemplate } from './segment-name.ts';
 import { type Timeline, timelineOf } from './timeline.ts';
 
 /**
- * A static MPD of one Period and one AdaptationSet, whose times are exact to the sample: the timescale is the sample
- * rate (clause 5.3.9.2), and the timeline says where each segment starts on the presentation clock (clause 5.3.9.6).
+ * Renders a static MPD of one Period and one AdaptationSet. Its times are exact to the sample: the timescale is the sample
+ * rate (clause 5.3.9.2), and the SegmentTimeline gives the presentation time of each segment (clause 5.3.9.6).
  *
- * @param segmentBase path from the manifest to the folder of the segments, with its last slash; relative, so that the
- *   manifest works behind any prefix or proxy.
+ * @param segmentBase path from the manifest to the folder of the segments, with its last slash. A relative path works
+ *   behind any prefix or proxy.
  */
 export function renderMpd(track: Track, segmentBase: string): string {
   const timeline = timelineOf(track);
@@ -50,7 +50,7 @@ ${segmentTimeline(timeline)
       </Representation>`;
 }
 
-/** The first segment, the equal ones, and the rest: three `<S>` elements at most, whatever the length. */
+/** Returns at most three `<S>` elements, whatever the length: the first segment, the equal ones, and the last. */
 function segmentTimeline(timeline: Timeline): { start?: number; duration: number; repeat: number }[] {
   const first = { start: 0, duration: timeline.presentation(0).duration, repeat: 0 };
   const last = timeline.segmentCount - 1;
@@ -60,7 +60,7 @@ function segmentTimeline(timeline: Timeline): { start?: number; duration: number
   return [first, { duration: timeline.segmentSamples, repeat: last - 2 }, rest];
 }
 
-/** An `xs:duration` of seconds, to the nanosecond. */
+/** Formats seconds as an `xs:duration`, to the nanosecond. */
 function xsDuration(seconds: number): string {
   return `PT${seconds.toFixed(9).replace(/\.?0+$/, '')}S`;
 }

@@ -1,27 +1,27 @@
 /**
- * Where a track is cut into segments, in closed form. Pure.
+ * Computes how a track is cut into segments, in closed form. Pure.
  *
- * Two clocks run here. *Presentation time* is what a listener hears: sample 0 is the first of the source, N the end.
- * *Media time* is what `tfdt` counts: the encoder puts 1,024 priming samples before the first one, and the edit list
- * of the init segment (14496-12 clause 8.6.6) takes them off again. Media time = presentation time + 1,024.
+ * There are two clocks. *Presentation time* is the time that a listener hears: sample 0 is the first of the source, N is
+ * the end. *Media time* is the time that `tfdt` counts: the encoder puts 1,024 priming samples before the source, and the
+ * edit list of the init segment (14496-12 clause 8.6.6) hides them. Media time = presentation time + 1,024.
  */
 
 /** Samples in an AAC frame (14496-3). */
 export const FRAME_SAMPLES = 1024;
-/** Samples that ffmpeg's AAC encoder puts before the first one. */
+/** Samples that ffmpeg's AAC encoder puts before the first sample of the source. */
 export const PRIMING_SAMPLES = 1024;
-/** A shorter tail is joined to the segment before it: with a last segment of one frame hls.js never ends. */
+/** A shorter tail is joined to the segment before it: with a last segment of one frame, hls.js never ends. */
 const MIN_TAIL_SECONDS = 0.25;
-/** Samples of silence after the source that hold an encode to N when the source is a little shorter than N. */
+/** Samples of silence after the source, so that an encode reaches N although the source is a little shorter than N. */
 export const PADDING_SAMPLES = 4096;
 
-/** The target duration of RFC 8216 section 4.3.3.1: no segment is longer, rounded to whole seconds. */
+/** Returns the target duration in seconds (RFC 8216 section 4.3.3.1): the longest segment, rounded to whole seconds. */
 export function targetSeconds(timeline: Timeline): number {
   const lengths = [0, timeline.segmentCount - 1].map((index) => timeline.media(index).duration);
   return Math.max(1, ...lengths.map((samples) => Math.round(samples / timeline.sampleRate)));
 }
 
-/** F: the whole number of AAC frames nearest to the wanted segment length, half up. */
+/** Returns F, the whole number of AAC frames nearest to the wanted segment length, half up. */
 export function framesPerSegment(segmentSeconds: number, sampleRate: number): number {
   return Math.max(1, Math.floor((segmentSeconds * sampleRate) / FRAME_SAMPLES + 0.5));
 }
@@ -34,26 +34,33 @@ export interface Span {
 
 export interface Timeline {
   sampleRate: number;
-  /** N */
+  /** N: samples of presentation time. */
   samples: number;
+  /** F: AAC frames in a full segment. */
   segmentFrames: number;
   /** D: samples in a full segment. */
   segmentSamples: number;
   segmentCount: number;
-  /** Samples of media time, priming included. */
+  /** N plus the priming samples. */
   mediaSamples: number;
   /** AAC frames in all. */
   frameCount: number;
-  /** Fragments that one run of ffmpeg makes in all; one more than segments where a short tail was joined. */
+  /** Fragments of one run over the whole track: one more than segments if a short tail is joined. */
   fragmentCount: number;
-  /** Presentation time of segment `index` (from 0): the first is 1,024 samples short. */
+  /**
+   * Returns the presentation time of segment `index` (from 0). The first segment is 1,024 samples short.
+   *
+   * @throws {RangeError} when there is no such segment.
+   */
   presentation(index: number): Span;
-  /** Media time of segment `index` (from 0). */
+  /** Returns the media time of segment `index` (from 0). @throws {RangeError} when there is no such segment. */
   media(index: number): Span;
 }
 
 /**
- * @param track N, its rate in Hz, and F.
+ * Returns the timeline of a track.
+ *
+ * @param track N, the sample rate in Hz, and F.
  * @throws {RangeError} when there is not one sample.
  */
 export function timelineOf(track: { samples: number; sampleRate: number; segmentFrames: number }): Timeline {

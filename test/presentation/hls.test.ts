@@ -16,7 +16,7 @@ const rendition = (kilobits: number, changes: Partial<Rendition> = {}): Renditio
 });
 
 describe('the master playlist', () => {
-  it('names the rendition of 128k first, then the others, with the usual bit rates', () => {
+  it('lists the rendition of 128k first, then the others, with estimated bit rates', () => {
     const renditions = [rendition(64), rendition(128), rendition(256)];
     expect(renderMasterPlaylist({ renditions })).toBe(`#EXTM3U
 #EXT-X-VERSION:7
@@ -30,7 +30,7 @@ aac-256k.m3u8
 `);
   });
 
-  it('tells the measured bit rates once they are known', () => {
+  it('has the measured bit rates once they are known', () => {
     const renditions = [rendition(128, { bandwidth: 133_701, averageBandwidth: 129_204 })];
     expect(renderMasterPlaylist({ renditions })).toContain(
       'BANDWIDTH=133701,AVERAGE-BANDWIDTH=129204,CODECS="mp4a.40.2"\naac-128k.m3u8\n',
@@ -65,22 +65,19 @@ segment/aac-64k-3f9a2c1b-00003.m4s
   const lengths = [1, 500, 1024].concat(
     [1, 2, 7].flatMap((n) => [-1, 0, 1, 11_024, 11_025, 80_000].map((more) => n * D - 1024 + more)),
   );
-  it.each(lengths)(
-    'of %i samples lasts as long as the media does, no segment above the target',
-    (samples) => {
-      const text = playlist(samples);
-      const durations = [...text.matchAll(/#EXTINF:([\d.]+),/g)].map(([, seconds]) => Number(seconds));
-      const timeline = timelineOf({ samples, sampleRate: 44_100, segmentFrames: 172 });
-      expect(durations).toHaveLength(timeline.segmentCount);
-      const sum = durations.reduce((total, seconds) => total + seconds, 0);
-      expect(sum).toBeCloseTo((samples + 1024) / 44_100, 7);
-      const target = Number(/TARGETDURATION:(\d+)\n/.exec(text)?.[1]);
-      expect(target).toBeGreaterThanOrEqual(1);
-      for (const seconds of durations) expect(Math.round(seconds)).toBeLessThanOrEqual(target);
-    },
-  );
+  it.each(lengths)('of %i samples is as long as the media, with no segment above the target', (samples) => {
+    const text = playlist(samples);
+    const durations = [...text.matchAll(/#EXTINF:([\d.]+),/g)].map(([, seconds]) => Number(seconds));
+    const timeline = timelineOf({ samples, sampleRate: 44_100, segmentFrames: 172 });
+    expect(durations).toHaveLength(timeline.segmentCount);
+    const sum = durations.reduce((total, seconds) => total + seconds, 0);
+    expect(sum).toBeCloseTo((samples + 1024) / 44_100, 7);
+    const target = Number(/TARGETDURATION:(\d+)\n/.exec(text)?.[1]);
+    expect(target).toBeGreaterThanOrEqual(1);
+    for (const seconds of durations) expect(Math.round(seconds)).toBeLessThanOrEqual(target);
+  });
 
-  it('has a target duration that fits a last segment with a joined tail', () => {
+  it('has a target duration that covers a last segment with a joined tail', () => {
     expect(
       playlist(3 * 22_528 + 5000, { segmentFrames: 65, samples: 2 * 65 * 1024 - 1024 + 11_000 }),
     ).toContain('#EXT-X-TARGETDURATION:2\n');

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import {
   type EncodeShape,
-  mainRung,
+  encodeHash,
+  type LadderEntry,
+  ladderFor,
+  mainRendition,
   outputChannels,
   outputSampleRate,
   parseLadder,
-  type Rung,
-  renditionKey,
   renditionsOf,
-  rungsFor,
 } from '../../src/presentation/ladder.ts';
 
 const shape: EncodeShape = {
@@ -19,7 +19,7 @@ const shape: EncodeShape = {
   segmentFrames: 172,
   ffmpegVersion: '5.1.9-0+deb12u1',
 };
-const rung = { codec: 'aac', bitRate: 128_000 } as const;
+const entry = { codec: 'aac', bitRate: 128_000 } as const;
 
 describe('outputSampleRate', () => {
   it.each([7350, 8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000])(
@@ -43,7 +43,7 @@ describe('outputSampleRate', () => {
     [8001, 11_025],
     [6000, 7350],
     [1, 7350],
-  ])('makes %i Hz %i', (rate, expected) => {
+  ])('raises or divides %i Hz to %i', (rate, expected) => {
     expect(outputSampleRate(rate)).toBe(expected);
   });
 });
@@ -58,7 +58,7 @@ it.each([
   expect(outputChannels(channels)).toBe(expected);
 });
 
-const rungs = (...kilobits: number[]): Rung[] =>
+const entries = (...kilobits: number[]): LadderEntry[] =>
   kilobits.map((kilobit) => ({ codec: 'aac', bitRate: kilobit * 1000 }));
 
 describe('parseLadder', () => {
@@ -70,7 +70,7 @@ describe('parseLadder', () => {
     ['aac@64k,aac@128k,aac@256k', [64, 128, 256]],
     ['aac@256k , aac@64k', [64, 256]],
   ])('reads "%s"', (setting, kilobits) => {
-    expect(parseLadder(setting)).toEqual(rungs(...kilobits));
+    expect(parseLadder(setting)).toEqual(entries(...kilobits));
   });
 
   it.each([
@@ -95,62 +95,68 @@ it.each([
   [[96, 160], 96],
   [[192, 320], 192],
   [[32], 32],
-])('of %j kbit/s the main rung is %i', (kilobits, main) => {
-  expect(mainRung(rungs(...kilobits)).bitRate).toBe(main * 1000);
+])('of %j kbit/s the main rendition is %i', (kilobits, main) => {
+  expect(mainRendition(entries(...kilobits)).bitRate).toBe(main * 1000);
 });
 
-describe('the rungs that a source is worth', () => {
+describe('the ladder of one source', () => {
   const cd = { sampleRate: 44_100, channels: 2 };
   it.each<[string, number, string, typeof cd, number[]]>([
-    ['all for a lossless source', 900, 'flac', cd, [64, 128, 256]],
-    ['all for a lossless source that needs little', 90, 'flac', cd, [64, 128, 256]],
-    ['all for PCM', 1411, 'pcm_s16le', cd, [64, 128, 256]],
-    ['all for PCM of floating point', 2822, 'pcm_f32le', cd, [64, 128, 256]],
-    ['all for ALAC', 700, 'alac', cd, [64, 128, 256]],
-    ['all for MP3 of 320k', 320, 'mp3', cd, [64, 128, 256]],
-    ['one of its own bit rate', 256, 'mp3', cd, [64, 128, 256]],
-    ['none above its own bit rate', 255.9, 'mp3', cd, [64, 128]],
-    ['none above 128k for MP3 of 128k', 128, 'mp3', cd, [64, 128]],
-    ['128k always, though it is above', 96, 'aac', cd, [64, 128]],
-    ['128k always, though it is all that is left', 32, 'opus', cd, [128]],
-    ['all for mono at 44.1 kHz', 700, 'pcm_s16le', { sampleRate: 44_100, channels: 1 }, [64, 128, 256]],
-    ['none above 6 bits a sample', 352, 'pcm_s16le', { sampleRate: 22_050, channels: 1 }, [64, 128]],
+    ['is whole for a lossless source', 900, 'flac', cd, [64, 128, 256]],
+    ['is whole for a lossless source of a low bit rate', 90, 'flac', cd, [64, 128, 256]],
+    ['is whole for PCM', 1411, 'pcm_s16le', cd, [64, 128, 256]],
+    ['is whole for PCM of floating point', 2822, 'pcm_f32le', cd, [64, 128, 256]],
+    ['is whole for ALAC', 700, 'alac', cd, [64, 128, 256]],
+    ['is whole for MP3 of 320k', 320, 'mp3', cd, [64, 128, 256]],
+    ['includes the own bit rate of the source', 256, 'mp3', cd, [64, 128, 256]],
+    ['skips bit rates above that of a lossy source', 255.9, 'mp3', cd, [64, 128]],
+    ['ends at 128k for MP3 of 128k', 128, 'mp3', cd, [64, 128]],
+    ['includes 128k although the source has less', 96, 'aac', cd, [64, 128]],
+    ['is 128k alone if the source has less than every entry', 32, 'opus', cd, [128]],
+    ['is whole for mono at 44.1 kHz', 700, 'pcm_s16le', { sampleRate: 44_100, channels: 1 }, [64, 128, 256]],
+    ['skips more than 6 bits a sample', 352, 'pcm_s16le', { sampleRate: 22_050, channels: 1 }, [64, 128]],
     [
-      'none above 6 bits a sample and channel',
+      'skips more than 6 bits a sample and channel',
       352,
       'pcm_s16le',
       { sampleRate: 16_000, channels: 2 },
       [64, 128],
     ],
-    ['64k for mono at 11.025 kHz', 176, 'pcm_s16le', { sampleRate: 11_025, channels: 1 }, [64]],
+    ['is 64k alone for mono at 11.025 kHz', 176, 'pcm_s16le', { sampleRate: 11_025, channels: 1 }, [64]],
     [
-      '64k for mono at 8 kHz, though that is too much',
+      'is the lowest entry if AAC can fill none, as for mono at 8 kHz',
       128,
       'pcm_s16le',
       { sampleRate: 8000, channels: 1 },
       [64],
     ],
-    ['the same where the source is lossy', 16, 'mp3', { sampleRate: 8000, channels: 1 }, [64]],
     [
-      '128k where 256k cannot be filled and the source is poor',
+      'is the lowest entry if AAC can fill none of a lossy source',
+      16,
+      'mp3',
+      { sampleRate: 8000, channels: 1 },
+      [64],
+    ],
+    [
+      'is 128k alone if AAC cannot fill 256k and the source is poor',
       24,
       'mp3',
       { sampleRate: 16_000, channels: 2 },
       [128],
     ],
   ])('%s', (_case, kilobits, codec, encode, expected) => {
-    const ladder = rungs(64, 128, 256);
-    expect(rungsFor(ladder, { codec, bitRate: kilobits * 1000 }, encode)).toEqual(rungs(...expected));
+    const ladder = entries(64, 128, 256);
+    expect(ladderFor(ladder, { codec, bitRate: kilobits * 1000 }, encode)).toEqual(entries(...expected));
   });
 
-  it('are the nearest to 128k where the ladder does not have that', () => {
-    expect(rungsFor(rungs(96, 192), { codec: 'mp3', bitRate: 64_000 }, cd)).toEqual(rungs(96));
+  it('includes the entry nearest to 128k if the ladder lacks 128k', () => {
+    expect(ladderFor(entries(96, 192), { codec: 'mp3', bitRate: 64_000 }, cd)).toEqual(entries(96));
   });
 });
 
 describe('a rendition', () => {
-  it('is named after its codec and bit rate, and keyed', () => {
-    expect(renditionsOf([rung], shape)).toEqual([
+  it('is named after its codec and bit rate, and has an encode hash', () => {
+    expect(renditionsOf([entry], shape)).toEqual([
       {
         id: 'aac-128k',
         codec: 'aac',
@@ -158,32 +164,32 @@ describe('a rendition', () => {
         bitRate: 128_000,
         bandwidth: 140_800,
         averageBandwidth: null,
-        key: renditionKey(rung, shape),
+        key: encodeHash(entry, shape),
       },
     ]);
   });
 
-  it('has a key of eight hexadecimal digits, equal for equal shapes', () => {
-    expect(renditionKey(rung, shape)).toMatch(/^[0-9a-f]{8}$/);
-    expect(renditionKey({ ...rung }, { ...shape })).toBe(renditionKey(rung, shape));
+  it('has an encode hash of eight hexadecimal digits, equal for equal shapes', () => {
+    expect(encodeHash(entry, shape)).toMatch(/^[0-9a-f]{8}$/);
+    expect(encodeHash({ ...entry }, { ...shape })).toBe(encodeHash(entry, shape));
   });
 
   it.each([
     ['the upload', { ...shape, uploadId: '00000000-0000-4000-8000-000000000001.upload' }],
     ['the content', { ...shape, sha256: shape.sha256.replace('9', '8') }],
-    ['the rate', { ...shape, sampleRate: 48_000 }],
-    ['the channels', { ...shape, channels: 1 }],
+    ['the sample rate', { ...shape, sampleRate: 48_000 }],
+    ['the channel count', { ...shape, channels: 1 }],
     ['the segment length', { ...shape, segmentFrames: 188 }],
-    ['ffmpeg', { ...shape, ffmpegVersion: '7.1' }],
-  ])('has another key with another value of %s', (_what, other) => {
-    expect(renditionKey(rung, other)).not.toBe(renditionKey(rung, shape));
+    ['the ffmpeg version', { ...shape, ffmpegVersion: '7.1' }],
+  ])('has another encode hash if %s changes', (_what, other) => {
+    expect(encodeHash(entry, other)).not.toBe(encodeHash(entry, shape));
   });
 
-  it('has the key that it always had where its record is from before uploads had names', () => {
-    expect(renditionKey(rung, { ...shape, uploadId: null })).toBe('a1e5ef35');
+  it('keeps its encode hash if its record is older than the names of uploads', () => {
+    expect(encodeHash(entry, { ...shape, uploadId: null })).toBe('a1e5ef35');
   });
 
-  it('has another key at another bit rate', () => {
-    expect(renditionKey({ ...rung, bitRate: 64_000 }, shape)).not.toBe(renditionKey(rung, shape));
+  it('has another encode hash at another bit rate', () => {
+    expect(encodeHash({ ...entry, bitRate: 64_000 }, shape)).not.toBe(encodeHash(entry, shape));
   });
 });

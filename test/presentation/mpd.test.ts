@@ -7,7 +7,7 @@ import { sampleTrack } from '../support/sample-track.ts';
 
 const schema = readFileSync(new URL('../support/dash-mpd-emitted.xsd', import.meta.url), 'utf8');
 
-/** What is wrong with each of these documents; nothing where it is valid. All at once: each call starts a worker. */
+/** Returns the schema errors of each document. Takes all documents at once, for each call starts a worker. */
 async function faults(...documents: string[]): Promise<string[][]> {
   const xml = documents.map((contents, n) => ({ fileName: `${n}.mpd`, contents }));
   const result = await validateXML({ xml, schema: { fileName: 'dash.xsd', contents: schema } });
@@ -21,7 +21,7 @@ async function faults(...documents: string[]): Promise<string[][]> {
 const at44 = { sampleRate: 44_100, segmentFrames: 172 };
 const at48 = { sampleRate: 48_000, segmentFrames: 188 };
 const full44 = 172 * 1024;
-/** One to many segments, with whole, short and joined tails. */
+/** Tracks of one to many segments, with whole, short and joined tails. */
 const tracks = [
   { ...at44, samples: 1 },
   { ...at44, samples: 500 },
@@ -45,12 +45,12 @@ const tags = (mpd: string, name: string) =>
 const secondsOf = (duration: string | undefined) => Number(/^PT([\d.]+)S$/.exec(duration ?? '')?.[1]);
 
 describe('a manifest', () => {
-  it('is valid by the schema, whatever the length, the rate and the channels', async () => {
+  it('is valid by the schema for any length, sample rate and channel count', async () => {
     const found = await faults(...tracks.map((track) => renderMpd(track, 'segment/')));
     expect(found).toEqual(tracks.map(() => []));
   });
 
-  it('is valid with several renditions, and names all of them', async () => {
+  it('is valid with several renditions, and lists all of them', async () => {
     const [rendition] = sampleTrack().renditions;
     if (!rendition) throw new Error('the sample has no rendition');
     const low = { ...rendition, id: 'aac-64k', bitRate: 64_000, bandwidth: 66_000, key: '0badcafe' };
@@ -66,20 +66,23 @@ describe('a manifest', () => {
     ]);
   });
 
-  it.each(tracks)('of $samples samples at $sampleRate Hz says each segment in three <S> at most', (track) => {
-    const timeline = timelineOf(track);
-    const said = tags(renderMpd(track, 'segment/'), 'S');
-    expect(said.length).toBe(Math.min(3, timeline.segmentCount));
-    const durations = said.flatMap(({ d, r = '0' }) =>
-      Array.from({ length: Number(r) + 1 }, () => Number(d)),
-    );
-    const indices = Array.from({ length: timeline.segmentCount }, (_, index) => index);
-    expect(durations).toEqual(indices.map((index) => timeline.presentation(index).duration));
-    expect(durations.reduce((sum, duration) => sum + duration, 0)).toBe(track.samples);
-    expect(said.map(({ t }) => t)).toEqual(['0', ...said.slice(1).map(() => undefined)]);
-  });
+  it.each(tracks)(
+    'of $samples samples at $sampleRate Hz describes each segment in at most three <S>',
+    (track) => {
+      const timeline = timelineOf(track);
+      const said = tags(renderMpd(track, 'segment/'), 'S');
+      expect(said.length).toBe(Math.min(3, timeline.segmentCount));
+      const durations = said.flatMap(({ d, r = '0' }) =>
+        Array.from({ length: Number(r) + 1 }, () => Number(d)),
+      );
+      const indices = Array.from({ length: timeline.segmentCount }, (_, index) => index);
+      expect(durations).toEqual(indices.map((index) => timeline.presentation(index).duration));
+      expect(durations.reduce((sum, duration) => sum + duration, 0)).toBe(track.samples);
+      expect(said.map(({ t }) => t)).toEqual(['0', ...said.slice(1).map(() => undefined)]);
+    },
+  );
 
-  it.each(tracks)('of $samples samples at $sampleRate Hz is on the clock of the samples', (track) => {
+  it.each(tracks)('of $samples samples at $sampleRate Hz has times exact to the sample', (track) => {
     const mpd = renderMpd(track, 'segment/');
     const [root] = tags(mpd, 'MPD');
     expect(secondsOf(root?.mediaPresentationDuration)).toBeCloseTo(track.samples / track.sampleRate, 8);
@@ -98,7 +101,7 @@ describe('a manifest', () => {
     [100, 'PT100S'],
     [0.5, 'PT0.5S'],
     [3600, 'PT3600S'],
-  ])('of %d s says so as %s', (seconds, expected) => {
+  ])('of %d s has the duration %s', (seconds, expected) => {
     const [root] = tags(renderMpd(sampleTrack({ samples: seconds * 44_100 }), ''), 'MPD');
     expect(root?.mediaPresentationDuration).toBe(expected);
   });
@@ -114,12 +117,12 @@ describe('a manifest', () => {
     '../../segments/%C3%A9.mp3/',
   ];
 
-  it('is valid wherever its segments are', async () => {
+  it('is valid with any path of its segments', async () => {
     const found = await faults(...bases.map((base) => renderMpd(sampleTrack(), base)));
     expect(found).toEqual(bases.map(() => []));
   });
 
-  it.each(bases)('means what it says with segments in %s', (base) => {
+  it.each(bases)('keeps the path of its segments: %s', (base) => {
     const [template] = tags(renderMpd(sampleTrack(), base), 'SegmentTemplate');
     expect(unescaped(template?.media)).toBe(`${base}aac-128k-3f9a2c1b-$Number%05d$.m4s`);
     expect(unescaped(template?.initialization)).toBe(`${base}aac-128k-3f9a2c1b-init.mp4`);

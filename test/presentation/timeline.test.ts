@@ -7,7 +7,7 @@ import {
   timelineOf,
 } from '../../src/presentation/timeline.ts';
 
-const grids = [
+const cuts = [
   { sampleRate: 44_100, segmentFrames: 172 },
   { sampleRate: 48_000, segmentFrames: 188 },
   { sampleRate: 48_000, segmentFrames: 47 },
@@ -17,7 +17,7 @@ const grids = [
   { sampleRate: 7350, segmentFrames: 7 },
 ];
 
-/** Lengths around every boundary there is, and some that are near none. */
+/** Returns lengths in samples around every boundary, and some that are near none. */
 function lengths({ sampleRate, segmentFrames }: { sampleRate: number; segmentFrames: number }): number[] {
   const full = segmentFrames * FRAME_SAMPLES;
   const quarter = Math.ceil(sampleRate / 4);
@@ -32,7 +32,7 @@ function lengths({ sampleRate, segmentFrames }: { sampleRate: number; segmentFra
 
 const indices = (timeline: Timeline) => Array.from({ length: timeline.segmentCount }, (_, index) => index);
 
-/** Where each of them must start when they follow one another without a gap, and where the last one ends. */
+/** Returns the start of each span if all follow one another without a gap, and then the end of the last. */
 function laidEndToEnd(durations: number[]): number[] {
   const edges = [0];
   for (const duration of durations) edges.push((edges.at(-1) as number) + duration);
@@ -47,7 +47,7 @@ describe('framesPerSegment', () => {
     [1, 44_100, 43],
     [10, 48_000, 469],
     [30, 44_100, 1292],
-  ])('takes, for %i s at %i Hz, %i frames', (seconds, sampleRate, frames) => {
+  ])('for %i s at %i Hz is %i frames', (seconds, sampleRate, frames) => {
     expect(framesPerSegment(seconds, sampleRate)).toBe(frames);
   });
 
@@ -56,13 +56,13 @@ describe('framesPerSegment', () => {
     expect(framesPerSegment(2.499 * FRAME_SAMPLES, 1)).toBe(2);
   });
 
-  it('takes one frame at the least', () => {
+  it('takes at least one frame', () => {
     expect(framesPerSegment(0.001, 8000)).toBe(1);
   });
 });
 
-describe.each(grids)('a timeline at $sampleRate Hz with $segmentFrames frames in a segment', (grid) => {
-  const timelines = lengths(grid).map((samples) => timelineOf({ ...grid, samples }));
+describe.each(cuts)('a timeline at $sampleRate Hz with $segmentFrames frames in a segment', (cut) => {
+  const timelines = lengths(cut).map((samples) => timelineOf({ ...cut, samples }));
   const about = ({ samples }: Timeline) => `N = ${samples}`;
 
   it('tiles the media time without a gap', () => {
@@ -87,19 +87,19 @@ describe.each(grids)('a timeline at $sampleRate Hz with $segmentFrames frames in
     }
   });
 
-  it('has full segments, and no stub of a tail', () => {
+  it('has full segments, and a last one of at least a quarter second', () => {
     for (const timeline of timelines) {
       const { segmentCount, segmentSamples, media } = timeline;
-      expect(segmentSamples).toBe(grid.segmentFrames * FRAME_SAMPLES);
+      expect(segmentSamples).toBe(cut.segmentFrames * FRAME_SAMPLES);
       const durations = indices(timeline).map((index) => media(index).duration);
       const last = durations.pop() as number;
       expect(durations, about(timeline)).toEqual(durations.map(() => segmentSamples));
-      expect(last, about(timeline)).toBeLessThan(segmentSamples + grid.sampleRate / 4);
-      if (segmentCount > 1) expect(last, about(timeline)).toBeGreaterThanOrEqual(grid.sampleRate / 4);
+      expect(last, about(timeline)).toBeLessThan(segmentSamples + cut.sampleRate / 4);
+      if (segmentCount > 1) expect(last, about(timeline)).toBeGreaterThanOrEqual(cut.sampleRate / 4);
     }
   });
 
-  it('comes in one fragment more than segments only where a tail is joined', () => {
+  it('has one fragment more than segments only if a tail is joined', () => {
     for (const timeline of timelines) {
       const { fragmentCount, segmentCount, segmentSamples, mediaSamples, media } = timeline;
       const joined = media(segmentCount - 1).duration > segmentSamples;
@@ -110,7 +110,7 @@ describe.each(grids)('a timeline at $sampleRate Hz with $segmentFrames frames in
 });
 
 describe('the end of a timeline of three full segments', () => {
-  const grid = { sampleRate: 44_100, segmentFrames: 172 };
+  const cut = { sampleRate: 44_100, segmentFrames: 172 };
   const full = 3 * 172 * FRAME_SAMPLES - PRIMING_SAMPLES;
   it.each([
     [-1, 3, 3],
@@ -119,25 +119,25 @@ describe('the end of a timeline of three full segments', () => {
     [11_024, 3, 4],
     [11_025, 4, 4],
     [11_026, 4, 4],
-  ])('with %i samples more has %i segments of %i fragments', (more, segmentCount, fragmentCount) => {
-    expect(timelineOf({ ...grid, samples: full + more })).toMatchObject({ segmentCount, fragmentCount });
+  ])('with %i samples more has %i segments and %i fragments', (more, segmentCount, fragmentCount) => {
+    expect(timelineOf({ ...cut, samples: full + more })).toMatchObject({ segmentCount, fragmentCount });
   });
 
-  it('keeps a short only segment as it is', () => {
-    const timeline = timelineOf({ ...grid, samples: 1 });
+  it('keeps an only segment, however short', () => {
+    const timeline = timelineOf({ ...cut, samples: 1 });
     expect(timeline).toMatchObject({ segmentCount: 1, fragmentCount: 1, frameCount: 2 });
     expect(timeline.presentation(0)).toEqual({ start: 0, duration: 1 });
   });
 });
 
-describe('what is no place on a timeline', () => {
+describe('a timeline refuses', () => {
   const timeline = timelineOf({ samples: 441_000, sampleRate: 44_100, segmentFrames: 172 });
-  it.each([-1, 0.5, 3, Number.NaN])('segment %d of 3 is refused', (index) => {
+  it.each([-1, 0.5, 3, Number.NaN])('segment %d of 3', (index) => {
     expect(() => timeline.media(index)).toThrow(RangeError);
     expect(() => timeline.presentation(index)).toThrow(RangeError);
   });
 
-  it.each([0, -1, Number.NaN])('a length of %d samples is refused', (samples) => {
+  it.each([0, -1, Number.NaN])('a length of %d samples', (samples) => {
     expect(() => timelineOf({ samples, sampleRate: 44_100, segmentFrames: 172 })).toThrow(RangeError);
   });
 });

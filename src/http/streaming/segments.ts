@@ -84,7 +84,7 @@ export function createSegments(services: Services, config: Config, origins: Cros
     reply: FastifyReply,
   ): Promise<Representation> {
     const holder = addressBlock(reply.request.ip);
-    const lease = governor.holds.tryTake(holder);
+    const lease = governor.segmentWaiters.tryTake(holder);
     if (!lease) throw errors.segmentNotYet(request.segmentName);
     const stopWaiting = new AbortController();
     const onClose = () => stopWaiting.abort(errors.clientClosed());
@@ -147,7 +147,9 @@ export function createSegments(services: Services, config: Config, origins: Cros
 /** What a name stands for in the track's timeline; only such names get anywhere near the disk. */
 function segmentOf(track: Track, segmentName: string): SegmentId | undefined {
   const id = parseSegmentName(segmentName);
-  const isOurs = track.renditions.some(({ id: name, key }) => name === id?.renditionId && key === id.key);
+  const isOurs = track.renditions.some(
+    ({ id: name, key }) => name === id?.renditionId && key === id.encodeHash,
+  );
   if (!id || !isOurs) return undefined;
   return id.index === 'init' || id.index < timelineOf(track).segmentCount ? id : undefined;
 }
