@@ -1,30 +1,31 @@
-/** A resource that there is only so much of, shared out among its holders: API keys or client addresses. Pure. */
+/** Shares a limited resource among its holders: API keys or client addresses. Pure. */
 
-/** A part of a budget that somebody holds. */
+/** One unit of a budget, in use by one holder. */
 export interface Lease {
-  /** Gives it back; a second call does nothing. */
+  /** Gives the unit back. A second call does nothing. */
   release(): void;
 }
 
 export interface BudgetOptions {
-  /** Units in all, at least 1. */
+  /** Total units, at least 1. */
   limit: number;
-  /** The most units that one holder may have at a time; the limit where it is left out. */
+  /** Most units of one holder at a time; `limit` by default. */
   share?: number;
 }
 
 export interface Budget {
   readonly limit: number;
-  /** Units that are held now. */
+  /** Units in use now. */
   readonly inUse: number;
   /** Requests that wait for a unit. */
   readonly waiting: number;
+  /** Returns the units that this holder has now. */
   heldBy(holder: string): number;
-  /** Takes one unit at once. Returns undefined when none is free for this holder, or when others wait already. */
+  /** Takes one unit at once. Returns undefined if none is free for this holder, or if other requests wait already. */
   tryTake(holder: string): Lease | undefined;
   /**
-   * Resolves with one unit as soon as it is this holder's turn. A free unit goes to the waiting holder that has the fewest;
-   * of equals, to the one that has waited longest. Rejects with the reason of the signal.
+   * Resolves with one unit as soon as it is this holder's turn. A free unit goes to the waiting holder with the fewest
+   * units; among equals, to the oldest request. Rejects with the reason of the signal.
    */
   take(holder: string, options: { signal: AbortSignal }): Promise<Lease>;
 }
@@ -34,11 +35,11 @@ interface Waiter {
   grant(lease: Lease): void;
 }
 
-/** @throws {RangeError} when there is not one unit to share out. */
+/** Creates a budget. @throws {RangeError} when `limit` or `share` is below 1. */
 export function createBudget({ limit, share = limit }: BudgetOptions): Budget {
   if (!(limit >= 1) || !(share >= 1)) throw new RangeError('a budget needs at least one unit');
   const held = new Map<string, number>();
-  /** In the order of their requests. */
+  /** Waiting requests, oldest first. */
   const waiters = new Set<Waiter>();
   let inUse = 0;
 

@@ -1,45 +1,46 @@
-/** Room on the disk: what is free, less what is kept free, less what was promised and is not written yet. */
-
+/**
+ * Shares out the room on the disk: free bytes, less `MIN_FREE_BYTES`, less bytes that are promised and not written yet.
+ */
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { errors } from '../errors.ts';
 import type { Room } from '../storage/storage.ts';
 import type { Lease } from './budget.ts';
 
-/** Room that was promised to one piece of work. */
+/** Room that is promised to one piece of work. */
 export interface DiskReservation extends Lease {
-  /** Tells that so many of the promised bytes are on the disk now: from here on the disk itself counts them. */
+  /** Reports promised bytes that are written now. From here on the disk itself counts them. */
   wrote(bytes: number): void;
 }
 
 export interface DiskBudget {
   /** Bytes that are promised and not written yet. */
   readonly reservedBytes: number;
-  /** Bytes that can still be promised; negative when less is free than is to be kept free. */
+  /** Resolves with the bytes that can still be promised; negative when less than `MIN_FREE_BYTES` is free. */
   availableBytes(): Promise<number>;
   /**
-   * Promises room. Of several calls at once none is promised what another one has.
+   * Promises room. No two calls are promised the same bytes.
    *
-   * @throws {AppError} 507 `storage_full` when there is too little room, or too few files can be made.
+   * @throws {AppError} 507 `storage_full` when too few bytes or too few inodes are free.
    */
   reserve(need: { bytes: number; files?: number }): Promise<DiskReservation>;
   /**
-   * Looks whether what is to be kept free is free. To be called while promised bytes are written: others take room as well.
+   * Checks that `MIN_FREE_BYTES` are free. Call it while promised bytes are written, for other programs take room as well.
    *
-   * @throws {AppError} 507 `storage_full` when it is not.
+   * @throws {AppError} 507 `storage_full` when less is free.
    */
   assertFree(): Promise<void>;
 }
 
 export interface DiskBudgetOptions {
-  /** What is free on the disk now. */
+  /** Resolves with the room that is free on the disk now. */
   room(): Promise<Room>;
   /** Bytes that stay free (`MIN_FREE_BYTES`). */
   minFreeBytes: number;
-  /** Room that work which was accepted before will still take, such as segments that are not encoded yet. */
+  /** Returns the room that accepted work will still take, such as segments that are not encoded yet. */
   demand?(): Room;
 }
 
-/** Files that stay free: for records, manifests and the temporary files of writes under way. */
+/** Inodes that stay free for records, manifests and temporary files. */
 const MIN_FREE_FILES = 1000;
 
 export function createDiskBudget({ room, minFreeBytes, demand }: DiskBudgetOptions): DiskBudget {

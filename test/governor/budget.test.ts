@@ -4,7 +4,7 @@ import { createBudget, type Lease } from '../../src/governor/budget.ts';
 const never = new AbortController().signal;
 
 describe('a budget', () => {
-  it('gives no more units than it has, and takes each back once', () => {
+  it('leases no more units than its limit, and takes each back once', () => {
     const budget = createBudget({ limit: 2 });
     const first = budget.tryTake('a');
     budget.tryTake('b');
@@ -16,7 +16,7 @@ describe('a budget', () => {
     expect(budget.tryTake('d')).toBeUndefined();
   });
 
-  it('gives one holder no more than its share', () => {
+  it('leases one holder no more than its share', () => {
     const budget = createBudget({ limit: 3, share: 2 });
     expect([budget.tryTake('a'), budget.tryTake('a')]).not.toContain(undefined);
     expect(budget.tryTake('a')).toBeUndefined();
@@ -24,7 +24,7 @@ describe('a budget', () => {
     expect(budget.tryTake('b')).toBeDefined();
   });
 
-  it('serves the waiting holder that has the fewest units, and holders of equally many in order', async () => {
+  it('serves the waiting holder with the fewest units first, and equals in order', async () => {
     const budget = createBudget({ limit: 3 });
     const order: string[] = [];
     const leases: Lease[] = [];
@@ -43,7 +43,7 @@ describe('a budget', () => {
     expect(order).toEqual(['b', 'c', 'a', 'b']);
   });
 
-  it('passes over a holder that has its share already', async () => {
+  it('skips a waiting holder that has its share already', async () => {
     const budget = createBudget({ limit: 2, share: 1 });
     const own = await budget.take('a', { signal: never });
     const second = budget.take('a', { signal: never });
@@ -56,7 +56,7 @@ describe('a budget', () => {
     expect(budget.inUse).toBe(0);
   });
 
-  it('lets nobody overtake those who wait', async () => {
+  it('lets no new request overtake a waiting one', async () => {
     const budget = createBudget({ limit: 1 });
     const lease = await budget.take('a', { signal: never });
     const waiting = budget.take('b', { signal: never });
@@ -77,7 +77,7 @@ describe('a budget', () => {
     expect([budget.inUse, budget.waiting]).toEqual([0, 0]);
   });
 
-  it('has at least one unit', () => {
+  it('refuses a limit of no unit', () => {
     expect(() => createBudget({ limit: 0 })).toThrow(RangeError);
   });
 });

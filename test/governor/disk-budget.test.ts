@@ -3,8 +3,8 @@ import { createDiskBudget } from '../../src/governor/disk-budget.ts';
 
 const full = expect.objectContaining({ code: 'storage_full', status: 507 });
 
-describe('the room on the disk', () => {
-  it('is promised once, however many ask at the same moment', async () => {
+describe('the disk budget', () => {
+  it('promises the same bytes once, however many requests come at the same moment', async () => {
     const disk = createDiskBudget({ room: async () => ({ bytes: 100, files: 5000 }), minFreeBytes: 10 });
     const asked = await Promise.allSettled([50, 40, 30].map((bytes) => disk.reserve({ bytes })));
     expect(asked.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
@@ -12,13 +12,13 @@ describe('the room on the disk', () => {
     expect(disk.reservedBytes).toBe(90);
   });
 
-  it('counts what is written by the disk alone, and comes back whole', async () => {
+  it('leaves written bytes to the count of the disk, and takes a reservation back whole', async () => {
     const disk = createDiskBudget({ room: async () => ({ bytes: 100, files: 5000 }), minFreeBytes: 0 });
     const reservation = await disk.reserve({ bytes: 60 });
     reservation.wrote(20);
     expect(disk.reservedBytes).toBe(40);
     expect(await disk.availableBytes()).toBe(60);
-    // A client that sends more than it said takes nothing from others' reservations.
+    // A client that sends more than it announced takes nothing from the reservations of others.
     reservation.wrote(1000);
     expect(disk.reservedBytes).toBe(0);
     reservation.release();
@@ -27,7 +27,7 @@ describe('the room on the disk', () => {
     expect(disk.reservedBytes).toBe(0);
   });
 
-  it('leaves what accepted work will still take', async () => {
+  it('keeps the room that accepted work will still take', async () => {
     const disk = createDiskBudget({
       room: async () => ({ bytes: 100, files: 5000 }),
       minFreeBytes: 10,
@@ -37,7 +37,7 @@ describe('the room on the disk', () => {
     await disk.reserve({ bytes: 20 });
   });
 
-  it('ends where no more files can be made', async () => {
+  it('refuses when too few inodes are free', async () => {
     const disk = createDiskBudget({ room: async () => ({ bytes: 1e9, files: 1010 }), minFreeBytes: 0 });
     await disk.reserve({ bytes: 1, files: 10 });
     await expect(disk.reserve({ bytes: 1 })).rejects.toEqual(full);
