@@ -1,4 +1,4 @@
-/** The environment, validated once and passed on as a value. */
+/** Validates the environment once; the rest of the code gets it as a value. */
 import { isIP } from 'node:net';
 import path from 'node:path';
 import * as z from 'zod';
@@ -15,8 +15,8 @@ type Values = { [Name in keyof Settings as CamelCase<Name>]: z.output<Settings[N
 
 export interface Config extends Values {
   /**
-   * Host names that requests to the API may name: those of the loopback and of `PUBLIC_URL`, for a server without keys on the
-   * loopback. Null allows every name.
+   * Host names that requests to the API may carry: those of the loopback and of `PUBLIC_URL`, for a server on the loopback
+   * without API keys. Null allows every name.
    */
   knownHosts: string[] | null;
 }
@@ -25,9 +25,11 @@ const schemas = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema
 const Environment = z.object(schemas as { [Name in keyof Settings]: Settings[Name]['schema'] });
 
 /**
- * @param env the environment; an empty variable counts as one that is not set.
+ * Reads all settings from the environment.
+ *
+ * @param env the environment. An empty variable counts as not set.
  * @param projectFolder absolute; `DATA_DIR` is relative to it.
- * @throws {StartupError} naming every wrong variable, its value, and what is allowed.
+ * @throws {StartupError} with a line for each wrong variable: its value, and the values that are allowed.
  */
 export function parseConfig(env: Record<string, string | undefined>, projectFolder: string): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -50,15 +52,15 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
   };
 }
 
-/** @throws {StartupError} when others can reach the server and it asks for no key. */
+/** @throws {StartupError} when other machines can reach the server and it has no API keys. */
 function assertNotOpenToAll({ host, apiKeys, allowAnonymous }: Values): void {
   if (apiKeys.length > 0 || allowAnonymous || isLoopback(host)) return;
   throw new StartupError(
-    `HOST="${host}" can be reached from other machines, and everybody there could upload and delete. Set API_KEYS (name:key, the key from "openssl rand -hex 32"), or ALLOW_ANONYMOUS=true if that is what you want.`,
+    `Other machines can reach HOST="${host}", and anybody there could upload and delete. Set API_KEYS (name:key, with a key from "openssl rand -hex 32"), or set ALLOW_ANONYMOUS=true to allow that.`,
   );
 }
 
-/** Names under which only this machine reaches a server on its loopback. */
+/** Returns the host names by which this machine, and no other, reaches a server on its loopback. */
 function loopbackHosts({ host, publicUrl }: Values): string[] {
   const own = isIP(host) === 6 ? `[${host}]` : host.toLowerCase();
   const given = publicUrl === '' ? [] : [new URL(publicUrl).hostname];

@@ -1,9 +1,9 @@
-/** What people read about the settings: `--help`, and the table of docs/configuration.md. Pure. */
+/** Renders the settings for people: `--help`, and the table of docs/configuration.md. Pure. */
 import { SETTINGS, type Setting } from './settings.ts';
 
 const WIDTH = 100;
 
-/** @returns what `--help` prints. */
+/** Returns the text that `--help` prints. */
 export function helpText(): string {
   const entries = Object.entries(SETTINGS).map(([name, setting]) => {
     const about = setting.description.replaceAll('`', '');
@@ -12,7 +12,7 @@ export function helpText(): string {
       ...wrapped(about, WIDTH - 6).map((line) => `      ${line}`),
     ].join('\n');
   });
-  return `Audio streaming server. It takes no arguments; environment variables set it up:
+  return `Audio streaming server. It takes no arguments; environment variables configure it:
 
 ${entries.join('\n')}
 
@@ -20,7 +20,7 @@ Example: PORT=9000 KEEP_ORIGINALS=true npm start
 `;
 }
 
-/** @returns the settings as a table in Markdown. */
+/** Returns the settings as a table in Markdown. */
 export function settingsTable(): string {
   const rows = Object.entries(SETTINGS).map(([name, setting]) => {
     const usual =

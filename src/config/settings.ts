@@ -1,4 +1,7 @@
-/** Every setting, written once: its parser, its default, and what `--help` and docs/configuration.md say about it. */
+/**
+ * Defines every setting once: its parser, its default and its description. `--help` and docs/configuration.md are generated
+ * from here.
+ */
 import { availableParallelism } from 'node:os';
 import type * as z from 'zod';
 import {
@@ -21,9 +24,9 @@ const GIB = 1024 ** 3;
 const DAY_SECONDS = 24 * 3600;
 
 interface About {
-  /** The default as the environment would give it; empty for a setting that has none. */
+  /** The default, as a value of the environment variable; empty for a setting without one. */
   usual: string;
-  /** How documents show the default where they do not show it as it is. */
+  /** The default as documents show it, if that differs from `usual`. */
   shown?: string;
   description: string;
   /** A value that differs from the default. */
@@ -38,7 +41,7 @@ function setting<T>(schema: z.ZodType<T, string>, about: About): Setting<T> {
   return { ...about, schema: schema.prefault(about.usual) };
 }
 
-/** For a setting without a default. @param absent its value while the variable is not set. */
+/** Defines a setting without a default. @param absent its value while the variable is not set. */
 function optional<T, A>(
   schema: z.ZodType<T, string>,
   absent: A,
@@ -47,7 +50,7 @@ function optional<T, A>(
   return { ...about, usual: '', schema: schema.optional().transform((value) => value ?? absent) };
 }
 
-/** In the order of the documents: environment variable by environment variable. */
+/** All settings by environment variable, in the order of the documents. */
 export const SETTINGS = {
   HOST: setting(text('an address or host name to listen on'), {
     usual: '127.0.0.1',
@@ -57,7 +60,7 @@ export const SETTINGS = {
   }),
   PORT: setting(wholeNumber(0, 65_535), {
     usual: '8000',
-    description: 'Port to listen on; 0 takes a free one.',
+    description: 'Port to listen on; 0 takes a free port.',
     example: '9000',
   }),
   DATA_DIR: setting(text('a folder'), {
@@ -69,80 +72,80 @@ export const SETTINGS = {
   MAX_UPLOAD_BYTES: setting(wholeNumber(1), {
     usual: String(2 * GIB),
     shown: '2147483648 (2 GiB)',
-    description: 'The largest file that is accepted.',
+    description: 'Largest file that is accepted, in bytes.',
     example: '10737418240',
   }),
   MAX_UPLOADS: setting(wholeNumber(1, 100_000), {
     usual: '256',
     description:
-      'Uploads that are received at the same time. An upload that hardly moves loses its place to another one.',
+      'Uploads that are received at the same time. An upload that makes hardly any progress loses its place to a new one.',
     example: '32',
   }),
   MAX_DURATION_SECONDS: setting(wholeNumber(1, 7 * DAY_SECONDS), {
     usual: String(DAY_SECONDS),
     shown: '86400 (24 h)',
-    description: 'The longest audio that is accepted.',
+    description: 'Longest audio that is accepted, in seconds.',
     example: '14400',
   }),
   SEGMENT_SECONDS: setting(seconds(1, 30), {
     usual: '4',
-    description: 'Length of a segment, 1 to 30.',
+    description: 'Length of a segment in seconds, 1 to 30.',
     example: '6',
   }),
   SEGMENT_WAIT_SECONDS: setting(wholeNumber(1, 3600), {
     usual: '9',
     description:
-      'How long a request waits for a segment that is not encoded yet. hls.js and Shaka Player give up after 10 seconds.',
+      'Longest time that a request waits for a segment that is not encoded yet, in seconds. hls.js and Shaka Player give up after 10 seconds.',
     example: '15',
   }),
   SEGMENT_CACHE_BYTES: setting(wholeNumber(0), {
     usual: String(256 * MIB),
     shown: '268435456 (256 MiB)',
     description:
-      'Memory for the segments that players ask for most; 0 for none. The server itself takes 0.1 GB beside it.',
+      'Memory for the segment cache, in bytes; 0 turns it off. The server itself takes some 0.1 GB more.',
     example: '1073741824',
   }),
   AUDIO_LADDER: setting(ladder, {
     usual: 'aac@64k,aac@128k,aac@256k',
     description:
-      'The renditions of new uploads. A track gets no rendition above 6 bits per sample and channel, and, 128k apart, none above the bit rate of a lossy source.',
+      'Renditions of new uploads. A track skips bit rates above 6 bits per sample and channel, and, except 128k, bit rates above that of a lossy source.',
     example: 'aac@128k',
   }),
   CONCURRENCY: setting(wholeNumber(1, 1024), {
     usual: String(availableParallelism()),
     shown: 'number of cores',
     description:
-      'ffmpeg processes that encode at the same time; so many uploads are examined at the same time.',
+      'ffmpeg processes that encode at the same time, and uploads that are examined at the same time.',
     example: '1',
   }),
   MAX_WAITING: setting(wholeNumber(1, 1_000_000), {
     usual: '1000',
-    description: 'Tracks that may wait to be processed. Further uploads are answered with 503.',
+    description: 'Most tracks that wait to be processed. Further uploads get 503.',
     example: '100',
   }),
   MIN_FREE_BYTES: setting(wholeNumber(0), {
     usual: String(256 * MIB),
     shown: '268435456 (256 MiB)',
-    description: 'Room on the disk that stays free. Uploads that would need it are answered with 507.',
+    description: 'Bytes of the disk that stay free. Uploads that would need them get 507.',
     example: '1073741824',
   }),
   KEEP_ORIGINALS: setting(flag, {
     usual: 'false',
-    description: '`true` keeps the original of a track after it is ready.',
+    description: '`true` keeps the original of a track after the track is ready.',
     example: 'true',
   }),
   API_KEYS: optional(apiKeys, [], {
     description:
-      'Who may use the API: `name:key` pairs, separated by commas; keys of at least 32 characters. The log shows names, never keys.',
+      'API keys: `name:key` pairs separated by commas, with keys of at least 32 characters. Requests then need one of them. The log shows names, never keys.',
     example: 'phone:$(openssl rand -hex 32)',
   }),
   ALLOW_ANONYMOUS: setting(flag, {
     usual: 'false',
-    description: '`true` lets the server listen without keys on a `HOST` that other machines can reach.',
+    description: '`true` lets the server listen without API keys on a `HOST` that other machines can reach.',
     example: 'true',
   }),
   STREAM_SECRET: optional(secret, null, {
-    description: 'At least 32 characters. Streams then need a link that is signed with it.',
+    description: 'Secret of at least 32 characters. Streams then need a link that is signed with it.',
     example: '$(openssl rand -hex 32)',
   }),
   RATE_LIMIT: setting(rate, {
@@ -158,17 +161,17 @@ export const SETTINGS = {
   TRUST_PROXY: setting(proxies, {
     usual: 'false',
     description:
-      'Proxies whose `X-Forwarded-For` is believed: addresses such as `127.0.0.1` or `10.0.0.0/8`, separated by commas; `true` believes everybody.',
+      'Proxies whose `X-Forwarded-For` is trusted: addresses such as `127.0.0.1` or `10.0.0.0/8`, separated by commas; `true` trusts every client.',
     example: '127.0.0.1',
   }),
   PUBLIC_URL: optional(httpAddress, '', {
     description:
-      'The address of the server as clients see it, where that is not the root of its own address. Addresses in answers begin with it; manifests and playlists hold relative addresses only.',
+      'Address of the server as clients see it, if that is not the root of its own address. Addresses in responses begin with it; manifests and playlists contain relative addresses only.',
     example: 'https://example.org/audio',
   }),
   CORS_ORIGIN: setting(origins, {
     usual: '*',
-    description: 'Who may read streams from a browser: `*`, or origins separated by commas.',
+    description: 'Web pages that may read streams in a browser: `*`, or origins separated by commas.',
     example: 'https://example.org',
   }),
   LOG_LEVEL: setting(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), {
@@ -180,20 +183,20 @@ export const SETTINGS = {
   SANDBOX: setting(oneOf(['auto', 'off', 'bubblewrap', 'unshare']), {
     usual: 'auto',
     description:
-      'What confines ffmpeg: `auto` (the first that is usable), `bubblewrap`, `unshare` (as root) or `off`. `/readyz` says which.',
+      'Sandbox of ffmpeg: `auto` (the first that works), `bubblewrap`, `unshare` (needs root) or `off`. `/readyz` shows the one in use.',
     example: 'bubblewrap',
   }),
   FFMPEG_PATH: setting(text('the path of ffmpeg'), {
     usual: 'ffmpeg',
-    description: 'Where ffmpeg is.',
+    description: 'Path or name of ffmpeg.',
     example: '/opt/ffmpeg/bin/ffmpeg',
   }),
   FFPROBE_PATH: setting(text('the path of ffprobe'), {
     usual: 'ffprobe',
-    description: 'Where ffprobe is.',
+    description: 'Path or name of ffprobe.',
     example: '/opt/ffmpeg/bin/ffprobe',
   }),
 } satisfies Record<string, Setting>;
 
-/** Settings whose values are never shown. */
+/** Settings whose values appear in no message. */
 export const SECRETS: ReadonlySet<string> = new Set(['API_KEYS', 'STREAM_SECRET']);

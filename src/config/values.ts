@@ -1,10 +1,10 @@
-/** How the values of settings are read. Each parser says in its message what is allowed. */
+/** Parses the values of settings. The message of each parser says which values are allowed. */
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { parseLadder } from '../presentation/ladder.ts';
 
 const MIN_SECRET_LENGTH = 32;
-/** What can be said in a header: `b64token` (RFC 6750 section 2.1). */
+/** Keys that fit into a header: `b64token` (RFC 6750 section 2.1). */
 const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 export const text = (allowed: string) => z.string().min(1, allowed);
@@ -33,7 +33,7 @@ export const oneOf = <const T extends readonly string[]>(values: T) =>
   z.enum(values, `one of ${values.join(', ')}`);
 
 const ORIGINS_ALLOWED = '"*" or origins such as https://example.org, separated by commas';
-/** `*`, or a list of origins. */
+/** Parses `*`, or a list of origins. */
 export const origins = text(ORIGINS_ALLOWED).transform((value, context) => {
   if (value === '*') return '*' as const;
   const list = commaSeparated(value);
@@ -43,7 +43,7 @@ export const origins = text(ORIGINS_ALLOWED).transform((value, context) => {
 });
 
 const ADDRESS_ALLOWED = 'an address such as https://example.org/audio';
-/** An HTTP address without a slash at its end. */
+/** Parses an HTTP address; drops slashes at its end. */
 export const httpAddress = text(ADDRESS_ALLOWED).transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === '') {
@@ -64,10 +64,13 @@ export const ladder = z.string().transform((value, context) => {
 
 export const secret = z
   .string()
-  .min(MIN_SECRET_LENGTH, `at least ${MIN_SECRET_LENGTH} characters, such as "openssl rand -hex 32" gives`);
+  .min(
+    MIN_SECRET_LENGTH,
+    `at least ${MIN_SECRET_LENGTH} characters, for example from "openssl rand -hex 32"`,
+  );
 
 const API_KEYS_ALLOWED = `name:key pairs separated by commas, with different names of letters, digits, ".", "_" and "-", and keys of at least ${MIN_SECRET_LENGTH} letters, digits and "-._~+/"`;
-/** Names and keys. */
+/** Parses the names and keys of `API_KEYS`. */
 export const apiKeys = z.string().transform((value, context) => {
   const keys = value.split(',').map((pair) => {
     const [, name = '', key = ''] = /^\s*([\w.-]+):(\S+)\s*$/.exec(pair) ?? [];
@@ -79,7 +82,7 @@ export const apiKeys = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-/** Requests a minute; null is no limit. */
+/** Parses a number of requests a minute; null is no limit. */
 export const rate = z.string().transform((value, context) => {
   if (value === 'off') return null;
   if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
@@ -88,8 +91,8 @@ export const rate = z.string().transform((value, context) => {
 });
 
 const PROXIES_ALLOWED =
-  '"false", "true" (whoever connects is a proxy), or the addresses of proxies, such as 10.0.0.0/8, separated by commas';
-/** As Fastify's `trustProxy` takes it. */
+  '"false", "true" (every client is a proxy), or the addresses of proxies, such as 10.0.0.0/8, separated by commas';
+/** Parses `TRUST_PROXY` into a value for Fastify's `trustProxy`. */
 export const proxies = z.string().transform((value, context) => {
   if (value === 'true' || value === 'false') return value === 'true';
   const addresses = commaSeparated(value);

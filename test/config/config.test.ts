@@ -48,15 +48,15 @@ describe('the configuration', () => {
     ffprobePath: 'ffprobe',
   };
 
-  it('has a value for everything that is not set', () => {
+  it('has a default for each variable that is not set', () => {
     expect(parseConfig({}, project)).toEqual(defaults);
   });
 
-  it('passes over variables that are not its own', () => {
+  it('ignores unknown variables', () => {
     expect(parseConfig({ PATH: '/bin', HOME: undefined, port: '1' }, project)).toEqual(defaults);
   });
 
-  it.each(Object.keys(SETTINGS))('takes an empty %s for one that is not set', (name) => {
+  it.each(Object.keys(SETTINGS))('treats an empty %s as not set', (name) => {
     expect(parseConfig({ [name]: '' }, project)).toEqual(defaults);
   });
 
@@ -111,8 +111,8 @@ describe('the configuration', () => {
 
 const KEY = 'k'.repeat(32);
 
-describe('keys', () => {
-  it('are names and keys', () => {
+describe('API keys', () => {
+  it('have names and keys', () => {
     const { apiKeys } = parseConfig({ API_KEYS: `phone:${KEY}, laptop:${KEY}=` }, project);
     expect(apiKeys).toEqual([
       { name: 'phone', key: KEY },
@@ -136,7 +136,7 @@ describe('keys', () => {
   });
 
   it.each(['0.0.0.0', '::', '192.168.1.4', 'example.org', '127.0.0.1.example.org'])(
-    'are wanted where others can reach HOST=%s',
+    'are required if other machines can reach HOST=%s',
     (host) => {
       expect(messageOf({ HOST: host })).toMatch(/API_KEYS.*ALLOW_ANONYMOUS=true/);
       expect(parseConfig({ HOST: host, API_KEYS: `phone:${KEY}` }, project).host).toBe(host);
@@ -145,11 +145,11 @@ describe('keys', () => {
   );
 });
 
-describe('the names that the API answers to', () => {
+describe('the host names of the API', () => {
   it.each([
     ['with keys', { API_KEYS: `phone:${KEY}` }],
-    ['where others can reach it', { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' }],
-  ])('are any %s', (_when, env) => {
+    ['on a host that other machines can reach', { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' }],
+  ])('are unrestricted %s', (_when, env) => {
     expect(parseConfig(env, project).knownHosts).toBe(null);
   });
 });
@@ -160,7 +160,7 @@ const seconds = 'a number of seconds from 1 to 30';
 const origins = 'origins such as https://example.org';
 const flag = '"true" or "false"';
 
-describe('a wrong variable is named, with its value and what is allowed', () => {
+describe('the message for a wrong variable has its name, its value and the allowed values', () => {
   it.each([
     ['PORT', '65536', port],
     ['PORT', '-1', port],
@@ -225,7 +225,7 @@ describe('a wrong variable is named, with its value and what is allowed', () => 
     expect(message.split('\n')).toHaveLength(1);
   });
 
-  it('together with all others that are wrong, a line for each', () => {
+  it('has a line for each wrong variable', () => {
     const lines = messageOf({ PORT: 'x', HOST: 'fine', LOG_LEVEL: 'loud', KEEP_ORIGINALS: 'no' }).split('\n');
     expect(lines).toHaveLength(3);
     for (const wrong of ['PORT="x"', 'LOG_LEVEL="loud"', 'KEEP_ORIGINALS="no"']) {

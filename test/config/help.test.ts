@@ -6,11 +6,11 @@ import { SETTINGS } from '../../src/config/settings.ts';
 
 const manual = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
-it('docs/configuration.md has the table that the settings make (`npm run docs` writes it)', () => {
+it('docs/configuration.md has the generated table of settings (`npm run docs` writes it)', () => {
   expect(manual).toContain(`\n${settingsTable()}\n`);
 });
 
-it('--help names every setting, in lines that fit a terminal', () => {
+it('--help lists every setting, in lines of at most 100 characters', () => {
   const lines = helpText().split('\n');
   for (const name of Object.keys(SETTINGS))
     expect(lines.some((line) => line.startsWith(`  ${name}`))).toBe(true);
