@@ -1,4 +1,4 @@
-/** The server, as a list that can be read from top to bottom. */
+/** Builds the HTTP server: a list, from top to bottom, of everything that it answers. */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -25,14 +25,14 @@ import { createStreams } from './http/streaming/stream.ts';
 import { createPresenter } from './http/track-view.ts';
 import type { Services } from './services.ts';
 
-/** Keys, where a plugin logs the headers that it was given. */
-const KEPT_FROM_LOG = ['headers.authorization', '*.headers.authorization'];
+/** Paths of API keys in log lines: a plugin may log the headers of a request. */
+const REDACTED_PATHS = ['headers.authorization', '*.headers.authorization'];
 
-/** Longer than any safe file name, percent-encoded. */
+/** Characters of a path parameter: more than any safe file name has, percent-encoded. */
 const MAX_PARAM_LENGTH = 1024;
 
 /**
- * Builds the app; it does not listen yet. Closing it closes the services.
+ * Builds the app, which does not listen yet. Closing the app closes the services.
  *
  * @param timeouts for slow clients; tests shorten them.
  */
@@ -45,12 +45,12 @@ export async function buildApp(
   const links = createSignedLinks(config.streamSecret);
   const streams = createStreams(services, config, links);
   const app = Fastify({
-    loggerInstance: services.log.child({}, { redact: KEPT_FROM_LOG }),
+    loggerInstance: services.log.child({}, { redact: REDACTED_PATHS }),
     logController: new RequestLog(),
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    // Connections without a request end at once when the server stops; responses under way are finished.
+    // Idle connections end at once when the server stops; responses under way are finished.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     // Serve cached streams before Fastify's router.
@@ -65,7 +65,7 @@ export async function buildApp(
   }) as unknown as FastifyInstance;
 
   const connections = watchConnections(app.server);
-  // Uploads that wait for their track are answered once work stops, so that goes on beside the closing.
+  // Uploads that wait for their track get their response when work stops, so work stops while connections close.
   app.addHook('preClose', async () => {
     void services.stopWork();
     connections.closeAsTheyFallIdle();

@@ -1,7 +1,7 @@
 /**
- * Returns bytes in a memory of their own, to be kept for long. Node cuts small buffers from larger ones, which stay as long
- * as any part of them: those under 4 kB from slabs of 8 kB, what zlib returns from 16 kB. A cache of 256 MiB held 350 MB
- * of near-silent audio that way.
+ * Returns the bytes in an allocation of their own, so that they can be kept for long. Node cuts small buffers from larger
+ * ones, which stay allocated as long as any part is used: buffers under 4 kB from slabs of 8 kB, output of zlib from 16 kB.
+ * Without this, a cache of 256 MiB took 350 MB for near-silent audio.
  */
 export function inOwnMemory(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength === bytes.length) return bytes;

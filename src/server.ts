@@ -1,4 +1,4 @@
-/** The process: reads the environment, starts, listens, and stops with grace. */
+/** Runs the process: reads the environment, starts, listens, and stops gracefully. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
@@ -8,9 +8,9 @@ import { helpText } from './config/help.ts';
 import { StartupError } from './errors.ts';
 import { openServices } from './services.ts';
 
-/** Responses that are not finished by then are cut off: the whole stop takes 10 s at the most. */
+/** Milliseconds until unfinished responses are cut off. The whole stop takes at most 10 s. */
 const CLOSE_TIMEOUT_MS = 8000;
-/** Ctrl-C under npm arrives twice, a millisecond apart; only a later one means "now". */
+/** Ctrl-C under npm arrives twice, a millisecond apart. Only a later signal ends the process at once. */
 const SECOND_SIGNAL_AFTER_MS = 1000;
 
 const projectFolder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
 
   const services = await openServices(config, log);
   services.started.catch((error: unknown) => {
-    log.fatal({ err: error }, 'the library cannot be read');
+    log.fatal({ err: error }, 'library unreadable');
     process.exit(1);
   });
   const app = await buildApp(services, config);
@@ -54,17 +54,17 @@ async function main(): Promise<void> {
     await app.close();
     if (error.code === 'EADDRINUSE') {
       throw new StartupError(
-        `Port ${config.port} on ${config.host} is in use. Stop what uses it, or set PORT to another one.`,
+        `Port ${config.port} on ${config.host} is in use. Stop the program that uses it, or set PORT to another port.`,
       );
     }
-    throw new StartupError(`Cannot listen on ${config.host}:${config.port}: ${error.message}.`);
+    throw new StartupError(`Cannot listen on ${config.host}:${config.port} (HOST, PORT): ${error.message}.`);
   });
   const { version, sandbox } = await services.tools;
   if (sandbox.mode === 'off') log.warn({ sandbox: sandbox.mode }, sandbox.detail);
   log.info({ ffmpeg: version, sandbox: sandbox.mode, dataDir: config.dataDir }, 'ready');
 }
 
-/** JSON for machines; at a terminal, lines for people. */
+/** Creates the logger: JSON lines, or readable lines on a terminal. */
 async function createLogger(level: string) {
   if (!process.stdout.isTTY) return pino({ level });
   const { default: pretty } = await import('pino-pretty');

@@ -1,4 +1,4 @@
-/** A promise that is settled from elsewhere (`Promise.withResolvers` needs Node 22). */
+/** A promise that other code resolves (`Promise.withResolvers` needs Node 22). */
 export interface Deferred<T> {
   promise: Promise<T>;
   resolve(value: T): void;
@@ -12,7 +12,7 @@ export function createDeferred<T>(): Deferred<T> {
   return { promise, resolve };
 }
 
-/** Settles as `promise` does, or rejects with the reason of `signal` when that is aborted first. */
+/** Settles as `promise` does, or rejects with the reason of `signal` if that is aborted first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);

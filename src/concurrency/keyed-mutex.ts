@@ -1,8 +1,8 @@
-/** Steps that concern the same thing go one after the other; others do not wait for them. */
+/** Runs steps of the same key one after the other. Steps of different keys do not wait for each other. */
 export interface KeyedMutex {
-  /** Runs `step` once all earlier steps under `key` have settled; settles as it does. */
+  /** Runs `step` once all earlier steps of `key` have settled, and settles as `step` does. */
   run<T>(key: string, step: () => Promise<T>): Promise<T>;
-  /** Resolves when all steps taken so far have settled. */
+  /** Resolves when all steps that were added so far have settled. */
   idle(): Promise<void>;
 }
 

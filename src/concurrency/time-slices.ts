@@ -1,10 +1,9 @@
 /**
- * Shares the one thread between long pieces of work and everything else. Long work is cut into slices of a millisecond or
- * so, and each turn of the event loop runs one slice of one of them: requests wait for one slice, however many lists and
- * searches go on.
+ * Shares the one thread between long work and everything else. Long work is cut into slices of about a millisecond, and each
+ * turn of the event loop runs one slice. So other requests wait for one slice, however many lists and searches run.
  */
 export interface TimeSlices {
-  /** Resolves when the next slice of this work may run; work that has waited longest goes first. */
+  /** Resolves when the next slice of the caller may run. The caller that has waited longest goes first. */
   next(): Promise<void>;
 }
 

@@ -1,18 +1,18 @@
 /**
- * A track's `filename` is its one identity: in URLs, in folder names, in lists. Here a name is made safe, and here it
- * is decided whether a name that came by URL can be one of ours at all.
+ * Makes file names safe, and recognises safe ones. A track's `filename` is its one identity: in URLs, in folder names, in
+ * lists.
  */
 
-/** Most file systems stop at 255 bytes; the rest is room for suffixes such as `-2` and temporary names. */
+/** Most file systems allow 255 bytes. The rest is room for suffixes such as `-2` and for temporary names. */
 const MAX_BYTES = 200;
 const MAX_EXTENSION = /\.[\p{L}\p{N}]{1,16}$/u;
 const SAFE = /^[\p{L}\p{M}\p{N}_][\p{L}\p{M}\p{N}._-]*$/u;
-/** Names that Windows gives to devices, with any extension: a folder of that name cannot be made there. */
+/** Device names of Windows, with any extension: Windows cannot create a folder of that name. */
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/iu;
 
 /**
  * Makes a file name safe for URLs, folders and every file system: NFC, only letters, marks, digits, `.`, `_` and `-`,
- * no leading dot or dash, at most 200 bytes, no Windows device name. The extension stays.
+ * no leading dot or dash, at most 200 bytes, no Windows device name. Keeps the extension.
  */
 export function safeFilename(originalName: string): string {
   const base = originalName.split(/[/\\]/).at(-1) ?? '';
@@ -28,7 +28,7 @@ export function safeFilename(originalName: string): string {
   return extension === '' ? short.replace(/\.+$/u, '') : short + extension;
 }
 
-/** The n-th name to try when `filename` is taken: `audio.mp3`, `audio-2.mp3`, `audio-3.mp3`, ... */
+/** Returns the n-th name to try when `filename` is taken: `audio.mp3`, `audio-2.mp3`, `audio-3.mp3`, ... */
 export function numberedFilename(filename: string, n: number): string {
   if (n < 2) return filename;
   const { stem, extension } = splitExtension(filename);
@@ -36,14 +36,14 @@ export function numberedFilename(filename: string, n: number): string {
   return truncateBytes(stem, MAX_BYTES - byteLength(suffix)) + suffix;
 }
 
-/** Whether this can be the name of a track at all; `..`, absolute paths, NUL and the like never are. */
+/** Returns whether a track can have this name. Rejects `..`, absolute paths, NUL and the like. */
 export function isSafeFilename(name: string): boolean {
   return SAFE.test(name) && byteLength(name) <= MAX_BYTES && name === name.normalize('NFC');
 }
 
-/** Two names with the same key are the same name, for file systems that ignore case. */
+/** Returns the key under which names that differ only in case are the same name, as some file systems treat them. */
 export function filenameKey(filename: string): string {
-  // Upper case first: a small sigma is another letter at the end of a word.
+  // To upper case first, for a small sigma at the end of a word is another letter.
   return filename.toUpperCase().toLowerCase().normalize('NFC');
 }
 
@@ -52,7 +52,7 @@ function splitExtension(name: string): { stem: string; extension: string } {
   return { stem: name.slice(0, name.length - extension.length), extension };
 }
 
-/** Cuts at a code point, never within one. */
+/** Cuts text to at most `limitBytes` bytes of UTF-8, between code points. */
 function truncateBytes(text: string, limitBytes: number): string {
   if (byteLength(text) <= limitBytes) return text;
   let cut = '';

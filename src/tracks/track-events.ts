@@ -1,4 +1,4 @@
-/** Tells whoever listens that a track has changed. Progress is told at most four times a second and track. */
+/** Publishes changes of tracks to listeners: progress at most four times a second per track. */
 
 export type Change = 'changed' | 'removed';
 export type Listener = (filename: string, change: Change) => void;
@@ -6,9 +6,9 @@ export type Listener = (filename: string, change: Change) => void;
 export interface TrackEvents {
   changed(filename: string): void;
   removed(filename: string): void;
-  /** As `changed`, but several within a quarter of a second become one. */
+  /** Publishes a change later: several calls within a quarter of a second become one. */
   progressed(filename: string): void;
-  /** @returns what ends it. */
+  /** Adds a listener, and returns the function that removes it. */
   listen(listener: Listener): () => void;
 }
 
@@ -16,22 +16,22 @@ const PROGRESS_EVERY_MS = 250;
 
 export function createTrackEvents(): TrackEvents {
   const listeners = new Set<Listener>();
-  /** There is a timer only where something is to be told: an idle server has none. */
+  /** Timers of changes that are due, by track. An idle server has none. */
   const pending = new Map<string, NodeJS.Timeout>();
 
-  const tell = (filename: string, change: Change) => {
+  const publish = (filename: string, change: Change) => {
     clearTimeout(pending.get(filename));
     pending.delete(filename);
     for (const listener of listeners) listener(filename, change);
   };
   return {
-    changed: (filename) => tell(filename, 'changed'),
-    removed: (filename) => tell(filename, 'removed'),
+    changed: (filename) => publish(filename, 'changed'),
+    removed: (filename) => publish(filename, 'removed'),
     progressed(filename) {
       if (listeners.size === 0 || pending.has(filename)) return;
       pending.set(
         filename,
-        setTimeout(() => tell(filename, 'changed'), PROGRESS_EVERY_MS),
+        setTimeout(() => publish(filename, 'changed'), PROGRESS_EVERY_MS),
       );
     },
     listen(listener) {

@@ -1,16 +1,16 @@
-/** The vocabulary: what a track is, on disk (`track.json`) and in answers. */
+/** Defines the record of a track, as stored in `track.json`. Responses are made from it. */
 import * as z from 'zod';
 import { TrackStatus } from './status.ts';
 
-/** The version that this server writes. Older ones are read for ever: see `test/fixtures/track-json`. */
+/** The version that this server writes. It reads every older one too: see `test/fixtures/track-json`. */
 export const TRACK_VERSION = 1;
 
-/** What the uploaded file says of itself. */
+/** The uploaded file, as it describes itself. */
 export const Source = z.object({
-  /** Container as ffmpeg's demuxer is called, such as `mp3`, `wav`, `mp4`. */
+  /** Container by the name of ffmpeg's demuxer, such as `mp3`, `wav`, `mp4`. */
   container: z.string(),
   codec: z.string(),
-  /** Bits per second of the audio stream; null when the file does not tell. */
+  /** Bits per second of the audio stream; null if the file does not declare it. */
   bitRate: z.int().nonnegative().nullable(),
   /** Hz */
   sampleRate: z.int().positive(),
@@ -20,38 +20,38 @@ export const Source = z.object({
 });
 export type Source = z.infer<typeof Source>;
 
-/** One rung of the ladder as encoded for one track. */
+/** One entry of the ladder, as encoded for one track. */
 export const Rendition = z.object({
-  /** Such as `aac-128k`. */
+  /** Name, such as `aac-128k`. */
   id: z.string().regex(/^[a-z0-9-]+$/),
   codec: z.literal('aac'),
   /** RFC 6381 codecs parameter. */
   codecs: z.string(),
-  /** Bits per second asked of the encoder. */
+  /** Nominal bits per second: the setting of the encoder. */
   bitRate: z.int().positive(),
-  /** Bits per second that the segments need at the most (23009-1 `@bandwidth`): measured once the track is ready. */
+  /** Peak bits per second (23009-1 `@bandwidth`): an estimate until the track is ready, measured after. */
   bandwidth: z.int().positive(),
   /** Bits per second over all segments (RFC 8216 `AVERAGE-BANDWIDTH`); null until it is measured. */
   averageBandwidth: z.int().positive().nullable().default(null),
-  /** Short hash of the upload, its content and what shaped the encode; part of every segment's name. */
+  /** Encode hash: short hash of the upload, its content and the shape of the encode. Every segment name carries it. */
   key: z.string().regex(/^[0-9a-f]{8}$/),
 });
 export type Rendition = z.infer<typeof Rendition>;
 
-/** How a file is opened that ffmpeg does not recognise. */
+/** How to open a file that ffmpeg does not recognise. */
 export const Opening = z.object({
-  /** As ffmpeg calls it. */
+  /** Name of ffmpeg's demuxer. */
   demuxer: z.enum(['aac', 'flac', 'mp3']),
-  /** Where the first audio frame is, in bytes from the beginning of the file. */
+  /** Offset of the first audio frame in bytes. */
   startByte: z.int().nonnegative(),
 });
 export type Opening = z.infer<typeof Opening>;
 
-/** How the copy is made that a source is encoded from where the original does not do. */
+/** How to make the copy that is encoded instead of the original. */
 export const SourceCopy = z.object({
-  /** Null where ffmpeg recognises the original. */
+  /** Null if ffmpeg recognises the original. */
   opening: Opening.nullable(),
-  /** Whether its time stamps are kept to: what is lost becomes silence then. */
+  /** Whether the copy follows the time stamps of the original: silence then replaces lost audio. */
   hasTimeline: z.boolean(),
 });
 export type SourceCopy = z.infer<typeof SourceCopy>;
@@ -69,48 +69,48 @@ export const Track = z.object({
   /** ISO 8601 with milliseconds, UTC. */
   uploadedAt: z.iso.datetime(),
   source: Source,
-  /** The audio stream of the source that is encoded, by its index in the container. */
+  /** Index, in the container, of the audio stream that is encoded. */
   streamIndex: z.int().nonnegative(),
-  /** Name of the original in `uploads/`; null once it was removed. */
+  /** Name of the original in `uploads/`; null once it is removed. */
   upload: z.string().nullable(),
   /**
-   * What tells this upload from every other one, also of the same bytes under the same name; null in records from before
-   * there was one.
+   * Identifies this upload, also among uploads of the same bytes under the same name. Null in records that are older than
+   * this field.
    */
   uploadId: z.string().nullable().default(null),
-  /** Hz, of every rendition. */
+  /** Sample rate of every rendition in Hz. */
   sampleRate: z.int().positive(),
   channels: z.int().min(1).max(2),
   /** N: length in samples at `sampleRate`. */
   samples: z.int().positive(),
-  /** Whether the end of the source was decoded, and N is where it ends. */
+  /** Whether N is certain: the end of the source was decoded. */
   isEndKnown: z.boolean().default(false),
   /** F: AAC frames in a segment. */
   segmentFrames: z.int().positive(),
   renditions: z.array(Rendition).min(1),
-  /** Where the source ended before the length that it declares: both, in seconds. */
+  /** Declared and real length in seconds, if the source ends before its declared length; else null. */
   truncated: z.object({ declaredSeconds: z.number(), seconds: z.number() }).nullable().default(null),
-  /** Seconds that the source declares as its length, where its audio is shorter or longer; else null. */
+  /** Declared length in seconds, if the audio is shorter or longer; else null. */
   declaredSeconds: z.number().nullable().default(null),
-  /** Whether a copy is beside the original that can be sought in to the sample, for one that cannot. */
+  /** Whether there is a copy with sample-exact seeks beside an original that has none. */
   hasSeekableCopy: z.boolean().default(false),
-  /** How that copy is made, also once it is gone; null where the original does, and in records from before. */
+  /** How to make that copy, kept after it is gone; null if the original is encoded, and in records older than this field. */
   copy: SourceCopy.nullable().default(null),
-  /** Bytes on disk: segments, and the original where it is kept. Exact when ready. */
+  /** Bytes on disk: segments, and the original if it is kept. Exact when the track is ready. */
   storedBytes: z.int().nonnegative(),
 });
 export type Track = z.infer<typeof Track>;
 
 /**
- * Reads a record of any version ever released.
+ * Parses a record of any released version.
  *
- * @throws {z.ZodError} when it is none.
+ * @throws {z.ZodError} when it is not a valid record.
  */
 export function parseTrack(json: unknown): Track {
   return Track.parse(json);
 }
 
-/** Seconds of presentation time. */
+/** Returns the presentation time in seconds. */
 export function durationSeconds(track: Pick<Track, 'samples' | 'sampleRate'>): number {
   return track.samples / track.sampleRate;
 }

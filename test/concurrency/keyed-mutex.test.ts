@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { createKeyedMutex } from '../../src/concurrency/keyed-mutex.ts';
 
-/** A step that says when it begins, and ends when told to. */
+/** Makes steps that log when they begin, and end on demand. */
 function createSteps() {
   const log: string[] = [];
   const step = (name: string) => {
@@ -18,16 +18,16 @@ function createSteps() {
   return { log, step };
 }
 
-/** Lets everything that can happen now happen. */
+/** Resolves after all promises that can settle now have settled. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-describe('steps that concern the same thing', () => {
-  it('go one after the other, in the order in which they came', async () => {
+describe('steps of the same key', () => {
+  it('run one after the other, in the order of their calls', async () => {
     const turns = createKeyedMutex();
     const { log, step } = createSteps();
     const [first, second, third] = [step('first'), step('second'), step('third')];
     const taken = [first, second, third].map(({ run }) => turns.run('track', run));
-    // Whoever could end early still waits for its turn.
+    // A step that could end early still waits for its turn.
     third.end();
     second.end();
     await settle();
@@ -37,7 +37,7 @@ describe('steps that concern the same thing', () => {
     expect(log).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
-  it('go on when one fails, and only that one is told', async () => {
+  it('go on when one fails, and only its caller gets the error', async () => {
     const turns = createKeyedMutex();
     const { log, step } = createSteps();
     const [first, second] = [step('first'), step('second')];
@@ -50,7 +50,7 @@ describe('steps that concern the same thing', () => {
     expect(log).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
   });
 
-  it('go on when one throws before it has begun anything', async () => {
+  it('go on when one throws synchronously', async () => {
     const turns = createKeyedMutex();
     const thrown = turns.run('track', () => {
       throw new Error('at once');
@@ -59,7 +59,7 @@ describe('steps that concern the same thing', () => {
     expect(await turns.run('track', async () => 'next')).toBe('next');
   });
 
-  it('may come while another one is under way', async () => {
+  it('can be added while another one runs', async () => {
     const turns = createKeyedMutex();
     let inner: Promise<string> | undefined;
     const outer = await turns.run('track', async () => {
@@ -70,7 +70,7 @@ describe('steps that concern the same thing', () => {
   });
 });
 
-it('steps that concern different things do not wait for each other', async () => {
+it('steps of different keys do not wait for each other', async () => {
   const turns = createKeyedMutex();
   const { step } = createSteps();
   const [slow, quick] = [step('slow'), step('quick')];
@@ -83,7 +83,7 @@ it('steps that concern different things do not wait for each other', async () =>
 });
 
 describe('idle', () => {
-  it('waits for all steps, those that fail included', async () => {
+  it('waits for all steps, including those that fail', async () => {
     const turns = createKeyedMutex();
     const { log, step } = createSteps();
     const [first, second, third] = [step('first'), step('second'), step('third')];
@@ -103,7 +103,7 @@ describe('idle', () => {
     await settled;
   });
 
-  it('is at once where nothing is under way, also after steps', async () => {
+  it('resolves at once when no step runs, also after steps', async () => {
     const turns = createKeyedMutex();
     await turns.idle();
     await turns.run('track', async () => {});

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createTimeSlices } from '../../src/concurrency/time-slices.ts';
 
-it('one slice runs in each turn of the event loop, of the work that has waited longest', async () => {
+it('each turn of the event loop runs one slice, of the caller that has waited longest', async () => {
   const slices = createTimeSlices();
   const ran: string[] = [];
   const work = async (name: string, count: number) => {

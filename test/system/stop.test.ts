@@ -193,7 +193,7 @@ describe('a start that cannot be', () => {
     const { code, stderr } = await refused({ PORT: port });
     expect(code).toBe(1);
     expect(stderr).toBe(
-      `Port ${port} on 127.0.0.1 is in use. Stop what uses it, or set PORT to another one.\n`,
+      `Port ${port} on 127.0.0.1 is in use. Stop the program that uses it, or set PORT to another port.\n`,
     );
   });
 });

@@ -10,11 +10,11 @@ describe('safeFilename', () => {
     ['keeps capitals, digits, dots and underscores', 'A_b.2.Mix.MP3', 'A_b.2.Mix.MP3'],
     ['keeps letters of any script', 'Grüße-日本-мир.mp3', 'Grüße-日本-мир.mp3'],
     ['keeps the marks of Hindi', 'हिन्दी गीत.mp3', 'हिन्दी-गीत.mp3'],
-    ['composes what is decomposed', 'Cafe\u0301.mp3', 'Caf\u00e9.mp3'],
-    ['makes one dash of what is between words', 'a  &?#%$ b.mp3', 'a-b.mp3'],
+    ['composes decomposed letters', 'Cafe\u0301.mp3', 'Caf\u00e9.mp3'],
+    ['makes one dash of all characters between words', 'a  &?#%$ b.mp3', 'a-b.mp3'],
     ['drops an emoji in front', '🎵 song.mp3', 'song.mp3'],
     ['makes a dash of an emoji behind', 'song 👩‍🎤.mp3', 'song-.mp3'],
-    ['calls what is only emoji a track', '🎵🎶.mp3', 'track.mp3'],
+    ['calls a name of only emoji a track', '🎵🎶.mp3', 'track.mp3'],
     ['takes the last part of a path', '../../etc/passwd', 'passwd'],
     ['takes the last part of a Windows path', 'C:\\x\\y.mp3', 'y.mp3'],
     ['makes a dash of NUL', 'a\0b.mp3', 'a-b.mp3'],
@@ -27,16 +27,16 @@ describe('safeFilename', () => {
     ['calls dashes a track', '---.mp3', 'track.mp3'],
     ['drops leading dots', '..hidden.mp3', 'hidden.mp3'],
     ['drops leading dashes', '--rf.mp3', 'rf.mp3'],
-    ['drops leading dots and dashes in turns', '.-.-x.mp3', 'x.mp3'],
+    ['drops alternating leading dots and dashes', '.-.-x.mp3', 'x.mp3'],
     ['drops trailing dots', 'song.mp3...', 'song.mp3'],
-    ['drops a trailing dot where there is no extension', 'song.', 'song'],
+    ['drops a trailing dot of a name without extension', 'song.', 'song'],
     ['marks a Windows device', 'con.mp3', 'con-.mp3'],
     ['marks a Windows device without extension', 'CON', 'CON-'],
     ['marks a Windows device with two extensions', 'nul.tar.mp3', 'nul-.tar.mp3'],
-    ['marks a Windows device that a dot hid', '.aux.mp3', 'aux-.mp3'],
+    ['marks a Windows device behind a leading dot', '.aux.mp3', 'aux-.mp3'],
     ['marks a Windows device with a digit', 'Com1.wav', 'Com1-.wav'],
     ['marks a Windows device with a superscript digit', 'lpt¹.wav', 'lpt¹-.wav'],
-    ['leaves what only begins like a device', 'console.mp3', 'console.mp3'],
+    ['keeps a name that only begins like a device', 'console.mp3', 'console.mp3'],
   ])('%s', (_what, original, expected) => {
     expect(safeFilename(original)).toBe(expected);
   });
@@ -52,7 +52,7 @@ describe('safeFilename', () => {
     expect(safeFilename(original)).toBe(expected);
   });
 
-  it('cuts no letter in two', () => {
+  it('cuts between code points', () => {
     for (let lead = 0; lead < 8; lead++) {
       const safe = safeFilename(`${'a'.repeat(lead)}${'𠀀é音'.repeat(40)}.mp3`);
       expect(bytesOf(safe)).toBeLessThanOrEqual(200);
@@ -62,7 +62,7 @@ describe('safeFilename', () => {
     }
   });
 
-  it('gives a safe name, the same again when asked again, whatever comes in', () => {
+  it('makes any input safe, and keeps a safe name as it is', () => {
     const device = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
     for (const original of randomNames(4000)) {
       const safe = safeFilename(original);
@@ -86,7 +86,7 @@ describe('numberedFilename', () => {
     expect(numberedFilename(filename, n)).toBe(expected);
   });
 
-  it.each(['a', 'é', '音', '𠀀'])('makes room for the number in a name full of "%s"', (letter) => {
+  it.each(['a', 'é', '音', '𠀀'])('shortens a name full of "%s" to add the number', (letter) => {
     const full = safeFilename(`${letter.repeat(300)}.mp3`);
     const names = [2, 99, 1_000_000].map((n) => numberedFilename(full, n));
     expect(new Set(names).size).toBe(3);
@@ -114,9 +114,9 @@ describe('filenameKey', () => {
     ['case', 'Audio.MP3', 'aUDIO.mp3'],
     ['case of letters beyond ASCII', 'ÄÖÜ-ЖЯ.mp3', 'äöü-жя.mp3'],
     ['composition', 'Cafe\u0301.mp3', 'CAF\u00c9.mp3'],
-    // Windows and macOS take them for one name: both sigmas have one capital.
+    // Windows and macOS treat them as one name: both sigmas have one capital.
     ['small sigma', 'ΟΔΟΣ.mp3', 'οδος.mp3'],
-  ])('is the same whatever the %s', (_what, one, other) => {
+  ])('is the same for any %s', (_what, one, other) => {
     expect(filenameKey(one)).toBe(filenameKey(other));
   });
 
@@ -124,12 +124,12 @@ describe('filenameKey', () => {
     ['audio.mp3', 'audio.wav'],
     ['audio.mp3', 'audio-2.mp3'],
     ['a.mp3', 'ä.mp3'],
-  ])('tells %s from %s', (one, other) => {
+  ])('differs for %s and %s', (one, other) => {
     expect(filenameKey(one)).not.toBe(filenameKey(other));
   });
 });
 
-/** Names of all that has ever made trouble, in random order and number; the same in every run. */
+/** Yields names of troublesome characters in random order and number; the same names in every run. */
 function* randomNames(count: number): Generator<string> {
   const random = seededRandom(20_250_314);
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { assertTransition, TrackStatus } from '../../src/tracks/status.ts';
 
-it('knows three states', () => {
+it('a track has three states', () => {
   expect(TrackStatus.options).toEqual(['processing', 'ready', 'failed']);
 });
 

@@ -8,11 +8,11 @@ const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, re
 const names = readdirSync(records).filter((name) => name.endsWith('.json'));
 
 describe('a record on disk', () => {
-  it('has a sample of the version that is written now', () => {
+  it('has a sample of the current version', () => {
     expect(names).toContain(`v${TRACK_VERSION}.json`);
   });
 
-  it.each(names)('is read as a track: %s', (name) => {
+  it.each(names)('is parsed as a track: %s', (name) => {
     const track = parseTrack(read(name));
     expect(track.filename).toMatch(/\.flac$/);
     expect(track.status).toBe('ready');
@@ -20,17 +20,17 @@ describe('a record on disk', () => {
     expect(track.renditions.map(({ id, key }) => [id, key])).toEqual([['aac-128k', '3f9a2c1b']]);
   });
 
-  it('is read without a loss', () => {
+  it('is parsed without a loss', () => {
     const record = read(`v${TRACK_VERSION}.json`);
     expect(parseTrack(record)).toMatchObject(record as object);
   });
 
-  it('from before bit rates were measured says that they are not', () => {
+  it('that is older than measured bit rates has none', () => {
     const { renditions } = parseTrack(read('v1.json'));
     expect(renditions.map(({ averageBandwidth }) => averageBandwidth)).toEqual([null]);
   });
 
-  /** Fields that came later have a value for records without them. */
+  /** Fields that came later have a default for records without them. */
   const added = ['truncated', 'hasSeekableCopy', 'declaredSeconds', 'copy', 'isEndKnown', 'uploadId'];
   it.each(Object.keys(sampleTrack()).filter((field) => !added.includes(field)))(
     'is refused without its "%s"',
