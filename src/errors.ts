@@ -1,4 +1,4 @@
-/** Every code, with the HTTP status that it comes with. Codes are part of the API: docs/api.md tells what to do about each. */
+/** Every error code with its HTTP status. Codes are part of the API; docs/api.md says what to do about each. */
 export const ERROR_STATUS = {
   bad_request: 400,
   empty_file: 400,
@@ -39,14 +39,14 @@ export const ERROR_STATUS = {
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
 /**
- * What can go wrong, in one place. An error has two faces: the machine code, status and sentence that the client
- * sees, and the cause that only the log sees.
+ * An error with two faces: the code, status and sentence that the client sees, and the cause that only the log sees.
+ * The catalogue below makes all of them.
  */
 export class AppError extends Error {
   override readonly name = 'AppError';
-  /** Stable machine-readable code; part of the API. */
+  /** Stable code for programs; part of the API. */
   readonly code: ErrorCode;
-  /** HTTP status that the front door answers with. */
+  /** HTTP status of the response. */
   readonly status: number;
   /** Extra members of the problem document (RFC 9457 section 3.2). */
   readonly extensions: Record<string, unknown>;
@@ -63,25 +63,27 @@ export class AppError extends Error {
 
 interface AppProblem {
   code: ErrorCode;
-  /** Where it is not the one that the code comes with. */
+  /** HTTP status, if it differs from that of the code. */
   status?: number;
-  /** A sentence for the person at the other end: what happened, to what, and what to do. */
+  /** Sentence for people: what happened, to which file or setting, and what to do. */
   detail: string;
   extensions?: Record<string, unknown>;
   retryAfterSeconds?: number;
 }
 
-/** What is wrong with one field of a request (as in RFC 9457, section 3): a parameter of the query, or a place in the body. */
-export interface Fault {
+/** An error in one field of a request (as in RFC 9457 section 3): a query parameter, or a place in the body. */
+export interface FieldError {
+  /** Name of the query parameter. */
   parameter?: string;
-  /** JSON Pointer as a URI fragment (RFC 6901 section 6). */
+  /** Place in the body: JSON Pointer as a URI fragment (RFC 6901 section 6). */
   pointer?: string;
   detail: string;
 }
 
-const sentenceOf = (faults: readonly Fault[]) => `${faults.map(({ detail }) => detail).join('; ')}.`;
+const sentenceOf = (fieldErrors: readonly FieldError[]) =>
+  `${fieldErrors.map(({ detail }) => detail).join('; ')}.`;
 
-/** The catalogue. Each entry makes the error to throw. */
+/** The error catalogue. Each entry makes the error to throw. */
 export const errors = {
   notMultipart: () =>
     new AppError({
@@ -94,53 +96,65 @@ export const errors = {
   formTooLarge: (limitBytes: number) =>
     new AppError({
       code: 'malformed_multipart',
-      detail: `The form has more than ${limitBytes} bytes beside one file in a field named "file".`,
+      detail: `The form has more than ${limitBytes} bytes beside its file. Send one file in a field named "file" and nothing else.`,
     }),
   noFile: () =>
     new AppError({
       code: 'no_file',
-      detail: 'The form has no file in a field named "file".',
+      detail: 'The form has no file in a field named "file". Send one, as `curl -F file=@song.mp3` does.',
     }),
   tooManyFiles: () =>
     new AppError({
       code: 'too_many_files',
-      detail: 'Send one file per request; nothing of this request was kept.',
+      detail: 'The form has more than one file. Send one file per request; nothing of this request was kept.',
     }),
   emptyFile: (originalName: string) =>
-    new AppError({ code: 'empty_file', detail: `"${originalName}" is empty.` }),
-  invalidQuery: (faults: readonly Fault[]) =>
-    new AppError({ code: 'invalid_query', detail: sentenceOf(faults), extensions: { errors: faults } }),
-  invalidBody: (faults: readonly Fault[]) =>
-    new AppError({ code: 'invalid_body', detail: sentenceOf(faults), extensions: { errors: faults } }),
+    new AppError({ code: 'empty_file', detail: `"${originalName}" is empty. Send a file with audio.` }),
+  invalidQuery: (fieldErrors: readonly FieldError[]) =>
+    new AppError({
+      code: 'invalid_query',
+      detail: sentenceOf(fieldErrors),
+      extensions: { errors: fieldErrors },
+    }),
+  invalidBody: (fieldErrors: readonly FieldError[]) =>
+    new AppError({
+      code: 'invalid_body',
+      detail: sentenceOf(fieldErrors),
+      extensions: { errors: fieldErrors },
+    }),
 
   bodyTooLarge: (limitBytes: number) =>
     new AppError({
       code: 'bad_request',
       status: 413,
-      detail: `The body may have ${limitBytes} bytes, and has more.`,
+      detail: `The request body has more than the ${limitBytes} bytes that this address accepts.`,
     }),
   requestTooSlow: () =>
-    new AppError({ code: 'request_too_slow', detail: 'The request did not arrive in time.' }),
+    new AppError({ code: 'request_too_slow', detail: 'The request did not arrive in time. Send it again.' }),
 
   unauthorized: () =>
     new AppError({
       code: 'unauthorized',
-      detail: 'This takes one of the keys of the server (API_KEYS), as "Authorization: Bearer <key>".',
+      detail:
+        'This request needs one of the API keys of the server (API_KEYS), as "Authorization: Bearer <key>".',
     }),
   crossOrigin: () =>
     new AppError({
       code: 'cross_origin',
       detail:
-        'A page of another site may not change anything here. Where it is a page of yours, set PUBLIC_URL to the address that it has.',
+        'A page of another site must not change anything here. If the page is yours, set PUBLIC_URL to its address.',
     }),
   unknownHost: (host: string) =>
     new AppError({
       code: 'unknown_host',
-      detail: `Without keys this server answers to its own names only, and "${host}" is none of them. Set PUBLIC_URL to the address under which clients find it, or API_KEYS.`,
+      detail: `Without API keys this server answers only to its own host names, and "${host}" is not one of them. Set PUBLIC_URL to the address that clients use, or set API_KEYS.`,
     }),
-  /** It says no more: whoever tries links learns nothing of what is there. */
+  /** Gives no reason, so that a client that guesses links learns nothing about the tracks. */
   linkInvalid: () =>
-    new AppError({ code: 'link_invalid', detail: 'This address is not valid, or not any more.' }),
+    new AppError({
+      code: 'link_invalid',
+      detail: 'This link is invalid or has expired. Ask for a new one.',
+    }),
   rateLimited: (retryAfterSeconds: number) =>
     new AppError({
       code: 'rate_limited',
@@ -148,45 +162,52 @@ export const errors = {
       retryAfterSeconds,
     }),
 
-  routeNotFound: () => new AppError({ code: 'route_not_found', detail: 'There is nothing at this address.' }),
+  routeNotFound: () =>
+    new AppError({
+      code: 'route_not_found',
+      detail: 'There is nothing at this address. /docs lists the addresses of the API.',
+    }),
   trackNotFound: (filename: string) =>
-    new AppError({ code: 'track_not_found', detail: `There is no track named "${filename}".` }),
+    new AppError({
+      code: 'track_not_found',
+      detail: `There is no track named "${filename}". GET /files lists all tracks.`,
+    }),
   segmentNotFound: (filename: string, segmentName: string) =>
     new AppError({
       code: 'segment_not_found',
-      detail: `"${filename}" has no segment named "${segmentName}".`,
+      detail: `"${filename}" has no segment named "${segmentName}". Its manifest lists its segments.`,
     }),
   renditionNotFound: (filename: string, rendition: string) =>
     new AppError({
       code: 'rendition_not_found',
-      detail: `"${filename}" has no rendition "${rendition}"; its master.m3u8 names those that it has.`,
+      detail: `"${filename}" has no rendition "${rendition}". Its master.m3u8 lists its renditions.`,
     }),
   manifestNotReady: (filename: string) =>
     new AppError({
       code: 'manifest_not_ready',
-      detail: `"${filename}" cannot be played yet: its manifestUrl is null until it can.`,
+      detail: `"${filename}" cannot be played yet. Try again once its manifestUrl is not null.`,
     }),
   methodNotAllowed: (allowed: string) =>
     new AppError({
       code: 'method_not_allowed',
-      detail: `This address answers ${allowed} only.`,
+      detail: `This address accepts only ${allowed}.`,
     }),
   notFailed: (filename: string, status: string) =>
     new AppError({
       code: 'not_failed',
-      detail: `"${filename}" is ${status}; only a failed track can be retried.`,
+      detail: `"${filename}" is ${status}. Only a failed track can be retried.`,
     }),
   trackDeleted: (filename: string) =>
     new AppError({
       code: 'track_deleted',
-      detail: `"${filename}" was deleted while it was being processed.`,
+      detail: `"${filename}" was deleted while it was being processed. Upload it again if it should be kept.`,
     }),
-  /** Nobody is there to read it; for the log only. */
+  /** For the log only: the client is gone. */
   clientClosed: () => new AppError({ code: 'client_closed', detail: 'The client closed the connection.' }),
   uploadTooSlow: () =>
     new AppError({
       code: 'upload_too_slow',
-      detail: 'The upload did not go on, or hardly. Nothing of it was kept; send it again.',
+      detail: 'The upload stalled or was too slow. Nothing of it was kept; send it again.',
     }),
   uploadTooLarge: (limitBytes: number) =>
     new AppError({
@@ -199,40 +220,41 @@ export const errors = {
   processingFailed: (filename: string, reason: string) =>
     new AppError({
       code: 'processing_failed',
-      detail: `"${filename}" could not be processed: ${reason} It is kept: POST /files/${encodeURIComponent(filename)}/retry tries again, DELETE removes it.`,
+      detail: `"${filename}" could not be processed: ${reason} The upload is kept: POST /files/${encodeURIComponent(filename)}/retry tries again, DELETE removes it.`,
       extensions: { filename },
     }),
 
   tooManyUploads: (limit: number) =>
     new AppError({
       code: 'too_many_uploads',
-      detail: `${limit} uploads are being received already (MAX_UPLOADS). Try again in a moment.`,
+      detail: `The server is receiving ${limit} uploads already (MAX_UPLOADS). Try again in a moment.`,
       retryAfterSeconds: 5,
     }),
   uploadDisplaced: () =>
     new AppError({
       code: 'too_many_uploads',
       detail:
-        'This upload gave way to that of another client, for you had the most at the same time. Nothing of it was kept. Send it again, with fewer at a time.',
+        'This upload made room for another client, for you had the most uploads at the same time. Nothing of it was kept. Send it again, with fewer at a time.',
       retryAfterSeconds: 5,
     }),
   tooBusy: (waiting: number) =>
     new AppError({
       code: 'too_busy',
-      detail: `${waiting} files are waiting to be processed already. Try again later.`,
+      detail: `${waiting} tracks wait to be processed already (MAX_WAITING). Try again later.`,
       retryAfterSeconds: 30,
     }),
   tooManyLists: () =>
     new AppError({
       code: 'too_busy',
       detail:
-        'Too many long lists are being sent already, to you or in all. Ask for pages (limit=100), or try again in a moment.',
+        'The server is sending too many long lists already, to you or in total. Ask for pages (limit=100), or try again in a moment.',
       retryAfterSeconds: 5,
     }),
   tooManyEventStreams: () =>
     new AppError({
       code: 'too_busy',
-      detail: 'Too many event streams are open already, yours or in all. Close some, or try again later.',
+      detail:
+        'Too many event streams are open already, from you or in total. Close some, or try again later.',
       retryAfterSeconds: 30,
     }),
   shuttingDown: () =>
@@ -244,19 +266,19 @@ export const errors = {
   segmentNotYet: (segmentName: string) =>
     new AppError({
       code: 'segment_not_yet',
-      detail: `"${segmentName}" is not encoded yet. Ask again.`,
+      detail: `"${segmentName}" is not encoded yet. Try again.`,
       retryAfterSeconds: 1,
     }),
   tooLittleRoom: (minFreeBytes: number) =>
     new AppError({
       code: 'storage_full',
-      detail: `There is too little room on the disk: ${minFreeBytes} bytes of it are kept free (MIN_FREE_BYTES). Nothing of this upload was kept.`,
+      detail: `The disk has too little room: ${minFreeBytes} bytes of it stay free (MIN_FREE_BYTES). Nothing of this upload was kept. Delete tracks, or try again later.`,
     }),
   storageFull: (cause: unknown) =>
     new AppError(
       {
         code: 'storage_full',
-        detail: 'The disk is full; nothing of this upload was kept.',
+        detail: 'The disk is full. Nothing of this upload was kept. Delete tracks, or try again later.',
       },
       { cause },
     ),
@@ -264,7 +286,8 @@ export const errors = {
     new AppError(
       {
         code: 'storage_unavailable',
-        detail: 'The file could not be stored: /readyz and the log of the server say why. Try again later.',
+        detail:
+          'The file could not be stored. The reason is in /readyz and in the log of the server. Try again later.',
         retryAfterSeconds: 30,
       },
       { cause },
@@ -273,19 +296,19 @@ export const errors = {
     new AppError(
       {
         code: 'probe_unavailable',
-        detail: 'The file could not be examined just now; nothing of it was kept. Try again in a moment.',
+        detail: 'The file could not be examined just now. Nothing of it was kept. Try again in a moment.',
         retryAfterSeconds: 30,
       },
       { cause },
     ),
 } as const;
 
-/** The server cannot start: the message is the whole story and is printed as it is, without a stack. */
+/** Ends the start of the server. Its message is for the operator and is printed without a stack. */
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
 
-/** True for an error that a system call reported with this code, such as `ENOENT`. */
+/** Returns true for an error of a system call with one of these codes, such as `ENOENT`. */
 export function hasCode(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -130,7 +130,7 @@ describe('with keys', () => {
     const forbidden = {
       status: 403,
       code: 'link_invalid',
-      detail: 'This address is not valid, or not any more.',
+      detail: 'This link is invalid or has expired. Ask for a new one.',
     };
 
     it('a track is played whole from a link, by addresses that carry the signature along', async () => {
