@@ -61,6 +61,16 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * 415, because ffmpeg or ffprobe failed on the file. The same happens when the tools themselves do not work: test them before
+ * blaming the file.
+ */
+export class UnreadableMediaError extends AppError {
+  constructor(reason: string, cause: unknown) {
+    super({ code: 'unsupported_media', detail: reason }, { cause });
+  }
+}
+
 interface AppProblem {
   code: ErrorCode;
   /** HTTP status, if it differs from that of the code. */
@@ -215,8 +225,8 @@ export const errors = {
       detail: `The file is larger than the ${limitBytes} bytes that this server accepts (MAX_UPLOAD_BYTES).`,
       extensions: { limitBytes },
     }),
-  unsupportedMedia: (reason: string, cause?: unknown) =>
-    new AppError({ code: 'unsupported_media', detail: reason }, { cause }),
+  unsupportedMedia: (reason: string) => new AppError({ code: 'unsupported_media', detail: reason }),
+  unreadableMedia: (reason: string, cause: unknown) => new UnreadableMediaError(reason, cause),
   processingFailed: (filename: string, reason: string) =>
     new AppError({
       code: 'processing_failed',

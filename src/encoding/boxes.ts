@@ -9,10 +9,21 @@ export interface Box {
 /** Larger than any fragment of audio; a length beyond it is not a length. */
 const MAX_BOX_BYTES = 64 * 1024 * 1024;
 
+/** The stream ended inside a box: the process that wrote it died, or its pipe broke. */
+export class TruncatedStreamError extends Error {
+  override readonly name = 'TruncatedStreamError';
+
+  /** @param bytes of the last box that arrived. */
+  constructor(bytes: number) {
+    super(`the stream ended within a box, ${bytes} bytes after its start`);
+  }
+}
+
 /**
  * Splits a byte stream at its top-level boxes (clause 4.2).
  *
- * @throws {Error} when the bytes are no boxes, or end within one.
+ * @throws {TruncatedStreamError} when the stream ends inside a box.
+ * @throws {Error} when the bytes are not boxes.
  */
 export async function* readBoxes(stream: AsyncIterable<Buffer>): AsyncGenerator<Box> {
   let chunks: Buffer[] = [];
@@ -36,7 +47,7 @@ export async function* readBoxes(stream: AsyncIterable<Buffer>): AsyncGenerator<
       wanted = 8;
     }
   }
-  if (available > 0) throw new Error(`the stream ended within a box, ${available} bytes after its start`);
+  if (available > 0) throw new TruncatedStreamError(available);
 }
 
 function boxSize(bytes: Buffer): number {

@@ -36,6 +36,7 @@ export class EarlyEndError extends Error {
  *   fragment only warms the encoder up and is dropped.
  * @throws {OffTimelineError} when a fragment has another place or length than the timeline says.
  * @throws {EarlyEndError} when the stream ends before N; whole segments before that were handed out.
+ * @throws {TruncatedStreamError} when the stream ends inside a box.
  */
 export async function* cutSegments(
   stream: AsyncIterable<Buffer>,

@@ -8,7 +8,8 @@ import { DECODE_OPTIONS, gapFillingFilter, mapAudioStream } from '../ffmpeg/filt
 import { FRAME_SAMPLES, PADDING_SAMPLES, type Timeline, timelineOf } from '../presentation/timeline.ts';
 import type { Rendition, Track } from '../tracks/track.ts';
 import { durationSeconds } from '../tracks/track.ts';
-import { cutSegments } from './cutter.ts';
+import { TruncatedStreamError } from './boxes.ts';
+import { cutSegments, EarlyEndError } from './cutter.ts';
 
 /** What a run has to know of a track. */
 export type EncodedTrack = Pick<
@@ -85,9 +86,9 @@ export async function run(request: RangeRequest): Promise<void> {
   }
 }
 
-/** Errors that a process which died half-way would cause as well. */
+/** Recognises the errors that a process which died half-way causes as well. */
 function isTruncation(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'EarlyEndError' || error.message.includes('within a box'));
+  return error instanceof EarlyEndError || error instanceof TruncatedStreamError;
 }
 
 /** Sample at which a run for segment `from` starts: one segment earlier, to warm the encoder up. */

@@ -6,7 +6,7 @@ import { createCopySource } from '../encoding/copy-source.ts';
 import type { Encoder } from '../encoding/encoder.ts';
 import { segmentRoom } from '../encoding/segment-room.ts';
 import type { SelfTest } from '../encoding/self-test.ts';
-import { AppError, errors, hasCode } from '../errors.ts';
+import { AppError, errors, hasCode, UnreadableMediaError } from '../errors.ts';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
 import type { Library } from '../library/library.ts';
@@ -123,9 +123,8 @@ export function createIngest(options: IngestOptions): Ingest {
 
   const create = async (received: ReceivedUpload, originalName: string, client: Client): Promise<Track> => {
     const probed = await examine(received, client).catch(async (error: unknown) => {
-      // A verdict counts only from tools that work.
-      const isVerdict = error instanceof AppError && error.status === 415 && error.cause !== undefined;
-      const trouble = isVerdict ? await selfTest.fault() : null;
+      // Blame the file only if ffmpeg and ffprobe work.
+      const trouble = error instanceof UnreadableMediaError ? await selfTest.fault() : null;
       throw trouble === null ? error : errors.probeUnavailable(new Error(trouble, { cause: error }));
     });
     const draft = await describe(received, originalName, probed);

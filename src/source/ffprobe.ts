@@ -79,7 +79,7 @@ export async function readHeaders(file: ProbedFile, opening: Opening | null = nu
     timeoutMs: HEADER_TIMEOUT_MS,
     maxOutputBytes: MAX_HEADER_BYTES,
   });
-  if (end.timedOut) throw errors.unsupportedMedia(TOO_LONG, new Error('ffprobe took too long'));
+  if (end.timedOut) throw errors.unreadableMedia(TOO_LONG, new Error('ffprobe took too long'));
   if (isOverflowing) throw notRecognised(new Error('ffprobe printed too much'));
   if (end.code !== 0) throw notRecognised(new Error(`ffprobe ended with ${end.code}: ${end.stderr}`));
   const headers = Headers.safeParse(parsedOrNull(output));
@@ -112,7 +112,7 @@ export function probeArguments(file: ProbedFile, shown: readonly string[]): stri
 const TOO_LONG = `Reading the headers and tags of this file takes more than ${HEADER_TIMEOUT_MS / 1000} seconds. Remove its tags, or convert it, and send it again.`;
 
 function notRecognised(cause: unknown) {
-  return errors.unsupportedMedia(
+  return errors.unreadableMedia(
     'This is not an audio file that can be read. MP3, WAV, AAC, M4A, FLAC, Ogg, Opus, AIFF, WMA and WebM can, and the sound of most videos.',
     cause,
   );

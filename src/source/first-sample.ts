@@ -5,6 +5,7 @@ import { mapAudioStream } from '../ffmpeg/filters.ts';
 import { type Decoding, decodeOptions } from './decoding.ts';
 
 const FIRST_SAMPLE_TIMEOUT_MS = 60_000;
+const NOTHING_DECODES = 'Not one sample of the audio in this file can be decoded.';
 
 /** @throws {AppError} 415 when nothing at all decodes. What a decoder complains of is no reason. */
 export async function assertOneSample(decoding: Decoding): Promise<void> {
@@ -27,9 +28,10 @@ export async function assertOneSample(decoding: Decoding): Promise<void> {
     enough.abort();
     await done.catch(() => {});
   }
-  throw nothingDecodes();
+  throw errors.unsupportedMedia(NOTHING_DECODES);
 }
 
-export function nothingDecodes(cause?: unknown) {
-  return errors.unsupportedMedia('Not one sample of the audio in this file can be decoded.', cause);
+/** Makes the 415 of a file that ffmpeg failed to decode. */
+export function nothingDecodes(cause: unknown) {
+  return errors.unreadableMedia(NOTHING_DECODES, cause);
 }

@@ -1,5 +1,5 @@
 /** Runs that start anywhere fit together: the same timeline, and the same sound at the joints as elsewhere. */
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readBoxes, readFragment } from '../../src/encoding/boxes.ts';
@@ -95,6 +95,28 @@ describe('one track, encoded in several runs', () => {
       onSegment: async () => stop.abort(reason),
     });
     await expect(running).rejects.toBe(reason);
+  });
+
+  it('reports how ffmpeg ended, not the box that its death cut', async () => {
+    const executable = path.join(await temporaryFolder(), 'ffmpeg');
+    await writeFile(executable, `#!/bin/sh\nprintf '\\000\\000\\003\\350moof'\nexec sh -c 'kill -9 $$'\n`);
+    await chmod(executable, 0o755);
+    const running = run({
+      track,
+      rendition: track.renditions[0] as Track['renditions'][number],
+      executable,
+      input: '/x.wav',
+      from: 0,
+      until: () => count,
+      signal: new AbortController().signal,
+      silentMs: 60_000,
+      onInit: async () => {},
+      onSegment: async () => {},
+    });
+    await expect(running).rejects.toMatchObject({
+      name: 'FfmpegError',
+      message: 'ffmpeg ended with SIGKILL',
+    });
   });
 
   it('says what ffmpeg said when it fails', async () => {

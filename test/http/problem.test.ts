@@ -32,7 +32,7 @@ it('an error that nobody expected is loud, and has its stack', async () => {
 });
 
 it('what a refusal comes from is told at debug', async () => {
-  const [line = ''] = await logged(errors.unsupportedMedia('no audio', new Error('ffprobe: invalid data')));
+  const [line = ''] = await logged(errors.unreadableMedia('no audio', new Error('ffprobe: invalid data')));
   expect(JSON.parse(line)).toMatchObject({
     level: 20,
     detail: 'no audio',
