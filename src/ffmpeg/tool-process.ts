@@ -20,7 +20,7 @@ export interface ToolEnd {
 }
 
 /** Starts a program; `signal` and the wall-clock limit kill its whole group. */
-export function startTool(
+function startTool(
   executable: string,
   args: readonly string[],
   limits: { signal: AbortSignal; timeoutMs: number },

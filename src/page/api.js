@@ -46,7 +46,7 @@ async function call(url, init) {
  * @param {string} body  a problem document, if all is well
  * @param {number} status
  */
-export function problemText(body, status) {
+function problemText(body, status) {
   try {
     return JSON.parse(body).detail;
   } catch {

@@ -8,7 +8,7 @@ import { targetSeconds, timelineOf } from './timeline.ts';
 const VERSION = 7;
 
 /** Returns the address of a rendition's playlist, relative to the master playlist. */
-export function mediaPlaylistName({ id }: Pick<Rendition, 'id'>): string {
+function mediaPlaylistName({ id }: Pick<Rendition, 'id'>): string {
   return `${id}.m3u8`;
 }
 

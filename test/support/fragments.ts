@@ -7,7 +7,7 @@ export const u32 = (value: number): Buffer => {
   return bytes;
 };
 
-export const u64 = (value: number): Buffer => {
+const u64 = (value: number): Buffer => {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(value));
   return bytes;

@@ -5,7 +5,7 @@ import type { Track } from '../../src/tracks/track.ts';
 import { sampleTrack } from './sample-track.ts';
 
 /** The oldest track is `track-0.mp3`. */
-export const trackAt = (n: number): Track =>
+const trackAt = (n: number): Track =>
   sampleTrack({
     ...{ filename: `track-${n}.mp3`, status: 'ready' as const },
     uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString(),

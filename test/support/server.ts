@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 /** A test asks more often than any client. */
-export const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
+const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
 
 /** For `startServer`: the ladder that the service has where nothing is set. */
 export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
