@@ -1,5 +1,5 @@
 /**
- * Gets a fresh clone ready: dependencies, the build, FFmpeg, and for the tests Chromium. Each step looks first, says
+ * Gets a fresh clone ready: dependencies, the build, FFmpeg, for the tests Chromium, and ShellCheck. Each step looks first, says
  * what it does, and does nothing when there is nothing to do. Uses only what Node itself brings.
  */
 import { spawnSync } from 'node:child_process';
@@ -65,6 +65,7 @@ export function ensureBuild() {
     '-p',
     inProject('tsconfig.json'),
   ]);
+  cpSync(inProject('src', 'ffmpeg', 'launch.sh'), inProject('dist', 'ffmpeg', 'launch.sh'));
   cpSync(inProject('src', 'page'), inProject('dist', 'page'), {
     recursive: true,
     filter: (file) => path.extname(file) !== '.json',
@@ -152,6 +153,17 @@ function onPath(name) {
     }
   }
   return undefined;
+}
+
+/**
+ * Says loudly what is left out because a program is missing. Under CI that is a failure.
+ *
+ * @param {string} text
+ */
+export function missing(text) {
+  const frame = '!'.repeat(text.length);
+  process.stderr.write(`\n${frame}\n${text}\n${frame}\n\n`);
+  if (process.env.CI === 'true') process.exit(1);
 }
 
 /** @param {string} text */

@@ -1,13 +1,17 @@
 /** What the launchers take away from ffmpeg: files, network, environment, memory, rights. */
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createSelfTest } from '../../src/encoding/self-test.ts';
-import { prepareTools, type SandboxSetting, type ToolSettings } from '../../src/ffmpeg/launcher.ts';
-import { SANDBOXES } from '../../src/ffmpeg/sandbox.ts';
+import {
+  prepareTools,
+  SANDBOXES,
+  type SandboxSetting,
+  type ToolSettings,
+} from '../../src/ffmpeg/launcher.ts';
 import { audioFile, noise } from '../support/audio.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
@@ -28,6 +32,16 @@ async function spy(body: string): Promise<string> {
   );
   await chmod(file, 0o755);
   return file;
+}
+
+/** A folder for PATH with these programs of the system, as far as it has them. */
+async function folderOf(names: string[]): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const name of names) {
+    const { stdout } = await run('/bin/sh', ['-c', `command -v ${name}`]).catch(() => ({ stdout: '' }));
+    if (stdout.startsWith('/')) await symlink(stdout.trim(), path.join(folder, name));
+  }
+  return folder;
 }
 
 const isUsable = async (sandbox: SandboxSetting) =>
@@ -132,6 +146,27 @@ it.each(['off', 'auto'] as const)(
   },
 );
 
+it.runIf(usable.includes('bubblewrap'))(
+  'bubblewrap itself does not yield, only its program does',
+  async () => {
+    const program = await spy('chrt -p $$; nice; echo; exec sleep 60');
+    const { tools } = await prepared('bubblewrap', { ffmpegPath: program });
+    for (const file of tools.background) {
+      const child = spawn(file, [], { stdio: ['ignore', 'pipe', 'ignore'] });
+      let text = '';
+      for await (const chunk of child.stdout) {
+        text += chunk;
+        if (text.includes('\n\n')) break;
+      }
+      expect(text).toMatch(/SCHED_IDLE|^(5|10|19)$/m);
+      const { stdout } = await run('/bin/sh', ['-c', `chrt -p ${child.pid}; ps -o ni= -p ${child.pid}`]);
+      expect(stdout).toMatch(/SCHED_OTHER/);
+      expect(stdout.trim().split(/\s+/).at(-1)).toBe('0');
+      process.kill(-(child.pid as number), 'SIGKILL');
+    }
+  },
+);
+
 it('nothing is tried out at the start in a way that a busy neighbour could hold up', async () => {
   const report = path.join(await temporaryFolder(), 'report');
   const program = await spy('');
@@ -146,12 +181,40 @@ it('nothing is tried out at the start in a way that a busy neighbour could hold 
   expect(policies).not.toContain('SCHED_IDLE');
 });
 
+it('the system is asked once at the start what it can do, and at no start of a program', async () => {
+  const programs = await folderOf(['env', 'setpriv', 'setsid', 'chrt', 'nice', 'sleep']);
+  const calls = path.join(programs, 'calls');
+  const { stdout: perl } = await run('/bin/sh', ['-c', 'command -v perl']);
+  await writeFile(
+    path.join(programs, 'perl'),
+    `#!/bin/sh\nprintf '%s\\n' "\${2%%;*}" >> ${calls}\nexec ${perl.trim()} "$@"\n`,
+  );
+  await chmod(path.join(programs, 'perl'), 0o755);
+  const program = await spy('');
+  vi.stubEnv('PATH', programs);
+  const { tools } = await prepared('off', { ffmpegPath: program, ffprobePath: program });
+  vi.unstubAllEnvs();
+  for (let start = 0; start < 3; start++) await run(tools.ffmpeg, []);
+  const scripts = (await readFile(calls, 'utf8')).trim().split('\n');
+  // Both tools tell their version at the start.
+  expect(scripts).toEqual(['1', ...Array(2 + 3).fill('setpgrp')]);
+});
+
+it('a program that cannot be started is a failure, not an empty output', async () => {
+  const program = await spy('');
+  const { tools } = await prepared('off', { ffmpegPath: program });
+  await rm(program);
+  await expect(run(tools.ffmpeg, [])).rejects.toMatchObject({ code: 127 });
+});
+
 describe.runIf(process.platform === 'linux')('a program leads a group of its own', () => {
   /** Fields 1, 5 and 6 of proc(5)'s `stat`, and what its session's niceness is. */
-  async function standing(env: NodeJS.ProcessEnv) {
+  async function standing(programs?: string) {
     const program = await spy('cat /proc/$$/stat /proc/$$/autogroup');
-    const { tools } = await prepared('off', { ffmpegPath: program });
-    const child = spawn(tools.background[0], [], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    if (programs) vi.stubEnv('PATH', programs);
+    const { tools } = await prepared('off', { ffmpegPath: program, ffprobePath: program });
+    vi.unstubAllEnvs();
+    const child = spawn(tools.background[0], [], { stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     for await (const chunk of child.stdout) text += chunk;
     const [pid, , , , group, session] = text.split(' ').map(Number);
@@ -161,17 +224,13 @@ describe.runIf(process.platform === 'linux')('a program leads a group of its own
 
   it('in the session of the server, which is as nice as before', async () => {
     const before = await readFile('/proc/self/autogroup', 'utf8').catch(() => '');
-    expect(await standing(process.env)).toMatchObject({ leads: true, hasOwnSession: false });
+    expect(await standing()).toMatchObject({ leads: true, hasOwnSession: false });
     expect(await readFile('/proc/self/autogroup', 'utf8').catch(() => '')).toBe(before);
   });
 
   it('in a session of its own, and a nice one, where that is all that can be had', async () => {
-    const PATH = await temporaryFolder();
-    for (const name of ['setsid', 'nice', 'chrt', 'env', 'setpriv', 'cat']) {
-      const { stdout } = await run('/bin/sh', ['-c', `command -v ${name}`]);
-      if (stdout.startsWith('/')) await symlink(stdout.trim(), path.join(PATH, name));
-    }
-    const { leads, hasOwnSession, niceness } = await standing({ PATH });
+    const programs = await folderOf(['setsid', 'nice', 'chrt', 'env', 'setpriv', 'cat', 'sleep']);
+    const { leads, hasOwnSession, niceness } = await standing(programs);
     expect([leads, hasOwnSession]).toEqual([true, true]);
     // Undefined where the system does not go by sessions.
     expect([undefined, '19']).toContain(niceness);
