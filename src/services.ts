@@ -47,15 +47,16 @@ export interface Services {
 }
 
 /**
- * @param toolTimeouts for ffmpeg; tests shorten them.
  * Opens everything that serving takes; `tools` and `started` go on behind it.
  *
+ * @param options.toolTimeouts for ffmpeg; tests shorten them.
+ * @param options.tools found before, for a server that is not to look for them again: tests start hundreds.
  * @throws {StartupError} with a message for the operator: the folder in use or not writable.
  */
 export async function openServices(
   config: Config,
   log: Logger,
-  toolTimeouts?: ToolTimeouts,
+  options: { toolTimeouts?: ToolTimeouts; tools?: Tools | undefined } = {},
 ): Promise<Services> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -69,7 +70,9 @@ export async function openServices(
     closers.push(() => lock.release());
 
     const launchFolder = path.join(config.dataDir, '.launch');
-    const tools = findTools(launchFolder, config, toolTimeouts);
+    const tools = options.tools
+      ? Promise.resolve(options.tools)
+      : findTools(launchFolder, config, options.toolTimeouts);
     // Whoever waits for it meets the error.
     tools.catch(noop);
     closers.push(() => tools.then(noop, noop));

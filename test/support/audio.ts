@@ -1,9 +1,11 @@
 /** Audio made in the test: PCM in code, every other format by ffmpeg from it. */
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { inject } from 'vitest';
 import { temporaryFolder } from './folders.ts';
+import { copyOfFile, keyOf } from './made-once.ts';
 
 const run = promisify(execFile);
 
@@ -49,7 +51,10 @@ export function wav({ sampleRate, channels, pcm }: Sound): Buffer {
   return Buffer.concat([header, data]);
 }
 
-/** A sound as a file of any format. The name's ending decides, unless `options` say more. */
+/**
+ * Writes a sound as a file of any format. The name's ending decides, unless `options` say more; they name no file. Each sound
+ * is encoded once by each ffmpeg.
+ */
 export async function audioFile(
   name: string,
   sound: Sound,
@@ -57,13 +62,17 @@ export async function audioFile(
 ): Promise<string> {
   const folder = await temporaryFolder();
   const file = path.join(folder, name);
-  const source = path.join(folder, 'source.wav');
   if (name.endsWith('.wav') && options.length === 0) {
     await writeFile(file, wav(sound));
     return file;
   }
-  await writeFile(source, wav(sound));
-  await ffmpeg(['-i', source, ...options, '-flags', '+bitexact', file]);
+  const made = [path.extname(name), ...options];
+  const key = keyOf(inject('ffmpegKey'), made.length, ...made, sound.sampleRate, sound.channels, sound.pcm);
+  await copyOfFile({ folder: inject('inputsFolder'), key, target: file }, async () => {
+    const source = path.join(folder, 'source.wav');
+    await writeFile(source, wav(sound));
+    await ffmpeg(['-i', source, ...options, '-flags', '+bitexact', file]);
+  });
   return file;
 }
 
@@ -110,21 +119,7 @@ export function lagAt(
  * middle of its processing.
  */
 export async function longMp3(minutes: number): Promise<Buffer> {
-  const folder = await temporaryFolder();
-  const source = path.join(folder, 'source.wav');
-  await writeFile(source, wav(noise({ samples: 12 * 44_100 })));
-  const stretch = await ffmpeg([
-    '-i',
-    source,
-    '-b:a',
-    '64k',
-    '-write_xing',
-    '0',
-    '-id3v2_version',
-    '0',
-    '-f',
-    'mp3',
-    'pipe:1',
-  ]);
+  const options = ['-b:a', '64k', '-write_xing', '0', '-id3v2_version', '0'];
+  const stretch = await readFile(await audioFile('stretch.mp3', noise({ samples: 12 * 44_100 }), options));
   return Buffer.concat(Array.from({ length: minutes * 5 }, () => stretch));
 }

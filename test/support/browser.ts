@@ -1,16 +1,25 @@
 /** Pages in the one Chromium that all test files share. */
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, expect, inject } from 'vitest';
+import { expect, inject } from 'vitest';
+import { atEndOfFile } from './end-of-file.ts';
 
 let browser: Promise<Browser> | undefined;
-afterAll(async () => {
-  await (await browser)?.close();
-});
+
+/** One connection for a test file. */
+function connected(): Promise<Browser> {
+  if (browser) return browser;
+  const connecting = chromium.connect(inject('browserEndpoint'));
+  browser = connecting;
+  atEndOfFile(async () => {
+    browser = undefined;
+    await (await connecting).close();
+  });
+  return connecting;
+}
 
 /** A page at `url`. An error that nobody catches on the page fails the test at its end, and so does what its policy forbids. */
 export async function openPage(url: string): Promise<Page> {
-  browser ??= chromium.connect(inject('browserEndpoint'));
-  const page = await (await browser).newPage();
+  const page = await (await connected()).newPage();
   const failures: string[] = [];
   page.on('pageerror', (error) => failures.push(String(error)));
   page.on('console', (message) => {

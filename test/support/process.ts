@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { atEndOfFile } from './end-of-file.ts';
 
 export const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -15,17 +15,6 @@ export interface ServerProcess {
   exited: Promise<number | string>;
 }
 
-const started = new Set<ChildProcess>();
-afterAll(async () => {
-  for (const child of started) {
-    if (child.exitCode === null && child.signalCode === null) {
-      // The group, for npm has children of its own.
-      process.kill(-(child.pid as number), 'SIGKILL');
-      await once(child, 'exit');
-    }
-  }
-});
-
 /** Starts a program in a process group of its own, as a terminal does. */
 export function start(command: readonly [string, ...string[]], env: Record<string, string>): ChildProcess {
   const [file, ...args] = command;
@@ -35,8 +24,12 @@ export function start(command: readonly [string, ...string[]], env: Record<strin
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  started.add(child);
-  child.once('exit', () => started.delete(child));
+  atEndOfFile(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    // The group, for npm has children of its own.
+    process.kill(-(child.pid as number), 'SIGKILL');
+    await once(child, 'exit');
+  });
   return child;
 }
 

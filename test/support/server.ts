@@ -1,14 +1,17 @@
 /** A real server on a free port of the loopback, with a data folder of its own, in this process. */
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { afterAll } from 'vitest';
+import { inject } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
-import { TOOL_TIMEOUTS, type ToolTimeouts } from '../../src/ffmpeg/launcher.ts';
+import { TOOL_TIMEOUTS, type Tools, type ToolTimeouts } from '../../src/ffmpeg/launcher.ts';
 import { CLIENT_TIMEOUTS, type ClientTimeouts } from '../../src/http/connections/timeouts.ts';
 import { openServices, type Services } from '../../src/services.ts';
+import { atEndOfFile } from './end-of-file.ts';
 import { temporaryFolder } from './folders.ts';
 
 export interface TestServer {
@@ -22,11 +25,6 @@ export interface TestServer {
   logged: string[];
   close(): Promise<void>;
 }
-
-const running = new Set<TestServer>();
-afterAll(async () => {
-  await Promise.all([...running].map((server) => server.close()));
-});
 
 /** A test asks more often than any client. */
 const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
@@ -49,24 +47,42 @@ export async function startServer(
   );
   const logged: string[] = [];
   const log = pino({ level: config.logLevel }, { write: (line: string) => void logged.push(line) });
+  const toolTimeouts = { ...TOOL_TIMEOUTS, ...timeouts };
   const services = await openServices(config, log, {
-    ...TOOL_TIMEOUTS,
-    ...timeouts,
+    toolTimeouts,
+    tools: await sharedTools(env, dataDir, toolTimeouts),
   });
   // A test that mends something asks /readyz at once.
   const app = await buildApp(services, config, { ...CLIENT_TIMEOUTS, readinessMs: 0, ...timeouts });
   await Promise.all([app.listen({ host: '127.0.0.1', port: 0 }), services.started, services.tools]);
   const { port } = app.server.address() as AddressInfo;
+  let isRunning = true;
   const server: TestServer = {
     url: `http://127.0.0.1:${port}`,
     ...{ dataDir, config, app, services, logged },
     async close() {
-      if (!running.delete(server)) return;
+      if (!isRunning) return;
+      isRunning = false;
       const closed = app.server.listening ? once(app.server, 'close') : undefined;
       await app.close();
       await closed;
     },
   };
-  running.add(server);
+  atEndOfFile(() => server.close());
   return server;
+}
+
+/** Settings that decide what ffmpeg is started, and how. */
+const OF_TOOLS = ['FFMPEG_PATH', 'FFPROBE_PATH', 'SANDBOX', 'MAX_DURATION_SECONDS'];
+
+/** The tools that this run has found, for a server that would find the same; undefined for one that has its own. */
+async function sharedTools(
+  env: Record<string, string>,
+  dataDir: string,
+  timeouts: ToolTimeouts,
+): Promise<Tools | undefined> {
+  if (OF_TOOLS.some((name) => name in env)) return undefined;
+  // The launchers of its own would be there, and beside them the audio of the self-test.
+  await mkdir(path.join(dataDir, '.launch'), { recursive: true });
+  return { ...inject('tools'), timeouts };
 }
