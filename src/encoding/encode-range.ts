@@ -3,6 +3,7 @@
  * track cuts at the same instants, so segments of several runs fit together.
  */
 
+import type { Readable } from 'node:stream';
 import { startFfmpeg } from '../ffmpeg/ffmpeg.ts';
 import { DECODE_OPTIONS, gapFillingFilter, mapAudioStream } from '../ffmpeg/filters.ts';
 import { FRAME_SAMPLES, PADDING_SAMPLES, type Timeline, timelineOf } from '../presentation/timeline.ts';
@@ -22,8 +23,8 @@ export interface RangeRequest {
   rendition: Pick<Rendition, 'codec' | 'bitRate'>;
   /** Path of ffmpeg or of its launcher. */
   executable: string;
-  /** Absolute path of the original. */
-  input: string;
+  /** Absolute path of the original, or its bytes in their order. */
+  input: string | Readable;
   /** First segment wanted, counted from 0. */
   from: number;
   /** The segment after the last one wanted; asked again after each segment, for a run may be cut short under way. */

@@ -1,6 +1,6 @@
 /** One ffmpeg process as one awaitable. The only importer of fluent-ffmpeg. */
 import type { ChildProcess } from 'node:child_process';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import ffmpeg from 'fluent-ffmpeg';
 import { INPUT_OPTIONS, inputUrl } from './input.ts';
 import { killGroup } from './tool-process.ts';
@@ -12,8 +12,8 @@ const STDERR_LINES = 40;
 export interface FfmpegJob {
   /** Path of ffmpeg or of its launcher. */
   executable: string;
-  /** Absolute path of a file of ours. */
-  input: string;
+  /** Absolute path of a file of ours, or bytes for standard input. */
+  input: string | Readable;
   inputOptions?: readonly string[];
   outputOptions: readonly string[];
   /** A file to write, for formats that need to go back in it. Without it standard output is the only output. */
@@ -62,7 +62,7 @@ interface CommandInternals {
 /** Starts ffmpeg. */
 export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
   const command = ffmpeg({ stdoutLines: STDERR_LINES })
-    .input(inputUrl(job.input))
+    .input(typeof job.input === 'string' ? inputUrl(job.input) : job.input)
     .inputOptions([
       '-nostdin',
       '-hide_banner',

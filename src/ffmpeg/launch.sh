@@ -43,7 +43,7 @@ limit() {
 find_files() {
   input='' output='' before=''
   for word; do
-    [ "$before" != -i ] || input=${word#file:}
+    case $before,$word in -i,file:*) input=${word#file:} ;; esac
     before=$word
   done
   case $before in
