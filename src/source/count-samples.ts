@@ -1,30 +1,32 @@
-/** How many samples a source has, by decoding it: nothing is written, and it takes no longer than decoding does. */
+/** Counts the samples of a source by decoding it. Writes nothing, and takes no longer than the decoder does. */
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { startFfmpeg } from '../ffmpeg/ffmpeg.ts';
 import { gapFillingFilter, mapAudioStream, resampleFilter } from '../ffmpeg/filters.ts';
 import { type Decoding, decodeOptions } from './decoding.ts';
 
-/** Enough for a day of audio on a slow machine. */
+/** Timeout of a whole decode: enough for a day of audio on a slow machine. */
 export const DECODE_TIMEOUT_MS = 20 * 60_000;
 
-/** How long ffmpeg may report nothing: it seeks through ten hours of ADTS in two seconds. */
+/** Milliseconds without output until ffmpeg is ended. It seeks through ten hours of ADTS in two seconds. */
 const SILENT_MS = 60_000;
-/** Samples that are reported together: large pieces spare the pipe, which cost more than the decoder. */
+/** Samples in one line of ffmpeg's report: with small pieces the pipe took more time than the decoder. */
 const REPORTED_SAMPLES = 65_536;
 
 export interface CountOptions {
-  /** The sample to start at. */
+  /** Sample to start at; 0 by default. */
   from?: number;
-  /** How much is decoded at the most; a second more than the longest audio where this is left out. */
+  /** Most seconds to decode; by default a second more than `maxDurationSeconds`. */
   seconds?: number;
-  /** Whether the time stamps of the source are kept to: what is lost counts as silence then. */
+  /** True to follow the time stamps of the source: lost audio then counts as silence. */
   hasTimeline: boolean;
 }
 
 /**
+ * Resolves with the number of samples that decode.
+ *
  * @throws {FfmpegError} when ffmpeg fails or takes too long.
- * @throws the signal's reason when it was aborted.
+ * @throws the reason of the signal when it is aborted.
  */
 export async function countSamples(decoding: Decoding, options: CountOptions): Promise<number> {
   const { sampleRate } = decoding;
@@ -38,7 +40,7 @@ export async function countSamples(decoding: Decoding, options: CountOptions): P
       ...mapAudioStream(decoding.streamIndex),
       ...['-filter:a', `${timeline},asetnsamples=n=${REPORTED_SAMPLES}:p=0`],
       ...['-t', String(seconds)],
-      // One channel of 8 bits: as many bytes as samples.
+      // With one channel of 8 bits, bytes are samples.
       ...['-ac', '1', '-c:a', 'pcm_u8', '-f', 'framecrc'],
     ],
     signal: decoding.signal,
@@ -53,7 +55,7 @@ export async function countSamples(decoding: Decoding, options: CountOptions): P
   return samples;
 }
 
-/** A line such as `0,      65536,      65536,    30464,    30464, 0xa11547e1`: stream, dts, pts, duration, bytes, checksum. */
+/** Reads a line such as `0,      65536,      65536,    30464,    30464, 0xa11547e1`: stream, dts, pts, duration, bytes, checksum. */
 function packetBytes(line: string): number {
   return line.startsWith('#') ? 0 : Number(line.split(',')[4] ?? 0) || 0;
 }

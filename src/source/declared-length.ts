@@ -1,5 +1,4 @@
-/** How long a file is by what it says of itself: its headers, and its own packets. */
-
+/** Reads the declared length of a file from its headers and its packets, without decoding. */
 import { runTool } from '../ffmpeg/tool-process.ts';
 import {
   containerName,
@@ -13,20 +12,20 @@ import { isChainedOgg } from './ogg.ts';
 
 /** A packet scan takes 0.4 s for an hour of MP3. */
 const PACKETS_TIMEOUT_MS = 120_000;
-/** How much of the end of a file is read to find where its last packet ends. */
+/** Seconds at the end of a file that are scanned for its last packet. */
 const TAIL_SECONDS = 5;
-/** Lines of 40 bytes for 20,000 packets a second: PCM of very many channels. More than that is no tail. */
+/** Most output for a tail: lines of 40 bytes for 20,000 packets a second, as in PCM of very many channels. */
 const MAX_TAIL_BYTES = 4 * 1024 * 1024;
-/** The same for 100 packets a second of the longest audio: AAC has 47, AMR and Opus 50 as a rule. */
+/** Most output for each second of a whole file: 100 packets. AAC has 47 a second, AMR and Opus usually 50. */
 const BYTES_PER_SECOND = 4000;
-/** The lines that count: padding is declared by the last few packets. */
+/** Output that is kept: only the last few packets declare padding. */
 const KEPT_BYTES = 64 * 1024;
 
-/** Containers whose time stamps are milliseconds, or say nothing of the last packet's length. */
+/** Containers whose time stamps are in milliseconds, or that do not give the length of the last packet. */
 const INEXACT_CONTAINERS = new Set(['asf', 'matroska', 'avi', 'flv', 'mpeg', 'mpegts', 'amr', 'rm', 'tta']);
 /**
- * Codecs that seeks are exact for, in containers that hold others as well. A seek lands up to 0.8 s early in Ogg Speex, two
- * frames early in Ogg FLAC, and in WAV with ADPCM time stamps are a quarter off after it.
+ * Codecs with exact seeks, for containers that carry other codecs as well. A seek lands up to 0.8 s early in Ogg Speex and two
+ * frames early in Ogg FLAC; in WAV with ADPCM, time stamps are off by a quarter after it.
  */
 const EXACT_CODECS: Record<string, RegExp> = {
   ogg: /^(vorbis|opus)$/,
@@ -36,19 +35,19 @@ const EXACT_CODECS: Record<string, RegExp> = {
   au: /^pcm_/,
 };
 /**
- * Containers without a header that tells a length. ffprobe guesses it from the size and the bit rate, 3.5 % wrong for AAC and
- * by any factor for MP3 of variable bit rate: no witness. Their packets have no time stamps that could lie; ffprobe
- * counts the frames one by one.
+ * Containers without a length in a header. ffprobe estimates it from the size and the bit rate: 3.5 % wrong for AAC, and by
+ * any factor for MP3 of variable bit rate, so the estimate proves nothing. Their packets have no time stamps that could be
+ * wrong; ffprobe counts the frames one by one.
  */
 const GUESSED_CONTAINERS = new Set(['aac', 'ac3', 'dts', 'eac3', 'mp3']);
 
 export interface DeclaredLength {
   /**
-   * N from the tail of the file: where the last packet ends, less what it declares as padding, less where the container
-   * starts. ffprobe's duration is off by up to 2,395 samples for MP3. Null when packets cannot tell.
+   * N from the tail of the file: the end of the last packet, less its declared padding, less the start time of the
+   * container. ffprobe's duration is off by up to 2,395 samples for MP3. Null when packets do not give an exact length.
    */
   samples: number | null;
-  /** Seconds, by the headers of the stream and of the container; empty where they do not tell. */
+  /** Lengths in seconds by the headers of the stream and of the container; empty if they give none. */
   headerSeconds: number[];
 }
 
@@ -56,10 +55,11 @@ export interface LengthRequest {
   file: ProbedFile;
   headers: Headers;
   stream: ProbedStream;
-  /** Hz, of the renditions. */
+  /** Sample rate of the renditions in Hz. */
   sampleRate: number;
 }
 
+/** Resolves with the length of a stream by its packets and by its headers. */
 export async function declaredLength(request: LengthRequest): Promise<DeclaredLength> {
   const { headers, stream } = request;
   const isGuessed = GUESSED_CONTAINERS.has(containerName(headers.format.format_name));
@@ -91,8 +91,8 @@ async function xingEnd({ input }: ProbedFile, stream: ProbedStream): Promise<num
 }
 
 /**
- * @returns seconds on the container's time line, or null where there is no packet after `fromSeconds`, or so many that
- *   they are no audio of that length.
+ * Resolves with the end of the last packet, in seconds on the timeline of the container. Resolves with null if there is no
+ * packet after `fromSeconds`, or more packets than audio of that length has.
  */
 async function lastPacketEnd(
   file: ProbedFile,
@@ -119,19 +119,19 @@ async function lastPacketEnd(
   const { end, padding } = readPackets(output);
   if (end === null) return null;
   const [numerator = 1, denominator = 1] = stream.time_base.split('/').map(Number);
-  // The length of an Ogg packet is given without its padding already.
+  // ffprobe gives the length of an Ogg packet without its padding.
   const declaredPadding = container === 'ogg' ? 0 : padding / Number(stream.sample_rate);
   return (end * numerator) / denominator - declaredPadding;
 }
 
-/** Where the last packet ends, and what all packets up to the end declare as padding: it may span two frames. */
+/** Returns the end of the last packet, and the sum of the padding that packets declare: it may span two frames. */
 function readPackets(lines: string): { end: number | null; padding: number } {
   let end: number | null = null;
   let padding = 0;
   for (const line of lines.split('\n')) {
     const packet = readPacket(line);
     if (!packet) continue;
-    // Where the last page has no time stamp, lengths are counted on.
+    // If the last page has no time stamp, add up the lengths of its packets.
     const begin: number | null = packet.pts ?? end;
     if (begin !== null && packet.duration !== null) end = begin + packet.duration;
     padding += packet.discardPadding;
@@ -139,7 +139,7 @@ function readPackets(lines: string): { end: number | null; padding: number } {
   return { end, padding };
 }
 
-/** A line such as `pts=578764800|duration=368640|side_data|discard_padding=1152`. */
+/** Parses a line such as `pts=578764800|duration=368640|side_data|discard_padding=1152`. */
 function readPacket(line: string) {
   if (!line.startsWith('pts=')) return undefined;
   const field = (name: string) => {
@@ -149,7 +149,7 @@ function readPacket(line: string) {
   const duration = field('duration');
   return {
     pts: field('pts'),
-    // Of an Ogg page that is shorter than its first packet the last one gets a negative duration, printed unsigned.
+    // In an Ogg page that is shorter than its first packet, ffprobe prints the negative duration of the last packet unsigned.
     duration: duration !== null && duration >= 2 ** 31 ? duration - 2 ** 32 : duration,
     discardPadding: field('discard_padding') ?? 0,
   };

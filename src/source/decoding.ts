@@ -1,5 +1,4 @@
-/** What of a source is decoded, and how ffmpeg is told to. Pure. */
-
+/** Describes a decode of a source, and builds its ffmpeg options. Pure. */
 import { DECODE_OPTIONS } from '../ffmpeg/filters.ts';
 import { indexOptions, openingOptions } from '../ffmpeg/input.ts';
 import type { Opening } from '../tracks/track.ts';
@@ -9,18 +8,18 @@ export interface Decoding {
   executable: string;
   /** Absolute path of the original. */
   input: string;
-  /** How it is opened where ffmpeg is not to guess. */
+  /** The demuxer and offset for a file that ffmpeg does not recognise; else null. */
   opening: Opening | null;
   signal: AbortSignal;
   channels: number;
   streamIndex: number;
-  /** Hz, of what comes out. */
+  /** Sample rate of the output in Hz. */
   sampleRate: number;
-  /** Decoding ends a second after that: enough to know that the source is longer. */
+  /** Longest audio in seconds. Decoding ends a second later, which shows that the source is longer. */
   maxDurationSeconds: number;
 }
 
-/** Options before `-i`. @param from the sample to start at. */
+/** Returns the ffmpeg options before `-i`. @param from sample to start at. */
 export function decodeOptions({ opening, sampleRate, maxDurationSeconds }: Decoding, from = 0): string[] {
   const seek = from === 0 ? [] : ['-ss', (from / sampleRate).toFixed(6)];
   return [...DECODE_OPTIONS, ...indexOptions(maxDurationSeconds), ...openingOptions(opening), ...seek];

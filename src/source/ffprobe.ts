@@ -1,24 +1,24 @@
-/** What ffprobe says of a file's headers and first packets. */
+/** Reads the headers and the first packets of a file with ffprobe. */
 import * as z from 'zod';
 import { errors } from '../errors.ts';
 import { INPUT_OPTIONS, indexOptions, inputUrl, openingOptions } from '../ffmpeg/input.ts';
 import { runTool } from '../ffmpeg/tool-process.ts';
 import type { Opening } from '../tracks/track.ts';
 
-/** Reading headers takes 0.1 s, those of a day of M4A 0.3 s. */
+/** Timeout of reading headers. It takes 0.1 s, and 0.3 s for a day of M4A. */
 const HEADER_TIMEOUT_MS = 10_000;
-/** A hundred streams and some frames take 50 kB. */
+/** Most output for headers. A hundred streams and some frames take 50 kB. */
 const MAX_HEADER_BYTES = 1024 * 1024;
-/** Packets of which at least one decodes in nearly every file. */
+/** Packets to decode. In nearly every file at least one of them gives samples. */
 const FIRST_PACKETS = 8;
 
-/** A file of ours that ffprobe is asked about. */
+/** A stored file to examine. */
 export interface ProbedFile {
   executables: { ffprobe: string };
-  /** Absolute path of a file of ours. */
+  /** Absolute path. */
   input: string;
   signal: AbortSignal;
-  /** The longest audio that is taken, in seconds: what ffprobe's memory is measured by. */
+  /** Longest audio that is accepted, in seconds. The memory limit of ffprobe depends on it. */
   maxDurationSeconds: number;
 }
 
@@ -31,18 +31,18 @@ export const ProbedStream = z.object({
   time_base: z.string().default('1/1'),
   duration: z.string().optional(),
   bit_rate: z.string().optional(),
-  /** Packets, where the container has an index. */
+  /** Number of packets, if the container has an index. */
   nb_frames: z.string().optional(),
-  /** Of FLAC and the like; `0` where the codec does not tell. */
+  /** Bits per sample of FLAC and the like; `0` if the codec does not give it. */
   bits_per_raw_sample: z.string().optional(),
   disposition: z.object({ default: z.int() }).optional(),
 });
 export type ProbedStream = z.infer<typeof ProbedStream>;
 
 export const Headers = z.object({
-  /** Those of audio. */
+  /** Audio streams. */
   streams: z.array(ProbedStream).default([]),
-  /** What the first packets decode to. */
+  /** Frames that the first packets decode to. */
   frames: z.array(z.object({ stream_index: z.int().optional(), nb_samples: z.int().optional() })).default([]),
   format: z.object({
     format_name: z.string(),
@@ -62,11 +62,11 @@ const SHOWN = [
 ].join(':');
 
 /**
- * Reads the headers of a file and decodes its first packets, in one process. Tags are not shown.
+ * Reads the headers of a file and decodes its first packets, in one process. Does not read tags.
  *
- * @param opening how the file is opened where ffprobe is not to guess.
- * @throws {AppError} 415 when ffprobe does not recognise the file, dies of it, or reads its headers for too long. Whether
- *   ffprobe works at all is for the caller to find out: see `self-test.ts`.
+ * @param opening how to open a file that ffprobe does not recognise.
+ * @throws {AppError} 415 when ffprobe does not recognise the file, crashes, or takes longer than 10 s. The caller must rule
+ *   out that ffprobe itself is broken: see `self-test.ts`.
  */
 export async function readHeaders(file: ProbedFile, opening: Opening | null = null): Promise<Headers> {
   const shown = [
@@ -95,13 +95,13 @@ function parsedOrNull(json: string): unknown {
   }
 }
 
-/** ffmpeg names a demuxer by all that it reads: `mov,mp4,m4a,3gp,3g2,mj2`. */
+/** Shortens the name of a demuxer. ffmpeg names one by all formats that it reads: `mov,mp4,m4a,3gp,3g2,mj2`. */
 export function containerName(formatName: string): string {
   const known: Record<string, string> = { 'mov,mp4,m4a,3gp,3g2,mj2': 'mp4', 'matroska,webm': 'matroska' };
   return known[formatName] ?? formatName;
 }
 
-/** Arguments of ffprobe: what is to be shown of a file of ours. */
+/** Returns the arguments of ffprobe to show parts of a stored file. */
 export function probeArguments(file: ProbedFile, shown: readonly string[]): string[] {
   return [
     ...['-v', 'error', ...INPUT_OPTIONS, ...indexOptions(file.maxDurationSeconds)],
@@ -113,7 +113,7 @@ const TOO_LONG = `Reading the headers and tags of this file takes more than ${HE
 
 function notRecognised(cause: unknown) {
   return errors.unreadableMedia(
-    'This is not an audio file that can be read. MP3, WAV, AAC, M4A, FLAC, Ogg, Opus, AIFF, WMA and WebM can, and the sound of most videos.',
+    'This is not an audio file that can be read. Send MP3, WAV, AAC, M4A, FLAC, Ogg, Opus, AIFF, WMA, WebM, or a video with sound.',
     cause,
   );
 }

@@ -1,31 +1,30 @@
-/** Finds the first audio frame of a file that begins with something else. Pure. */
-
+/** Finds the first audio frame of a file that begins with other bytes. Pure. */
 import type { Opening } from '../tracks/track.ts';
 import { flacFrameEnd, isFlacFrameHeader } from './flac-frame.ts';
 import { type FrameHeader, readAdtsHeader, readMpegHeader } from './mpeg-frame.ts';
 
-/** How far the first frame may be from the beginning. */
+/** Largest offset of the first frame. */
 export const MAX_GARBAGE_BYTES = 256 * 1024;
-/** Frames in a row that cannot be chance: each repeats 19 bits of the one before, at the byte that this one gives. */
+/** Consecutive frames that rule out chance: each repeats 19 bits of the frame before it, at the byte where that frame ends. */
 const CONSECUTIVE_FRAMES = 3;
-/** A FLAC frame of 4,096 samples of two channels of 24 bits has 24 kB. */
+/** Most bytes of a FLAC frame. 4,096 samples of two channels of 24 bits have 24 kB. */
 const MAX_FLAC_FRAME_BYTES = 64 * 1024;
-/** The most bytes whose checksum is computed, for files made to look like nothing but frame headers: 30 ms. */
+/** Most bytes to compute checksums of: 30 ms. A hostile file may consist of nothing but frame headers. */
 const MAX_CHECKED_BYTES = 4 * 1024 * 1024;
 const STREAMINFO_BYTES = 34;
 
 export interface Head {
   /** The first bytes of a file, or those behind a tag that it begins with. */
   bytes: Buffer;
-  /** Whether these are all bytes up to the end of the file. */
+  /** True if these bytes reach the end of the file. */
   isWhole: boolean;
 }
 
 /**
- * Looks for the first frame of MPEG audio, ADTS or FLAC within {@link MAX_GARBAGE_BYTES}, of which two more follow, or
- * one more and then the end.
+ * Finds the first frame of MPEG audio, ADTS or FLAC within {@link MAX_GARBAGE_BYTES}. Two more frames must follow it, or one
+ * more and the end of the file.
  *
- * @returns where it is, counted from the first of the bytes.
+ * @returns the demuxer, and the offset in `head.bytes`.
  */
 export function findFirstFrame(head: Head): Opening | undefined {
   const { bytes } = head;
@@ -73,13 +72,16 @@ function isChain(
   return true;
 }
 
-/** The end of the file, or of its audio: an ID3v1 or an APE tag. */
+/** Returns whether the audio ends at `at`: at the end of the file, or at an ID3v1 or an APE tag. */
 function isEnd(bytes: Buffer, at: number): boolean {
   const tag = bytes.toString('latin1', at, at + 8);
   return at === bytes.length || (at === bytes.length - 128 && tag.startsWith('TAG')) || tag === 'APETAGEX';
 }
 
-/** `fLaC` and STREAMINFO (RFC 9639 sections 8.1 and 8.2): block sizes of at least 16, and a sample rate. */
+/**
+ * Returns whether `fLaC` and a plausible STREAMINFO begin at `at` (RFC 9639 sections 8.1 and 8.2): block sizes of at least 16,
+ * and a sample rate.
+ */
 function isFlacMarker(bytes: Buffer, at: number): boolean {
   const info = at + 8;
   if (bytes.toString('latin1', at, at + 4) !== 'fLaC' || info + STREAMINFO_BYTES > bytes.length) return false;
@@ -90,8 +92,8 @@ function isFlacMarker(bytes: Buffer, at: number): boolean {
 }
 
 /**
- * Bytes of the first frame where it is a Xing, Info or VBRI header: it counts the frames of the file that it was
- * written for, which began with it.
+ * Returns the bytes of the first frame if it is a Xing, Info or VBRI header, else 0. Such a header is skipped, for it counts
+ * the frames of the file that it was written for, not of this one.
  */
 function vbrHeaderBytes(bytes: Buffer, at: number): number {
   const frame = bytes.subarray(at, at + (readMpegHeader(bytes, at)?.bytes ?? 0)).toString('latin1', 0, 48);

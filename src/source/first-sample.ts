@@ -1,4 +1,4 @@
-/** Whether anything at all decodes. */
+/** Checks that a source decodes at all. */
 import { errors } from '../errors.ts';
 import { startFfmpeg } from '../ffmpeg/ffmpeg.ts';
 import { mapAudioStream } from '../ffmpeg/filters.ts';
@@ -7,7 +7,7 @@ import { type Decoding, decodeOptions } from './decoding.ts';
 const FIRST_SAMPLE_TIMEOUT_MS = 60_000;
 const NOTHING_DECODES = 'Not one sample of the audio in this file can be decoded.';
 
-/** @throws {AppError} 415 when nothing at all decodes. What a decoder complains of is no reason. */
+/** Decodes until the first sample. @throws {AppError} 415 when there is none; errors of the decoder alone are no reason. */
 export async function assertOneSample(decoding: Decoding): Promise<void> {
   const enough = new AbortController();
   const { stdout, done } = startFfmpeg({

@@ -1,6 +1,6 @@
 /**
- * The length of an MP3 by its Xing/Info header. To find where the last packet ends ffprobe reads the whole file (0.8 s
- * for ten hours); a header that knows of every byte of the file knows that as well, where its frames fit those bytes.
+ * Reads the length of an MP3 from its Xing/Info header. To find the end of the last packet, ffprobe reads the whole file
+ * (0.8 s for ten hours). The header is as good if it counts every byte of the file and its frames fit those bytes.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { readId3v2Bytes } from './id3.ts';
@@ -8,25 +8,28 @@ import { readMpegHeader } from './mpeg-frame.ts';
 
 /** ID3v1 is the last 128 bytes (id3.org). */
 const ID3V1_BYTES = 128;
-/** Samples that a decoder is late by; LAME's padding counts from there. */
+/** Delay of a decoder in samples. LAME's padding includes it. */
 const DECODER_DELAY = 529;
-/** Of layer III: 8 kbit/s of MPEG-2 at 24 kHz; 320 kbit/s of MPEG-1 at 32 kHz, padded. */
+/** Frame sizes of layer III: 8 kbit/s of MPEG-2 at 24 kHz; 320 kbit/s of MPEG-1 at 32 kHz, padded. */
 const MIN_FRAME_BYTES = 24;
 const MAX_FRAME_BYTES = 1441;
-/** Of the Xing header: which fields follow. */
+/** Flags of the Xing header: the fields that follow. */
 const HAS_FRAMES = 1;
 const HAS_BYTES = 2;
 const HAS_TOC = 4;
 const HAS_QUALITY = 8;
 
 export interface Mp3Length {
-  /** Samples of all frames. */
+  /** Samples in all frames. */
   samples: number;
-  /** Samples at the end that are no part of the sound. */
+  /** Samples at the end that do not belong to the sound. */
   padding: number;
 }
 
-/** @returns null where there is no such header, or it does not tell of this file as it is (cut, joined, edited, or a lie). */
+/**
+ * Resolves with the length by the header. Resolves with null if there is no header, or if it does not describe this file: one
+ * that was cut, joined or edited, or whose header is wrong.
+ */
 export async function mp3HeaderLength(absolutePath: string): Promise<Mp3Length | null> {
   const handle = await open(absolutePath, 'r');
   try {
@@ -43,15 +46,15 @@ export async function mp3HeaderLength(absolutePath: string): Promise<Mp3Length |
 }
 
 interface XingHeader extends Mp3Length {
-  /** Frames behind the header. */
+  /** Frames after the header. */
   frames: number;
-  /** Of all frames, the header's own included. */
+  /** Bytes of all frames, including that of the header. */
   bytes: number;
   /** `Info`: all frames have the same bit rate. */
   isConstant: boolean;
 }
 
-/** Whether so many frames can have so many bytes: those of one bit rate within 2 %, others 24 to 1,441 each. */
+/** Returns whether the frames fit the bytes: within 2 % at a constant bit rate, else 24 to 1,441 bytes for each frame. */
 function fitsBytes({ frames, bytes, isConstant }: XingHeader, head: Buffer): boolean {
   const own = readMpegHeader(head, 0)?.bytes ?? 0;
   const frameBytes = (bytes - own) / frames;
@@ -75,7 +78,7 @@ function readHeader(frame: Buffer): XingHeader | undefined {
   const frames = frame.readUInt32BE(at + 8);
   const bytes = frame.readUInt32BE(at + 12);
   at += 16 + (flags & HAS_TOC ? 100 : 0) + (flags & HAS_QUALITY ? 4 : 0);
-  // LAME's extension: delay and padding, twelve bits each, 21 bytes into it.
+  // LAME's extension has delay and padding at its byte 21, twelve bits each.
   const extension = frame.readUIntBE(at + 21, 3);
   const padding = Math.max(0, (extension & 0xfff) - DECODER_DELAY);
   return { samples: frames * (isMpeg1 ? 1152 : 576), padding, frames, bytes, isConstant: tag === 'Info' };

@@ -1,14 +1,13 @@
-/** Frame headers of MPEG audio, layers I to III (11172-3 clause 2.4.2.3, 13818-3), and of ADTS (14496-3 clause 1.A.2.2). Pure. */
+/** Reads frame headers of MPEG audio, layers I to III (11172-3 clause 2.4.2.3, 13818-3), and of ADTS (14496-3 clause 1.A.2.2). Pure. */
 
-/** What a frame header tells. */
 export interface FrameHeader {
-  /** Of the whole frame. */
+  /** Bytes of the whole frame. */
   bytes: number;
-  /** The header bits that are the same in all frames of a stream. */
+  /** The header bits that are equal in all frames of a stream. */
   constantBits: number;
 }
 
-/** kbit/s by bit rate index; 0 (free format) is not read, 15 is forbidden. */
+/** Bit rates in kbit/s by layer and index. Index 0 (free format) is not supported; 15 is forbidden. */
 const MPEG1_RATES: Record<number, readonly number[]> = {
   1: [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
   2: [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -16,15 +15,15 @@ const MPEG1_RATES: Record<number, readonly number[]> = {
 };
 const MPEG2_LAYER1_RATES = [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256];
 const MPEG2_RATES = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
-/** Hz of MPEG-1. */
+/** Sample rates of MPEG-1 in Hz. */
 const SAMPLE_RATES = [44_100, 48_000, 32_000];
-/** By version: MPEG-2.5, reserved, MPEG-2, MPEG-1. */
+/** Divisors of the sample rate by version: MPEG-2.5, reserved, MPEG-2, MPEG-1. */
 const RATE_DIVISORS = [4, 0, 2, 1];
 const MPEG_HEADER_BYTES = 4;
-/** Sync, version, layer, sampling frequency. */
+/** Mask of sync word, version, layer and sampling frequency. */
 const MPEG_CONSTANT_BITS = 0xff_fe_0c_00;
 
-/** @returns undefined where there is no frame header of MPEG audio at `at`. */
+/** Reads the frame header of MPEG audio at `at`. Returns undefined if there is none. */
 export function readMpegHeader(bytes: Buffer, at: number): FrameHeader | undefined {
   if (at + MPEG_HEADER_BYTES > bytes.length) return undefined;
   const header = bytes.readUInt32BE(at);
@@ -48,17 +47,17 @@ export function readMpegHeader(bytes: Buffer, at: number): FrameHeader | undefin
 }
 
 const ADTS_HEADER_BYTES = 7;
-/** Sync, ID, layer, profile, sampling frequency index, channel configuration. */
+/** Mask of sync word, ID, layer, profile, sampling frequency index and channel configuration. */
 const ADTS_CONSTANT_BITS = 0xff_fe_fd_c0;
 const ADTS_SAMPLE_RATES = 13;
 
-/** @returns undefined where there is no ADTS header at `at`. */
+/** Reads the ADTS header at `at`. Returns undefined if there is none. */
 export function readAdtsHeader(bytes: Buffer, at: number): FrameHeader | undefined {
   if (at + ADTS_HEADER_BYTES > bytes.length) return undefined;
   const header = bytes.readUInt32BE(at);
   const isSynced = header >>> 20 === 0xfff && ((header >>> 17) & 3) === 0;
   if (!isSynced || ((header >>> 10) & 15) >= ADTS_SAMPLE_RATES) return undefined;
-  // 13 bits, which begin in the last two of the fourth byte.
+  // 13 bits, beginning with the last two of the fourth byte.
   const frameBytes = (bytes.readUIntBE(at + 3, 3) >>> 5) & 0x1fff;
   if (frameBytes <= ADTS_HEADER_BYTES) return undefined;
   return { bytes: frameBytes, constantBits: (header & ADTS_CONSTANT_BITS) >>> 0 };

@@ -1,4 +1,4 @@
-/** Ogg files that are several streams one after the other (RFC 3533 section 4, "chaining"). */
+/** Recognises Ogg files of several streams one after the other (RFC 3533 section 4, "chaining"). */
 import { createReadStream } from 'node:fs';
 
 const CAPTURE_PATTERN = Buffer.from('OggS\0', 'latin1');
@@ -7,8 +7,8 @@ const HEADER_TYPE = 5;
 const BEGINNING_OF_STREAM = 0x02;
 
 /**
- * Whether a logical stream begins after another one has got going: then time stamps start over in the middle, and
- * the end of the file does not tell how long it is. Reads the whole file, at the speed of the disk.
+ * Resolves with whether a logical stream begins after the pages of another. Time stamps then start over in the middle, and
+ * the end of the file does not give its length. Reads the whole file, at the speed of the disk.
  */
 export async function isChainedOgg(absolutePath: string, signal: AbortSignal): Promise<boolean> {
   let sawOtherPage = false;
@@ -22,7 +22,7 @@ export async function isChainedOgg(absolutePath: string, signal: AbortSignal): P
       if (!begins) sawOtherPage = true;
       page = bytes.indexOf(CAPTURE_PATTERN, page + CAPTURE_PATTERN.length);
     }
-    // A page header may lie across two chunks.
+    // A page header may span two chunks.
     carried = bytes.subarray(page === -1 ? Math.max(0, bytes.length - HEADER_TYPE) : page);
   }
   return false;

@@ -1,13 +1,13 @@
-/** Where the audio of a file begins that ffmpeg does not recognise. */
+/** Finds the audio in a file that ffmpeg does not recognise. */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Opening } from '../tracks/track.ts';
 import { findFirstFrame, MAX_GARBAGE_BYTES } from './first-frame.ts';
 import { readId3v2Bytes } from './id3.ts';
 
-/** Three large frames behind the longest garbage. */
+/** Bytes to search: three large frames after the longest garbage. */
 const HEAD_BYTES = 2 * MAX_GARBAGE_BYTES;
 /**
- * How files begin that say what they are: those that cannot be read are broken, and what is in front of their frames is no
+ * First bytes of known containers. A container that ffmpeg cannot read is broken, and the bytes before its frames are not
  * garbage.
  */
 const MAGIC = [
@@ -17,10 +17,10 @@ const MAGIC = [
 ];
 /** Types of the first box of an MP4 or a QuickTime file. */
 const FIRST_BOXES = ['ftyp', 'moov', 'mdat', 'free', 'skip', 'wide'];
-/** Some editors put a second tag before the first. */
+/** Most tags to skip. Some editors put a second tag before the first. */
 const MAX_TAGS = 4;
 
-/** @returns null where no audio frames are found at the beginning of the file, or behind its ID3v2 tags. */
+/** Resolves with the place of the first audio frame near the beginning, after any ID3v2 tags; null if there is none. */
 export async function findOpening(absolutePath: string): Promise<Opening | null> {
   const handle = await open(absolutePath, 'r');
   try {
@@ -41,7 +41,7 @@ async function behindTags(handle: FileHandle, size: number): Promise<number> {
   for (let tags = 0; tags < MAX_TAGS; tags++) {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(10), 0, 10, at);
     const tagBytes = readId3v2Bytes(buffer.subarray(0, bytesRead));
-    // A tag that is longer than its file lies.
+    // A tag cannot be longer than its file: treat it as garbage.
     if (tagBytes === 0 || at + tagBytes >= size) return at;
     at += tagBytes;
   }

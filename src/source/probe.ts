@@ -1,8 +1,7 @@
 /**
- * What a file is, and how long exactly: read from its content, never from its name. Also decides that a file is no audio
- * at all.
+ * Examines an upload: its format, its exact length, or the reason why it is no audio. Looks at the content only, never at
+ * the name.
  */
-
 import { FfmpegError } from '../ffmpeg/ffmpeg.ts';
 import { outputChannels, outputSampleRate } from '../presentation/ladder.ts';
 import type { Source, SourceCopy } from '../tracks/track.ts';
@@ -16,52 +15,55 @@ import { sideBySide } from './side-by-side.ts';
 import { decodedEnd } from './source-end.ts';
 import { assertFewComments } from './vorbis-comments.ts';
 
-/** Packets whose index takes 25 MB. */
+/** Packets from which on ffmpeg and ffprobe take turns: their index takes 25 MB in each. */
 const MANY_PACKETS = 1_000_000;
 /**
- * So far ffmpeg seeks to the end at once, also in formats that it has to read through for it. The ends of larger files are
+ * Up to this size ffmpeg reaches the end at once, also in formats that it must read through. The ends of larger files are
  * decoded beside their encode: see `end-check.ts`.
  */
 const SMALL_FILE_BYTES = 16 * 1024 ** 2;
-/** Containers that hold nothing but sound, and pictures. */
+/** Containers of sound alone, apart from pictures. */
 const AUDIO_ONLY = new Set(['aac', 'aiff', 'flac', 'mp3', 'wav']);
 const MAX_SAMPLE_BITS = 64;
 const NO_LENGTH: DeclaredLength = { samples: null, headerSeconds: [] };
 
 export interface ProbeRequest extends ProbedFile {
   executables: { ffmpeg: string; ffprobe: string };
-  /** Of the file. */
+  /** Size of the file. */
   bytes: number;
   segmentSeconds: number;
-  /** Decodes the file once to a copy that can be sought in, and resolves with its samples. */
+  /** Decodes the whole file to a copy with exact seeks, and resolves with its samples. */
   makeCopy(decoding: Decoding, options: CopyOptions): Promise<number>;
 }
 
 export interface CopyOptions {
+  /** True to follow the time stamps of the source: silence then replaces lost audio. */
   hasTimeline: boolean;
-  /** By the headers; null where they do not tell. */
+  /** Length by the headers in seconds; null if they give none. */
   declaredSeconds: number | null;
 }
 
-/** Everything the pipeline needs to know before it encodes. */
+/** Everything that the pipeline needs to know about a file before it encodes. */
 export interface Probed {
   source: Omit<Source, 'bytes' | 'sha256'>;
   streamIndex: number;
-  /** Hz, of the renditions. */
+  /** Sample rate of the renditions in Hz. */
   sampleRate: number;
   channels: 1 | 2;
-  /** N, at `sampleRate`. */
+  /** N: length in samples at `sampleRate`. */
   samples: number;
-  /** Whether the end of the source was decoded; where it was not, it may go on after N. */
+  /** True if the end of the source was decoded. If not, the source may go on after N. */
   isEndKnown: boolean;
-  /** What the file declares, where that is more than a segment from the truth, or cuts it. */
+  /** Declared length in seconds, if it is off by more than a segment or the audio goes on after it; else null. */
   declaredSeconds: number | null;
-  /** The copy that was made, for a file that cannot be sought in to the sample, or whose time stamps lie. */
+  /** The copy that was made of a file without exact seeks or with wrong time stamps; else null. */
   copy: SourceCopy | null;
 }
 
 /**
- * @throws {AppError} 415 with the reason in plain words when the file is no audio or holds not one decodable sample.
+ * Examines a file.
+ *
+ * @throws {AppError} 415 with the reason when the file is no audio, is too long, or has no decodable sample.
  */
 export async function probe(request: ProbeRequest): Promise<Probed> {
   const { maxDurationSeconds, bytes, segmentSeconds } = request;
@@ -91,7 +93,7 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     streamIndex: stream.index,
     sampleRate,
     channels: outputChannels(stream.channels ?? 0),
-    // Where padding is declared for all that there is, one sample of silence remains: it does decode.
+    // A file that declares all of its samples as padding keeps one: it does decode.
     samples: Math.max(1, length.samples),
     isEndKnown: length.isEndKnown,
     declaredSeconds: length.declaredSeconds,
@@ -110,8 +112,8 @@ function decodingOf(request: ProbeRequest, { stream, opening }: Recognised): Dec
 }
 
 /**
- * What decodes at the end of a file, and what the file says of its length. ffmpeg and ffprobe work side by side, or one after
- * the other where each would take a large index into memory.
+ * Resolves with the decoded end of a file and with its declared length. ffmpeg and ffprobe run side by side, or one after the
+ * other if each would load a large index into memory.
  */
 async function examineEnds(request: ProbeRequest, found: Recognised, decoding: Decoding) {
   const { sampleRate } = decoding;
@@ -123,7 +125,7 @@ async function examineEnds(request: ProbeRequest, found: Recognised, decoding: D
     return end;
   };
   const read = async (signal: AbortSignal): Promise<DeclaredLength> =>
-    // What ffmpeg does not recognise, or a FLAC without its header, has no time stamps to go by.
+    // A file that ffmpeg does not recognise, or a FLAC without its header, has no usable time stamps.
     found.opening ? NO_LENGTH : declaredLength({ ...found, file: { ...request, signal }, sampleRate });
   const [end, declared] =
     Number(found.stream.nb_frames ?? 0) <= MANY_PACKETS
@@ -138,7 +140,7 @@ function pcmBytesPerSecond({ headers, stream }: Recognised): number | null {
   return Number(stream.sample_rate) * (stream.channels ?? 0) * sampleBytes;
 }
 
-/** Null where nothing decodes at what the headers say is the end. */
+/** Resolves with the decoded end, or with null if nothing decodes near the end that the headers give. */
 async function endOrNull(decoding: Decoding, near: number): Promise<number | null> {
   return decodedEnd(decoding, near).catch((error: unknown) => {
     if (error instanceof FfmpegError) return null;

@@ -1,24 +1,24 @@
-/** What is in a file: which of its streams is taken, and how the file is to be opened. */
+/** Recognises a file: the stream to encode, and how to open the file. */
 import { errors } from '../errors.ts';
 import type { Opening } from '../tracks/track.ts';
 import { containerName, type Headers, type ProbedFile, type ProbedStream, readHeaders } from './ffprobe.ts';
 import { findOpening } from './opening.ts';
 
-/** Up to that score ffmpeg itself says "misdetection possible" (AVPROBE_SCORE_RETRY). */
+/** Score up to which ffmpeg itself warns "misdetection possible" (AVPROBE_SCORE_RETRY). */
 const DOUBTFUL_SCORE = 25;
 
 export interface Recognised {
   headers: Headers;
   stream: ProbedStream;
-  /** Null where ffmpeg is right about the file. */
+  /** Null if ffmpeg recognises the file correctly. */
   opening: Opening | null;
 }
 
 /**
- * Asks ffprobe what a file is. Where ffprobe does not know, is hardly sure, or decodes nothing, the first bytes are searched
- * for audio frames: what is before them is passed over.
+ * Recognises a file with ffprobe. If ffprobe does not know the file, is doubtful, or decodes nothing, searches the first bytes
+ * for audio frames and skips the bytes before them.
  *
- * @throws {AppError} 415 with the reason in plain words when there is no audio.
+ * @throws {AppError} 415 with the reason when there is no audio.
  */
 export async function recognise(file: ProbedFile): Promise<Recognised> {
   const look = async (opening: Opening | null): Promise<Recognised> => {
@@ -46,23 +46,23 @@ function isCertain({ headers, stream }: Recognised): boolean {
   return hasDecoded && headers.format.probe_score > DOUBTFUL_SCORE;
 }
 
-/** Null where ffmpeg is right about the file, although it is hardly sure. */
+/** Returns null if ffmpeg is right about the file although its score is low. */
 function betterOpening({ headers }: Recognised, found: Opening | null): Opening | null {
   const container = containerName(headers.format.format_name);
   if (found && found.demuxer !== container) return found;
   const isHeadless = container === 'flac' && headers.format.probe_score <= DOUBTFUL_SCORE;
-  // ffmpeg finds all of its frames, damaged ones as well; their time stamps are worth nothing.
+  // ffmpeg finds all frames of such a file, including damaged ones, but their time stamps are useless.
   return isHeadless ? { demuxer: 'flac', startByte: 0 } : null;
 }
 
-/** The default audio stream, else the first. Cover art is a video stream and is passed over. */
+/** Returns the default audio stream, or else the first. Cover art is a video stream, so it is never chosen. */
 function chooseStream({ streams }: Headers): ProbedStream {
   const audio = streams.filter((stream) => stream.codec_type === 'audio');
   const chosen = audio.find((stream) => stream.disposition?.default === 1) ?? audio[0];
   if (!chosen) throw errors.unsupportedMedia('There is no audio in this file.');
   if (!(Number(chosen.sample_rate) > 0) || !((chosen.channels ?? 0) > 0)) {
     throw errors.unsupportedMedia(
-      'The audio in this file has no sample rate or no channels; it cannot be decoded.',
+      'The audio in this file cannot be decoded: it has no sample rate or no channels.',
     );
   }
   return chosen;

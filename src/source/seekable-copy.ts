@@ -1,6 +1,5 @@
 /**
- * A copy of a source that cannot be sought in to the sample, or whose time stamps lie, made by decoding it once from
- * beginning to end.
+ * Makes a copy of a source without exact seeks or with wrong time stamps, by decoding it once from beginning to end.
  */
 import { open } from 'node:fs/promises';
 import { errors } from '../errors.ts';
@@ -11,24 +10,24 @@ import { type Decoding, decodeOptions } from './decoding.ts';
 import { readTotalSamples, STREAMINFO_END } from './flac-header.ts';
 
 export interface CopyRequest extends Decoding {
-  /** The copy ends there, in bytes. */
+  /** Size in bytes at which the copy is cut. */
   maxBytes: number;
-  /** Whether the time stamps of the source are kept to: what is lost becomes silence then. */
+  /** True to follow the time stamps of the source: silence then replaces lost audio. */
   hasTimeline: boolean;
 }
 
 export interface SeekableCopy {
-  /** N */
+  /** N: samples in the copy. */
   samples: number;
-  /** The copy reached `maxBytes`: the rest of the source is not in it. */
+  /** True if the copy reached `maxBytes`: it then lacks the rest of the source. */
   isCut: boolean;
 }
 
-/** The copy has 24 bits, for sources of floating point. FLAC never takes more than PCM, but for some bytes a frame. */
+/** Bytes of a sample in the copy: 24 bits, for sources of floating point. FLAC exceeds PCM by at most some bytes a frame. */
 export const COPY_SAMPLE_BYTES = 3;
 
 /**
- * Decodes the whole file to FLAC, from which every run starts; N is what comes out, true for every container.
+ * Decodes the whole file to a FLAC, from which every run then starts. N is the length of the output, whatever the container.
  *
  * @throws {FfmpegError} when not one sample decodes.
  * @throws {AppError} 507 when the disk is full.
@@ -45,7 +44,7 @@ export async function decodeToFlac(request: CopyRequest, copy: string): Promise<
       ...['-filter:a', filter, '-ac', String(request.channels)],
       ...['-fs', String(Math.max(1, request.maxBytes))],
       ...['-t', String(request.maxDurationSeconds + 1)],
-      // The least compression is the fastest.
+      // Level 0 is the fastest.
       ...['-c:a', 'flac', '-sample_fmt', 's32', '-compression_level', '0', '-f', 'flac'],
     ],
     outputFile: copy,
@@ -60,7 +59,7 @@ export async function decodeToFlac(request: CopyRequest, copy: string): Promise<
   try {
     const { buffer } = await handle.read(Buffer.alloc(STREAMINFO_END), 0, STREAMINFO_END, 0);
     const { size } = await handle.stat();
-    // There ffmpeg stops, and says nothing.
+    // At `-fs` ffmpeg stops without a message.
     return { samples: readTotalSamples(buffer), isCut: size >= request.maxBytes };
   } finally {
     await handle.close();

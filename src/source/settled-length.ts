@@ -1,6 +1,6 @@
 /**
- * How long a file is, to the sample. What it says of itself is believed where its witnesses agree and its bytes can
- * hold it; where they do not, the decoder is asked, at the cost of decoding only.
+ * Settles the length of a file, to the sample. The declared length holds if time stamps, headers and decoded end agree and
+ * the file is large enough for it. Otherwise the file is decoded, which costs decoding only.
  */
 import { errors } from '../errors.ts';
 import { countSamples } from './count-samples.ts';
@@ -9,41 +9,41 @@ import type { Decoding } from './decoding.ts';
 import { endsAt, goesOn } from './source-end.ts';
 
 /**
- * No codec that is read takes less for sound, in bits per second (AMR takes 4,750, Opus 6,000); only silence does. What
- * declares more time than its bytes hold at that rate is decoded first.
+ * Lowest bit rate of sound in bits per second (AMR has 4,750, Opus 6,000); only silence takes less. A file that declares more
+ * time than its bytes contain at this rate is decoded first.
  */
 const LOWEST_BIT_RATE = 4000;
-/** Tags and pictures that may be in a file beside its sound, before its length is doubted. */
+/** Bytes of tags and pictures in a file beside its sound, up to which its length is not doubted. */
 const MAX_EXTRA_BYTES = 1024 ** 2;
 
 export interface LengthOptions {
-  /** What the file says of itself. */
+  /** Length by the packets and headers of the file. */
   declared: DeclaredLength;
-  /** The sample at which it ends by decoding the last of it; null where that was not done. */
+  /** Sample at which the source ends by decoding its end; null if that was not done. */
   end: number | null;
   decoding: Decoding;
-  /** Of the file. */
+  /** Size of the file. */
   bytes: number;
-  /** Bytes of a second of PCM, in a file that holds nothing but sound; null where there may be a video. */
+  /** Bytes of a second of PCM, for a file of sound alone; null if the file may contain video. */
   pcmBytesPerSecond: number | null;
-  /** Two witnesses that differ by more than that disagree. */
+  /** Two lengths that differ by more than a segment disagree. */
   segmentSeconds: number;
-  /** Decodes the file once to a copy that runs start from, and resolves with its samples. */
+  /** Decodes the whole file to a copy that runs start from, and resolves with its samples. */
   makeCopy(options: { hasTimeline: boolean }): Promise<number>;
 }
 
 export interface SettledLength {
-  /** N */
+  /** N: length in samples. */
   samples: number;
-  /** The copy that runs start from, for a file that cannot be sought in or whose time stamps lie. */
+  /** The copy that runs start from, for a file without exact seeks or with wrong time stamps; else null. */
   copy: { hasTimeline: boolean } | null;
-  /** What the file declares, where that is more than a segment from the truth, or cuts it. */
+  /** Declared length in seconds, if it is off by more than a segment or the audio goes on after it; else null. */
   declaredSeconds: number | null;
-  /** Whether the end of the source was decoded. */
+  /** True if the end of the source was decoded. */
   isEndKnown: boolean;
 }
 
-/** @throws {AppError} 415 when the file is longer than is taken. */
+/** Resolves with the length, making a copy if necessary. @throws {AppError} 415 when it exceeds `MAX_DURATION_SECONDS`. */
 export async function settledLength(options: LengthOptions): Promise<SettledLength> {
   const { declared, decoding, end } = options;
   const headers = declared.headerSeconds.map((seconds) => seconds * decoding.sampleRate);
@@ -71,7 +71,7 @@ async function fromCopy(options: LengthOptions, copy: { hasTimeline: boolean }):
   return { samples, copy, declaredSeconds: null, isEndKnown: true };
 }
 
-/** Whether no header contradicts a length: one that agrees is enough, for a video may be longer than its sound. */
+/** Returns whether the headers confirm a length. One that agrees is enough, for a video may be longer than its sound. */
 function isConfirmed(options: LengthOptions, samples: number, headers: readonly number[]): boolean {
   return headers.length === 0 || headers.some((header) => isNear(header, samples, slackOf(options)));
 }
@@ -81,7 +81,7 @@ function isWithinLimits(options: LengthOptions, samples: number): boolean {
   return samples <= maxDurationSeconds * sampleRate && fitsBytes(options, samples);
 }
 
-/** Whether a file of that size can have that length: it is no more than silence takes, and no less than PCM. */
+/** Returns whether a file of this size can have this length: not longer than silence, and not shorter than PCM. */
 function fitsBytes(options: LengthOptions, samples: number): boolean {
   const { bytes, pcmBytesPerSecond } = options;
   const seconds = samples / options.decoding.sampleRate;
@@ -94,7 +94,7 @@ function slackOf({ decoding, segmentSeconds }: LengthOptions): number {
   return segmentSeconds * decoding.sampleRate;
 }
 
-/** @throws {AppError} 415 when more decodes than is taken. */
+/** Decodes the whole file and compares the length. @throws {AppError} 415 when it exceeds `MAX_DURATION_SECONDS`. */
 async function agreesWithDecoder(
   options: LengthOptions,
   samples: number,
@@ -106,22 +106,22 @@ async function agreesWithDecoder(
   return isTimelineTrue({ samples, headers, decoded, slack: slackOf(options) });
 }
 
-/** Lengths of one source by its witnesses, in samples. */
+/** Lengths of one source in samples, by how they were found. */
 export interface Lengths {
   /** By time stamps. */
   samples: number;
   /** By headers. */
   headers: readonly number[];
-  /** By the decoder, end to end. */
+  /** By decoding from end to end, without time stamps. */
   decoded: number;
-  /** Two lengths that differ by more than that disagree. */
+  /** Two lengths that differ by more than this disagree. */
   slack: number;
 }
 
 /**
- * Whether the time stamps of a source are true. By them it may be longer than what decodes, for what is lost becomes
- * silence; but not where a header agrees with the decoder, nor twice as long: keeping to them would make hours of
- * silence. Where it is shorter, keeping to them would drop sound.
+ * Returns whether the time stamps of a source are right. They may give more than the decoder does, for silence replaces lost
+ * audio. But they are wrong if a header agrees with the decoder, or if they give more than twice as much: following them
+ * would insert hours of silence. They are also wrong if they give less: following them would drop sound.
  */
 export function isTimelineTrue({ samples, headers, decoded, slack }: Lengths): boolean {
   if (isNear(samples, decoded, slack)) return true;
@@ -133,8 +133,9 @@ function isNear(one: number, other: number, slack: number): boolean {
   return Math.abs(one - other) <= slack;
 }
 
+/** Makes the error for audio above `MAX_DURATION_SECONDS`. */
 export function tooLong(maxDurationSeconds: number) {
   return errors.unsupportedMedia(
-    `The audio in this file is longer than ${maxDurationSeconds} seconds (MAX_DURATION_SECONDS).`,
+    `The audio in this file is longer than the ${maxDurationSeconds} seconds that this server accepts (MAX_DURATION_SECONDS).`,
   );
 }

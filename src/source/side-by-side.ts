@@ -1,9 +1,9 @@
-/** Processes that examine the same thing side by side. */
+/** Runs two tasks side by side; the first that fails ends the other. */
 
 type Task<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
- * Runs two tasks at the same time. When one rejects the other is aborted: both have ended when this rejects, with the
+ * Runs two tasks at the same time. When one rejects, aborts the other, waits until both have ended, and rejects with the
  * reason of the first.
  */
 export async function sideBySide<A, B>(signal: AbortSignal, one: Task<A>, other: Task<B>): Promise<[A, B]> {

@@ -1,23 +1,22 @@
-/** Where a source ends, by decoding the last of it. */
-
+/** Finds the end of a source by decoding its last seconds. */
 import { PADDING_SAMPLES } from '../presentation/timeline.ts';
 import { countSamples } from './count-samples.ts';
 import type { Decoding } from './decoding.ts';
 
-/** How long before the end decoding starts: enough for every decoder to get going, and soon over. */
+/** Seconds to decode before the end: enough for every decoder to settle, and short. */
 const LOOK_BACK_SECONDS = 2;
-/** How much of what goes on is decoded: enough to know that it goes on. */
+/** Seconds to decode after the end, which show whether the source goes on. */
 const LOOK_AHEAD_SECONDS = 30;
 /**
- * What may decode after N without being sound: the rest of the last frame, where the container declares it as padding and the
- * decoder gives it out. Of 456 whole files of 28 formats none had more than 960 samples.
+ * Samples that may decode after N without being sound: the rest of the last frame, if the container declares it as padding and
+ * the decoder returns it. Of 456 whole files of 28 formats none had more than 960.
  */
 const TOLERANCE_SAMPLES = PADDING_SAMPLES;
 
 /**
- * Decodes what is around the sample `near`.
+ * Decodes the source around the sample `near`.
  *
- * @returns the sample at which the source ends, or some sample after which it goes on; null where nothing decodes there.
+ * @returns the sample at which the source ends, or a sample after which it goes on; null if nothing decodes there.
  */
 export async function decodedEnd(decoding: Decoding, near: number): Promise<number | null> {
   const from = Math.max(0, Math.round(near) - LOOK_BACK_SECONDS * decoding.sampleRate);
@@ -26,12 +25,12 @@ export async function decodedEnd(decoding: Decoding, near: number): Promise<numb
   return samples === 0 ? null : from + samples;
 }
 
-/** Whether a source goes on after N, when it decodes up to the sample `end`. */
+/** Returns whether a source goes on after N, given that it decodes up to the sample `end`. */
 export function goesOn(samples: number, end: number): boolean {
   return end - samples > TOLERANCE_SAMPLES;
 }
 
-/** Whether a source that decodes up to the sample `end` ends at N. */
+/** Returns whether a source ends at N, given that it decodes up to the sample `end`. */
 export function endsAt(samples: number, end: number): boolean {
   return Math.abs(end - samples) <= TOLERANCE_SAMPLES;
 }

@@ -1,23 +1,23 @@
 /**
- * How many Vorbis comments a FLAC or an Ogg file has. ffmpeg compares each with all before it, in every process that
+ * Limits the Vorbis comments of FLAC and Ogg files. ffmpeg compares each comment with all before it, in every process that
  * opens the file: 10,000 take 0.05 s, 300,000 take half a minute.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { errors } from '../errors.ts';
 import { readId3v2Bytes } from './id3.ts';
 
-/** Real files have less than a thousand. */
+/** Most comments that are accepted. Real files have less than a thousand. */
 const MAX_COMMENTS = 10_000;
-/** What comes before the comments in an Ogg file of up to a hundred streams. */
+/** Bytes that are searched in an Ogg file: the comments of up to a hundred streams begin there. */
 const OGG_HEAD_BYTES = 64 * 1024;
-/** Begins of comment headers (Vorbis I section 4.2.1, RFC 7845 section 5.2). */
+/** First bytes of comment headers (Vorbis I section 4.2.1, RFC 7845 section 5.2). */
 const OGG_COMMENT_HEADERS = ['\x03vorbis', 'OpusTags'];
-/** Of FLAC (RFC 9639 sections 8.1 and 8.6). */
+/** Block type and flag of FLAC (RFC 9639 sections 8.1 and 8.6). */
 const VORBIS_COMMENT_BLOCK = 4;
 const LAST_BLOCK = 0x80;
 const MAX_BLOCKS = 200;
 
-/** @throws {AppError} 415 when there are so many that ffmpeg would take too long to read them. */
+/** Counts the comments. @throws {AppError} 415 when there are so many that ffmpeg would take too long to read them. */
 export async function assertFewComments(absolutePath: string): Promise<void> {
   const handle = await open(absolutePath, 'r');
   try {
@@ -26,7 +26,7 @@ export async function assertFewComments(absolutePath: string): Promise<void> {
     const positions =
       magic === 'fLaC' ? await inFlac(handle, start) : magic === 'OggS' ? await inOgg(handle) : [];
     for (const at of positions) {
-      // The vendor's name, and the number of comments behind it (Vorbis I section 5.2.1).
+      // The name of the vendor, and then the number of comments (Vorbis I section 5.2.1).
       const vendorBytes = (await readAt(handle, at, 4)).readUInt32LE();
       const count = (await readAt(handle, at + 4 + vendorBytes, 4)).readUInt32LE();
       if (count > MAX_COMMENTS) throw tooMany(count);
@@ -36,7 +36,7 @@ export async function assertFewComments(absolutePath: string): Promise<void> {
   }
 }
 
-/** Where the content of comment blocks begins. */
+/** Resolves with the offsets of the contents of comment blocks. */
 async function inFlac(handle: FileHandle, start: number): Promise<number[]> {
   const found: number[] = [];
   let at = start + 4;
@@ -58,7 +58,7 @@ async function inOgg(handle: FileHandle): Promise<number[]> {
   });
 }
 
-/** Zeros stand for what is behind the end of the file. */
+/** Reads bytes at a position; zeros stand for bytes after the end of the file. */
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
   await handle.read(buffer, 0, length, position);
@@ -67,6 +67,6 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
 
 function tooMany(count: number) {
   return errors.unsupportedMedia(
-    `This file says that it has ${count} comments; at most ${MAX_COMMENTS} are read. Remove its tags, and send it again.`,
+    `This file declares ${count} comments, and at most ${MAX_COMMENTS} are accepted. Remove its tags and send it again.`,
   );
 }

@@ -38,7 +38,7 @@ export const Rendition = z.object({
 });
 export type Rendition = z.infer<typeof Rendition>;
 
-/** How to open a file that ffmpeg does not recognise. */
+/** Describes how to open a file that ffmpeg does not recognise. */
 export const Opening = z.object({
   /** Name of ffmpeg's demuxer. */
   demuxer: z.enum(['aac', 'flac', 'mp3']),
@@ -47,11 +47,11 @@ export const Opening = z.object({
 });
 export type Opening = z.infer<typeof Opening>;
 
-/** How to make the copy that is encoded instead of the original. */
+/** Describes the copy that is encoded instead of the original. */
 export const SourceCopy = z.object({
   /** Null if ffmpeg recognises the original. */
   opening: Opening.nullable(),
-  /** Whether the copy follows the time stamps of the original: silence then replaces lost audio. */
+  /** True if the copy follows the time stamps of the original: silence then replaces lost audio. */
   hasTimeline: z.boolean(),
 });
 export type SourceCopy = z.infer<typeof SourceCopy>;
@@ -83,7 +83,7 @@ export const Track = z.object({
   channels: z.int().min(1).max(2),
   /** N: length in samples at `sampleRate`. */
   samples: z.int().positive(),
-  /** Whether N is certain: the end of the source was decoded. */
+  /** True if N is certain: the end of the source was decoded. */
   isEndKnown: z.boolean().default(false),
   /** F: AAC frames in a segment. */
   segmentFrames: z.int().positive(),
@@ -92,9 +92,9 @@ export const Track = z.object({
   truncated: z.object({ declaredSeconds: z.number(), seconds: z.number() }).nullable().default(null),
   /** Declared length in seconds, if the audio is shorter or longer; else null. */
   declaredSeconds: z.number().nullable().default(null),
-  /** Whether there is a copy with sample-exact seeks beside an original that has none. */
+  /** True if there is a copy with sample-exact seeks beside an original that has none. */
   hasSeekableCopy: z.boolean().default(false),
-  /** How to make that copy, kept after it is gone; null if the original is encoded, and in records older than this field. */
+  /** Recipe of that copy, kept after it is gone; null if the original is encoded, and in records older than this field. */
   copy: SourceCopy.nullable().default(null),
   /** Bytes on disk: segments, and the original if it is kept. Exact when the track is ready. */
   storedBytes: z.int().nonnegative(),

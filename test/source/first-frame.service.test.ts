@@ -1,4 +1,4 @@
-/** Where the audio of a file begins that begins with something else. */
+/** Finds the first audio frame in files that begin with other bytes. */
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findFirstFrame, MAX_GARBAGE_BYTES } from '../../src/source/first-frame.ts';
@@ -8,7 +8,7 @@ import { flacParts } from '../support/flac.ts';
 import { playlists } from '../support/hostile.ts';
 
 const find = (bytes: Buffer, isWhole = true) => findFirstFrame({ bytes, isWhole });
-/** No byte of it is 0xff. */
+/** Makes bytes without 0xff, which begins every frame. */
 const garbage = (length: number) => Buffer.from(Array.from({ length }, (_, n) => (n * 7919) % 251));
 
 const frame = (header: string, length: number) => {
@@ -16,7 +16,7 @@ const frame = (header: string, length: number) => {
   Buffer.from(header, 'hex').copy(bytes);
   return bytes;
 };
-/** Three frames of each kind, with the demuxer that reads them. */
+/** A frame of each kind, with its demuxer. */
 const KINDS: [name: string, demuxer: string, frame: Buffer][] = [
   ['MPEG-1 layer III, 128 kbit/s, 44.1 kHz', 'mp3', frame('fffb9000', 417)],
   ['MPEG-1 layer II, 192 kbit/s, 48 kHz', 'mp3', frame('fffda400', 576)],
@@ -29,7 +29,7 @@ const KINDS: [name: string, demuxer: string, frame: Buffer][] = [
 ];
 
 describe('the first frame', () => {
-  it.each(KINDS)('of %s is found behind garbage, as far as 256 KiB', (_, demuxer, bytes) => {
+  it.each(KINDS)('of %s is found after up to 256 KiB of garbage', (_, demuxer, bytes) => {
     const frames = Buffer.concat([bytes, bytes, bytes]);
     for (const startByte of [0, 1, 1000, MAX_GARBAGE_BYTES]) {
       expect(find(Buffer.concat([garbage(startByte), frames]))).toEqual({ demuxer, startByte });
@@ -37,7 +37,7 @@ describe('the first frame', () => {
     expect(find(Buffer.concat([garbage(MAX_GARBAGE_BYTES + 1), frames]))).toBeUndefined();
   });
 
-  it.each(KINDS)('of %s is one of three, or of all that there are', (_, demuxer, bytes) => {
+  it.each(KINDS)('of %s is the first of three, or of two that end the file', (_, demuxer, bytes) => {
     const two = Buffer.concat([garbage(100), bytes, bytes]);
     expect(find(two)).toEqual({ demuxer, startByte: 100 });
     expect(find(two, false)).toBeUndefined();
@@ -48,12 +48,12 @@ describe('the first frame', () => {
     expect(find(Buffer.concat([garbage(100), bytes]))).toBeUndefined();
   });
 
-  it('is not one whose neighbours are of another kind', () => {
+  it('must be followed by frames of the same kind', () => {
     const [one, other] = [frame('fffb9000', 417), frame('fffb9400', 384)];
     expect(find(Buffer.concat([one, other, one, other]))).toBeUndefined();
   });
 
-  it('is the one behind a header that counts the frames of the file', () => {
+  it('is the frame after a header that counts frames', () => {
     const [header, one] = [frame('fffb9000', 417), frame('fffb9000', 417)];
     header.write('Info', 36);
     const found = find(Buffer.concat([garbage(50), header, one, one]));
@@ -79,7 +79,7 @@ describe('the first frame of a FLAC', () => {
     parts = flacParts(await readFile(file));
   });
 
-  it('is found by its checksums where there is no header', () => {
+  it('is found by its checksums if there is no file header', () => {
     const { frames } = parts;
     expect(frames.length).toBeGreaterThan(5);
     for (const before of [0, 7, 100_000]) {
@@ -88,7 +88,7 @@ describe('the first frame of a FLAC', () => {
     }
   });
 
-  it('is not one that is damaged, nor is what only looks like one', () => {
+  it('is neither a damaged frame nor a lone header', () => {
     const damaged = Buffer.from(parts.frames[0] as Buffer);
     damaged[200] = (damaged[200] ?? 0) ^ 1;
     const found = find(Buffer.concat([damaged, ...parts.frames.slice(1)]));
@@ -96,7 +96,7 @@ describe('the first frame of a FLAC', () => {
     expect(find(parts.frames[0] as Buffer)).toBeUndefined();
   });
 
-  it('is looked for behind the marker where there is a header', () => {
+  it('is opened at the file header, or after it if that is broken', () => {
     const whole = Buffer.concat([parts.header, ...parts.frames]);
     expect(find(Buffer.concat([garbage(33), whole]))).toEqual({ demuxer: 'flac', startByte: 33 });
     const broken = Buffer.from(whole);
@@ -104,7 +104,7 @@ describe('the first frame of a FLAC', () => {
     expect(find(broken)).toEqual({ demuxer: 'flac', startByte: parts.header.length });
   });
 
-  it('is not looked for for ever in bytes made to look like nothing but headers', () => {
+  it('is given up in bounded time in a file of nothing but frame headers', () => {
     const header = (parts.frames[0] as Buffer).subarray(0, 6);
     expect(isFlacFrameHeader(header, 0)).toBe(true);
     const bytes = Buffer.concat(Array.from({ length: 60_000 }, () => header));

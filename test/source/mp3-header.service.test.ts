@@ -1,4 +1,4 @@
-/** What the header of an MP3 says of its length, and when it is believed. */
+/** Reads the length of an MP3 from its header, and refuses a header that does not describe the file. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { mp3HeaderLength } from '../../src/source/mp3-header.ts';
 import { audioFile, noise } from '../support/audio.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
-/** LAME by ffmpeg: 576 samples of delay, and 529 of the decoder. */
+/** Delay in samples: 576 of LAME as ffmpeg runs it, and 529 of the decoder. */
 const START = 1105;
 
 describe('the header of an MP3', () => {
@@ -26,7 +26,7 @@ describe('the header of an MP3', () => {
     expect((length?.samples ?? 0) - (length?.padding ?? 0) - START).toBe(samples);
   });
 
-  it('is not believed where the file is not the one that it was written for', async () => {
+  it('is refused if the file was changed after it was written', async () => {
     const whole = await readFile(await audioFile('x.mp3', noise({ samples: 100_000 }), ['-b:a', '64k']));
     const cases = {
       cut: whole.subarray(0, whole.length - 1000),
@@ -48,7 +48,7 @@ describe('the header of an MP3', () => {
     ['CBR, a twentieth more', ['-b:a', '64k'], 1.05],
     ['VBR, more than bytes', ['-q:a', '4'], 1000],
     ['VBR, less than a tenth', ['-q:a', '4'], 0.09],
-  ])('is not believed where it counts frames that its bytes do not hold: %s', async (_, options, factor) => {
+  ])('is refused if its frames do not fit the bytes: %s', async (_, options, factor) => {
     const bytes = await readFile(await audioFile('x.mp3', noise({ samples: 200_000 }), options));
     const file = path.join(await temporaryFolder(), 'lying.mp3');
     const at = Math.max(bytes.indexOf('Xing'), bytes.indexOf('Info')) + 8;
@@ -57,7 +57,7 @@ describe('the header of an MP3', () => {
     expect(await mp3HeaderLength(file)).toBeNull();
   });
 
-  it('is not there in every MP3, nor in anything else', async () => {
+  it('is missing in an MP3 without a header and in a WAV', async () => {
     const without = await audioFile('x.mp3', noise({ samples: 50_000 }), ['-b:a', '64k', '-write_xing', '0']);
     expect(await mp3HeaderLength(without)).toBeNull();
     expect(await mp3HeaderLength(await audioFile('x.wav', noise({ samples: 5000 })))).toBeNull();

@@ -1,4 +1,4 @@
-/** Processes side by side: the first that fails ends the other. */
+/** Runs processes side by side: the first that fails ends the other. */
 import { expect, it } from 'vitest';
 import { runTool } from '../../src/ffmpeg/tool-process.ts';
 import { sideBySide } from '../../src/source/side-by-side.ts';
@@ -7,7 +7,7 @@ const signal = new AbortController().signal;
 const sleeping = (until: AbortSignal) =>
   runTool('sleep', ['60'], { signal: until, timeoutMs: 60_000, maxOutputBytes: 100 });
 
-it('gives what both give', async () => {
+it('resolves with both results', async () => {
   const both = sideBySide(
     signal,
     async () => 'a',
@@ -16,7 +16,7 @@ it('gives what both give', async () => {
   expect(await both).toEqual(['a', 1]);
 });
 
-it('ends a process when the other task fails, and fails as that one does', async () => {
+it('ends a process when the other task fails, and rejects with its reason', async () => {
   let hasEnded = false;
   const failing = async () => {
     throw new Error('the file is bad');

@@ -1,4 +1,4 @@
-/** Files with so many comments that ffmpeg would take minutes to read them. */
+/** Refuses files with so many comments that ffmpeg would take minutes to read them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
@@ -15,7 +15,7 @@ async function judged(bytes: Buffer): Promise<void> {
   return assertFewComments(file);
 }
 
-it('FLAC: are refused above ten thousand', async () => {
+it('refuses a FLAC with more than ten thousand comments', async () => {
   const parts = flacParts(await readFile(await audioFile('a.flac', sound)));
   await judged(withComments(parts, 10_000));
   const refused = { code: 'unsupported_media' };
@@ -24,7 +24,7 @@ it('FLAC: are refused above ten thousand', async () => {
   await expect(judged(tagged)).rejects.toMatchObject(refused);
 });
 
-it.each(['opus', 'ogg'])('%s: are refused above ten thousand', async (extension) => {
+it.each(['opus', 'ogg'])('refuses an %s file with more than ten thousand comments', async (extension) => {
   const options = extension === 'ogg' ? ['-c:a', 'libvorbis'] : [];
   const bytes = await readFile(await audioFile(`a.${extension}`, sound, options));
   await judged(bytes);
@@ -34,7 +34,7 @@ it.each(['opus', 'ogg'])('%s: are refused above ten thousand', async (extension)
   await expect(judged(bytes)).rejects.toMatchObject({ code: 'unsupported_media' });
 });
 
-it('are none in files of other kinds, in cut ones, or in nothing', async () => {
+it('accepts other formats, cut files and an empty file', async () => {
   await judged(wav(sound));
   await judged(Buffer.from('fLaC'));
   await judged(Buffer.from('OggS'));
