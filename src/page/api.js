@@ -1,4 +1,4 @@
-/** The service, as the page uses it. */
+/** Calls the API of the server. */
 import { followEvents } from './event-reader.js';
 import { askForKey, keyHeaders } from './key.js';
 
@@ -8,7 +8,7 @@ import { askForKey, keyHeaders } from './key.js';
  * @property {string} originalName
  * @property {'processing' | 'ready' | 'failed'} status
  * @property {number} progress
- * @property {[number, number][]} encoded  spans of seconds that can be listened to at once
+ * @property {[number, number][]} encoded  spans in seconds that are encoded
  * @property {string | null} manifestUrl
  * @property {string | null} hlsUrl
  * @property {{ id: string, bitRate: number }[]} renditions  the lowest bit rate first
@@ -17,14 +17,14 @@ import { askForKey, keyHeaders } from './key.js';
  * @property {{ code: string, message: string }} [error]
  */
 
-/** Absolute addresses become relative ones, so that the page works behind a prefix. */
+/** Makes an absolute address relative, so that the page works behind a prefix. */
 export const here = (/** @type {string} */ path) => path.replace(/^\//, '');
 
 /** @param {string} filename */
 const fileUrl = (filename) => `files/${encodeURIComponent(filename)}`;
 
 /**
- * Asks for a key, and again, where the server wants one.
+ * Sends a request. Asks the user for an API key, again and again, while the server answers 401.
  *
  * @param {string} url
  * @param {RequestInit} [init]
@@ -43,7 +43,9 @@ async function call(url, init) {
 }
 
 /**
- * @param {string} body  a problem document, if all is well
+ * Returns the message of an error response.
+ *
+ * @param {string} body  a problem document, unless the response comes from a proxy
  * @param {number} status
  */
 function problemText(body, status) {
@@ -55,6 +57,8 @@ function problemText(body, status) {
 }
 
 /**
+ * Resolves with a page of the list, the newest tracks first.
+ *
  * @param {{ query: string, next?: string | null }} page
  * @returns {Promise<{ tracks: Track[], next: string | null }>}
  */
@@ -65,7 +69,8 @@ export async function listTracks({ query, next }) {
 }
 
 /**
- * One stream of events for the whole page: a browser has six connections to a server, and each stream takes one for good.
+ * Follows all tracks on one event stream for the whole page: a browser opens six connections to a server, and each stream
+ * keeps one.
  *
  * @param {{ onTrack: (track: Track) => void, onRemoved: (filename: string) => void }} listeners
  */
@@ -80,7 +85,7 @@ export function followTracks({ onTrack, onRemoved }) {
 }
 
 /**
- * As it is now: links to its stream do not hold for ever.
+ * Resolves with the track as it is now. Its stream links expire, so the player asks for new ones.
  *
  * @param {string} filename
  * @returns {Promise<Track>}
@@ -94,7 +99,7 @@ export const deleteTrack = (filename) => call(fileUrl(filename), { method: 'DELE
 export const retryTrack = (filename) => call(`${fileUrl(filename)}/retry`, { method: 'POST' });
 
 /**
- * By XMLHttpRequest, for fetch tells nothing of how much was sent.
+ * Uploads a file by XMLHttpRequest, for fetch does not report progress.
  *
  * @param {File} file
  * @param {(fraction: number) => void} onProgress

@@ -1,4 +1,4 @@
-/** The page: uploads with their progress, the list of tracks, and a player. Text from files is only ever text. */
+/** Starts the page: uploads with their progress, the list of tracks, and a player. Names from files are shown as text, never as HTML. */
 import { followTracks } from './api.js';
 import { createPlayer } from './player.js';
 import { showTracks } from './tracks.js';

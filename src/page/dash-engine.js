@@ -1,23 +1,25 @@
-/** Plays by MPEG-DASH, with dash.js. */
+/** Plays MPEG-DASH with dash.js. */
 import { here } from './api.js';
 
 /**
  * Plays one track on an audio element.
  *
  * @typedef {object} Engine
- * @property {(renditionId: string) => void} choose  empty leaves the choice to the player
- * @property {() => string | undefined} playing  id of the rendition that is heard now, where that can be known
+ * @property {(renditionId: string) => void} choose  an empty id lets the player choose
+ * @property {() => string | undefined} playing  id of the rendition that is playing, if known
  * @property {() => void} stop
  */
 
 /**
+ * Plays a track by its manifest.
+ *
  * @param {HTMLAudioElement} audio
- * @param {import('./api.js').Track} track  one that has a manifest
+ * @param {import('./api.js').Track} track  with a manifestUrl
  * @param {(message: string) => void} onError
  * @returns {Engine}
  */
 export function playByDash(audio, track, onError) {
-  // dash.js is a script of its own and makes a global.
+  // dash.js is a separate script that defines a global.
   const { MediaPlayer } = /** @type {typeof import('dashjs')} */ (window.dashjs);
   const dash = MediaPlayer().create();
   let chosen = '';

@@ -1,6 +1,8 @@
-/** The few things that every part of the page does with elements. */
+/** Finds, creates and fills elements. */
 
 /**
+ * Returns an element by its id.
+ *
  * @template {HTMLElement} T
  * @param {string} id
  * @param {new () => T} type
@@ -13,6 +15,8 @@ export function byId(id, type) {
 }
 
 /**
+ * Creates an element.
+ *
  * @param {string} tag
  * @param {{ className?: string, text?: string }} [options]
  * @param {Node[]} children
@@ -26,6 +30,8 @@ export function element(tag, { className = '', text = '' } = {}, ...children) {
 }
 
 /**
+ * Creates a button.
+ *
  * @param {string} text
  * @param {() => unknown} onClick
  * @param {{ className?: string, label?: string }} [options]
@@ -41,8 +47,10 @@ export function button(text, onClick, { className = '', label = text } = {}) {
 }
 
 /**
+ * Shows an error message.
+ *
  * @param {HTMLElement} place
- * @param {string} text  empty hides it
+ * @param {string} text  an empty text hides the place
  */
 export function showError(place, text) {
   place.textContent = text;

@@ -1,4 +1,4 @@
-/** Which parts of a track are encoded, as a bar like that of a video's buffer. */
+/** Shows the encoded parts of a track, as a bar like the buffer of a video. */
 import { element } from './dom.js';
 
 /**

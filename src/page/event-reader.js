@@ -1,9 +1,9 @@
-/** Server-Sent Events by fetch, for EventSource cannot send a key. */
+/** Reads Server-Sent Events with fetch, for EventSource cannot send an API key. */
 
 const RETRY_MS = 2000;
 
 /**
- * Follows a stream for good: when it breaks off, it is opened again.
+ * Follows a stream forever: opens it again when it breaks off.
  *
  * @param {() => Promise<Response>} open
  * @param {(event: string, data: any) => void} onEvent
@@ -14,15 +14,15 @@ export async function followEvents(open, onEvent) {
       const { body } = await open();
       if (body) await readEvents(body.pipeThrough(new TextDecoderStream()).getReader(), onEvent);
     } catch {
-      // The server is away for a moment, or the network is.
+      // The server or the network is down for a moment.
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }
 
 /**
- * HTML Living Standard section 9.2.6, as far as our server goes: an event is an `event:` and a `data:` line, and lines that
- * begin with a colon are comments.
+ * Reads the part of the event stream format (HTML Living Standard section 9.2.6) that this server uses: an event is an `event:`
+ * and a `data:` line, and lines that begin with a colon are comments.
  *
  * @param {ReadableStreamDefaultReader<string>} reader
  * @param {(event: string, data: any) => void} onEvent

@@ -1,14 +1,16 @@
-/** Plays by HLS, where the browser itself does: iPhones, which have no Media Source Extensions. */
+/** Plays HLS with the browser itself, as on iPhones, which have no Media Source Extensions. */
 import { here } from './api.js';
 
-/** @returns whether the browser has no Media Source Extensions and plays HLS itself */
+/** Returns whether the browser has no Media Source Extensions and plays HLS itself. */
 export function needsHls(/** @type {HTMLAudioElement} */ audio) {
   return !('MediaSource' in window) && audio.canPlayType('application/vnd.apple.mpegurl') !== '';
 }
 
 /**
+ * Plays a track by its playlists.
+ *
  * @param {HTMLAudioElement} audio
- * @param {import('./api.js').Track} track  one that has playlists
+ * @param {import('./api.js').Track} track  with an hlsUrl
  * @param {(message: string) => void} onError
  * @returns {import('./dash-engine.js').Engine}
  */
@@ -17,7 +19,7 @@ export function playByHls(audio, track, onError) {
   let chosen = '';
 
   /**
-   * Without a choice the master playlist, and the browser chooses; else the playlist of that rendition.
+   * Loads the playlist of the chosen rendition. Without a choice loads the master playlist, from which the browser chooses.
    *
    * @param {boolean} plays
    */
@@ -27,7 +29,7 @@ export function playByHls(audio, track, onError) {
     audio.currentTime = from;
     if (!plays) return;
     void audio.play().catch(() => {
-      // Where a page may not start to play by itself, the controls are there.
+      // The browser forbids autoplay; the user starts with the controls.
     });
   };
   const failed = () => onError(audio.error?.message || 'unknown error');
@@ -45,7 +47,7 @@ export function playByHls(audio, track, onError) {
       audio.removeEventListener('error', failed);
       audio.removeAttribute('src');
       audio.load();
-      // A position that was set before anything was known of the media is that of the next one as well.
+      // A position that is set before the metadata is loaded would apply to the next track as well.
       audio.currentTime = 0;
     },
   };

@@ -1,18 +1,18 @@
-/** The key of the API, where the server asks for one: kept for this tab only. */
+/** Asks for the API key if the server needs one, and keeps it for this tab. */
 import { byId } from './dom.js';
 
 const STORED_AS = 'api-key';
 
-/** @returns {Record<string, string>} headers for a request */
+/** Returns the headers that carry the key. @returns {Record<string, string>} */
 export function keyHeaders() {
   const key = sessionStorage.getItem(STORED_AS);
   return key === null ? {} : { authorization: `Bearer ${key}` };
 }
 
-/** Who waits for the key that is being typed just now. @type {Promise<void> | undefined} */
+/** Resolves when the user has entered the key. @type {Promise<void> | undefined} */
 let asking;
 
-/** Asks for a key; whoever else asks meanwhile waits for the same one. */
+/** Asks the user for the key. Calls at the same time share one form. */
 export function askForKey() {
   asking ??= new Promise((resolve) => {
     const form = byId('key-form', HTMLFormElement);
@@ -27,7 +27,7 @@ export function askForKey() {
       'submit',
       (event) => {
         event.preventDefault();
-        // What cannot be a key cannot be said in a header either.
+        // Drop characters that no header can carry; no key has them.
         sessionStorage.setItem(STORED_AS, input.value.replace(/[^\x21-\x7e]/g, ''));
         input.value = '';
         form.hidden = true;

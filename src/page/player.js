@@ -1,4 +1,4 @@
-/** Plays one track at a time: the element, what is known of it, and the choice of quality. */
+/** Plays one track at a time, with a choice of quality. */
 import { playByDash } from './dash-engine.js';
 import { byId, element, showError } from './dom.js';
 import { showEncoded } from './encoded-bar.js';
@@ -41,7 +41,7 @@ export function createPlayer() {
     engine?.choose(quality.value);
   });
 
-  /** @param {Track} changed  as it is now */
+  /** @param {Track} changed */
   const update = (changed) => {
     if (changed.filename !== track?.filename) return;
     track = changed;
@@ -54,7 +54,7 @@ export function createPlayer() {
     /** @param {Track} wanted */
     play(wanted) {
       if (wanted.manifestUrl === null) return;
-      // What was chosen for the last track holds for this one, where it has that rendition.
+      // Keep the quality of the last track if this track has that rendition.
       const chosen = quality.value;
       stop();
       showError(errorPlace, '');
@@ -74,7 +74,7 @@ export function createPlayer() {
       engine.choose(quality.value);
       showNow();
     },
-    /** @param {string} filename  a track that was deleted */
+    /** @param {string} filename  of a deleted track */
     forget(filename) {
       if (filename === track?.filename) stop();
     },
@@ -94,7 +94,7 @@ function option(text, value) {
   return made;
 }
 
-/** Whole seconds that can be played from here on without another request. */
+/** Returns the whole seconds that are buffered from the current position on. */
 function secondsAhead(/** @type {HTMLAudioElement} */ { buffered, currentTime }) {
   for (let n = 0; n < buffered.length; n++) {
     if (buffered.start(n) <= currentTime && currentTime <= buffered.end(n))

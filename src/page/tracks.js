@@ -1,4 +1,4 @@
-/** The list of tracks; its rows change as the tracks do. */
+/** Shows the list of tracks, and updates its rows as tracks change. */
 import { deleteTrack, getTrack, listTracks, retryTrack } from './api.js';
 import { button, byId, element, showError } from './dom.js';
 import { showEncoded } from './encoded-bar.js';
@@ -15,7 +15,7 @@ export function showTracks({ onPlay }) {
   /** @type {string | null} */
   let next = null;
   let latest = 0;
-  /** Time of the newest track that was shown: what is newer goes on top. */
+  /** Upload time of the newest shown track: newer tracks go on top. */
   let newest = '';
 
   /** @param {() => Promise<unknown>} step */
@@ -28,7 +28,7 @@ export function showTracks({ onPlay }) {
     attempt(async () => {
       const turn = ++latest;
       const page = await listTracks({ query: search.value.trim() });
-      // Only the answer to the last thing that was typed counts.
+      // Only the response to the latest search counts.
       if (turn !== latest) return;
       list.replaceChildren();
       show(page);
@@ -76,7 +76,7 @@ export function showTracks({ onPlay }) {
   };
 
   /**
-   * A track has changed: its row is shown anew, or a new one on top.
+   * Replaces the row of a changed track, or adds a row on top for a new one. Keeps the focus.
    *
    * @param {Track} track
    */

@@ -1,4 +1,4 @@
-/** Chosen and dropped files: sent two at a time, each with its progress. */
+/** Uploads chosen and dropped files, two at a time, and shows their progress. */
 import { upload } from './api.js';
 import { button, byId, element } from './dom.js';
 
@@ -51,7 +51,7 @@ export function watchUploads() {
     for (const file of input.files ?? []) add(file);
     input.value = '';
   });
-  // Beside the field too: a file that is dropped a little off must not take the page away.
+  // On the whole document, for the browser would open a file that is dropped beside the field.
   document.addEventListener('dragover', (event) => {
     event.preventDefault();
     drop.classList.add('over');
