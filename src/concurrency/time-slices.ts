@@ -1,6 +1,6 @@
 /**
- * Shares the one thread between long work and everything else. Long work is cut into slices of about a millisecond, and each
- * turn of the event loop runs one slice. So other requests wait for one slice, however many lists and searches run.
+ * Shares the one thread between long work and everything else. Long work is cut into slices of about a millisecond, and
+ * each turn of the event loop runs one slice. So other requests wait for one slice, however many lists and searches run.
  */
 export interface TimeSlices {
   /** Resolves when the next slice of the caller may run. The caller that has waited longest goes first. */

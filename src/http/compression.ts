@@ -1,4 +1,4 @@
-/** Content codings (RFC 9110 section 8.4) for text. */
+/** Compresses text with the content coding that the client prefers (RFC 9110 section 8.4). */
 import { pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib';
@@ -11,45 +11,48 @@ export type Encoding = (typeof CODINGS)[number];
 
 const compressBrotli = promisify(brotliCompress);
 const compressGzip = promisify(gzip);
-/** A fifth of the time of the highest, for a twentieth more bytes. */
+/** Takes a fifth of the time of the highest quality, for a twentieth more bytes. */
 const BROTLI_QUALITY = 5;
-/** For streams, of which many may be open: 0.2 MB for each. The quality above takes 2 MB, for a tenth fewer bytes. */
+/**
+ * Options for streams, of which many may be open: each takes 0.2 MB. The quality above takes 2 MB, for a tenth fewer bytes.
+ */
 const BROTLI_OF_STREAMS = {
   [constants.BROTLI_PARAM_QUALITY]: 2,
   [constants.BROTLI_PARAM_LGWIN]: 16,
   [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
 };
-/** Less fits into one packet anyhow. */
+/** Shorter text is not compressed: it fits into one packet anyway. */
 const MIN_BYTES = 1024;
 
-/** Browsers have but a few ways to say it. */
+/** Caches results, for browsers send few different `Accept-Encoding` headers. */
 const negotiator = new Negotiator<Encoding>({
   supportedValues: [...CODINGS],
   cache: new LRUCache<string, string>({ max: 100 }),
 });
 
-/** What the client prefers of what there is (RFC 9110 section 12.5.3). */
+/** Returns the coding that the client prefers among the supported ones (RFC 9110 section 12.5.3). */
 export function wantedEncoding({ headers }: Pick<FastifyRequest, 'headers'>): Encoding {
   const accepted = headers['accept-encoding'];
   if (accepted === undefined) return 'identity';
   return negotiator.negotiate(String(accepted)) ?? 'identity';
 }
 
+/** Compresses bytes whole. */
 export async function compress(bytes: Buffer, encoding: Encoding): Promise<Buffer> {
   if (encoding === 'gzip') return compressGzip(bytes);
   if (encoding === 'identity') return bytes;
   return compressBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } });
 }
 
-/** Compresses as it goes. The result fails as its source does, and destroys its source when it is destroyed. */
+/** Compresses a stream. The result fails with its source, and destroys its source when it is destroyed. */
 function compressStream(source: Readable, encoding: Encoding): Readable {
   if (encoding === 'identity') return source;
   const coder = encoding === 'gzip' ? createGzip() : createBrotliCompress({ params: BROTLI_OF_STREAMS });
-  // Whoever reads the coder gets the error.
+  // The reader of the coder gets the error.
   return pipeline(source, coder, () => {});
 }
 
-/** Compresses the JSON that the routes of this scope answer with, as text or as a stream, where it is worth it. */
+/** Compresses the JSON responses of this scope, except short ones. */
 export function compressJson(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const isStream = payload instanceof Readable;

@@ -1,12 +1,12 @@
-/** Addresses as the log may hold them. */
+/** Removes credentials from addresses before they are logged. */
 
 /** Query parameters that the server knows; `CMCD` comes from players (CTA-5004). Any other may be a credential. */
 const KNOWN_PARAMETERS: ReadonlySet<string> = new Set(['limit', 'cursor', 'q', 'wait', 'CMCD']);
 const REDACTED = '[redacted]';
 
 /**
- * Hides what opens something: the value of every query parameter that the server does not know, such as `access_token`,
- * and the signature of a link.
+ * Redacts the value of every query parameter that the server does not know, such as `access_token`, and the signature of a
+ * link.
  */
 export function loggedUrl(url: string): string {
   const [path = '', ...parameters] = url.split(/[?#;&]/);
@@ -17,11 +17,11 @@ export function loggedUrl(url: string): string {
 function loggedParameter(parameter: string): string {
   const [name = '', value] = parameter.split('=', 2);
   if (parameter === '' || KNOWN_PARAMETERS.has(name)) return parameter;
-  // Without a value, or with an odd name, the name may be the credential.
+  // A name without a value, or an odd name, may itself be the credential.
   return value !== undefined && /^[\w.-]{1,32}$/.test(name) ? `${name}=${REDACTED}` : REDACTED;
 }
 
-/** `/signed/<signature>/song.mp3/...`; the router also takes `/%73igned/`. */
+/** Redacts the signature in `/signed/<signature>/song.mp3/...`. The router also accepts `/%73igned/`. */
 function withoutSignature(path: string): string {
   const parts = path.split('/');
   const isSignature = (at: number) => /^signed$/i.test(decoded(parts[at - 1] ?? ''));

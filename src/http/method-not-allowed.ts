@@ -1,9 +1,9 @@
-/** 405 with `Allow` (RFC 9110 section 15.5.6) for every address that exists under another method. */
+/** Answers 405 with `Allow` (RFC 9110 section 15.5.6) for every address that exists with another method. */
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { errors } from '../errors.ts';
 import { sendProblem } from './problem.ts';
 
-/** To be called before any route is registered; gives what is to be called after the last one. */
+/** Watches the registration of routes. Call it before the first one, and call its result after the last one. */
 export function watchMethods(app: FastifyInstance): () => void {
   const methods = new Map<string, Set<string>>();
   app.addHook('onRoute', (route) => {
@@ -15,7 +15,7 @@ export function watchMethods(app: FastifyInstance): () => void {
   return () => {
     for (const [url, known] of [...methods]) {
       const allow = [...known].sort().join(', ');
-      // Preflights of streams have a route of their own for all of them.
+      // Streams have one route for all preflights.
       const isTaken = (method: string) =>
         known.has(method) ||
         app.hasRoute({ method: method as HTTPMethods, url }) ||
@@ -26,7 +26,7 @@ export function watchMethods(app: FastifyInstance): () => void {
         method: others,
         url,
         schema: { hide: true },
-        // Answered before a body is looked at.
+        // Answer before a body is read.
         onRequest: async (_request, reply) =>
           sendProblem(reply.header('allow', allow), errors.methodNotAllowed(allow)),
         handler: () => {},

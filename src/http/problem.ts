@@ -1,18 +1,18 @@
-/** Errors on the wire: RFC 9457 problem details, whatever went wrong and wherever. */
+/** Sends every error as problem details (RFC 9457). */
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type ErrorCode, errors } from '../errors.ts';
 
-/** Errors that somebody should look into. All others are answers that clients are meant to get, however many do. */
+/** Errors that the operator should look into. All others are normal responses, however many clients get them. */
 const FAULTS: ReadonlySet<ErrorCode> = new Set(['internal', 'probe_unavailable', 'storage_unavailable']);
 
-/** Sends one error; for errors of 500 and up the client learns nothing internal. */
+/** Sends an error. The response contains the detail of the error, never its cause. */
 export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
   if (error.retryAfterSeconds !== undefined)
     void reply.header('retry-after', String(error.retryAfterSeconds));
   // RFC 6750 section 3
   if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
-  // RFC 9110 section 15.5.9: the server has given up waiting on this connection.
+  // RFC 9110 section 15.5.9: the server closes the connection.
   if (error.status === 408) void reply.header('connection', 'close');
   return reply
     .code(error.status)
@@ -22,7 +22,7 @@ export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply 
     .send(problemOf(error));
 }
 
-/** The problem document of an error. */
+/** Returns the problem document of an error. */
 export function problemOf(error: AppError) {
   return {
     type: 'about:blank',
@@ -34,7 +34,7 @@ export function problemOf(error: AppError) {
   };
 }
 
-/** Makes every error of the app a problem document, those of Fastify and its plugins included. */
+/** Makes every error of the app a problem document, including those of Fastify and its plugins. */
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | AppError, request, reply) => {
     const known = error instanceof AppError ? error : (fromSchema(error) ?? fromFramework(error));
@@ -45,30 +45,35 @@ export function registerProblems(app: FastifyInstance): void {
   app.setNotFoundHandler((_request: FastifyRequest, reply) => sendProblem(reply, errors.routeNotFound()));
 }
 
-/** For the log. The stack of an error of ours tells nothing: 50,000 held requests that timed out wrote 24 MB of them. */
+/**
+ * Returns the log fields of a normal error, without its useless stack: 50,000 waiting requests that timed out logged 24 MB.
+ */
 function refusal({ code, message, cause }: AppError) {
   return { code, detail: message, ...(cause !== undefined && { err: cause }) };
 }
 
-/** What a schema of zod found, each at its field. */
+/** Converts the errors that a zod schema found, each with its field. Returns undefined for other errors. */
 function fromSchema({ validation, validationContext }: FastifyError): AppError | undefined {
   if (!validation) return undefined;
-  const faults = validation.map(({ instancePath, message = 'it is not valid' }) =>
+  const fieldErrors = validation.map(({ instancePath, message = 'it is not valid' }) =>
     validationContext === 'body'
       ? { pointer: instancePath === '/' ? '#' : `#${instancePath}`, detail: message }
       : { parameter: instancePath.slice(1), detail: message },
   );
-  return validationContext === 'body' ? errors.invalidBody(faults) : errors.invalidQuery(faults);
+  return validationContext === 'body' ? errors.invalidBody(fieldErrors) : errors.invalidQuery(fieldErrors);
 }
 
-/** Fastify's own errors below 500 carry a sentence that is fit for the client; the rest is ours to hide. */
+/** Converts other errors. Fastify's own errors below 500 have a message for the client; all others are hidden from it. */
 function fromFramework(error: FastifyError): AppError {
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) {
     return new AppError({ code: 'bad_request', status, detail: error.message }, { cause: error });
   }
   return new AppError(
-    { code: 'internal', detail: 'Something failed inside the server. It has been logged.' },
+    {
+      code: 'internal',
+      detail: 'The server failed to answer this request. Its log has the reason. Try again later.',
+    },
     { cause: error },
   );
 }

@@ -1,11 +1,11 @@
-/** One line per request, with its id: at `info` for the API, at `debug` for what a player or a page asks for by the hundred. */
+/** Logs one line per request, with its id: at `info` for the API, and at `debug` for streams and the page. */
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { loggedUrl } from './logged-url.ts';
 
 const QUIET = /^\/(stream|signed|assets|docs|healthz|readyz)\b|^\/$/;
 
 export class RequestLog extends LogController {
-  /** The line is written when the answer is. */
+  /** Logs nothing: the one line is written with the response. */
   override incomingRequest(): void {}
 
   override requestCompleted(

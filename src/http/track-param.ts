@@ -1,4 +1,4 @@
-/** Which track a request is about. */
+/** Finds the track that a request names. */
 import * as z from 'zod';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
@@ -6,13 +6,14 @@ import { isSafeFilename } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
 
 export const TrackParams = z.object({
-  filename: z.string().meta({ description: 'The name of a track', examples: ['song.mp3'] }),
+  filename: z.string().meta({ description: 'Name of a track', examples: ['song.mp3'] }),
 });
 export type TrackParams = z.infer<typeof TrackParams>;
 
 /**
- * @returns the name as ours are written: NFC, whatever the client's file system made of it.
- * @throws {AppError} 404 for anything that could never be a track's name: `..`, absolute paths, NUL, ...
+ * Returns the name in NFC, as tracks are stored, whatever form the file system of the client uses.
+ *
+ * @throws {AppError} 404 for a name that no track can have: `..`, absolute paths, NUL, ...
  */
 export function trackName(params: TrackParams): string {
   const filename = params.filename.normalize('NFC');
@@ -20,13 +21,13 @@ export function trackName(params: TrackParams): string {
   return filename;
 }
 
-/** @returns undefined when there is none. */
+/** Resolves with the track, or with undefined if there is none. */
 export async function findTrack(params: TrackParams, library: Library): Promise<Track | undefined> {
   const filename = params.filename.normalize('NFC');
   return isSafeFilename(filename) ? library.get(filename) : undefined;
 }
 
-/** @throws {AppError} 404 when there is none. */
+/** Resolves with the track. @throws {AppError} 404 when there is none. */
 export async function trackOf(params: TrackParams, library: Library): Promise<Track> {
   const track = await findTrack(params, library);
   if (!track) throw errors.trackNotFound(params.filename);

@@ -1,20 +1,24 @@
-/** A track as the API shows it. */
+/** Presents tracks as the API returns them. */
 import type { Encoder, EncodingProgress } from '../encoding/encoder.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { SignedLinks } from './access/signed-links.ts';
 import type { StreamLinks, TrackView } from './openapi/schemas.ts';
 
-/** Shows tracks, with addresses that clients can use. */
+/** Presents tracks, with addresses that clients can use. */
 export interface Presenter {
   view(track: Track): TrackView;
   fileUrl(filename: string): string;
-  /** Addresses of a stream to hand on. @param seconds how long they are to hold; a day or so, where it is not said. */
+  /** Returns the addresses of a stream. @param seconds until signed addresses expire; about a day by default. */
   links(track: Track, seconds?: number): StreamLinks;
-  /** The address of a page of the list. */
+  /** Returns the address of a page of the list. */
   listUrl(query: URLSearchParams): string;
 }
 
-/** @param publicUrl under which clients find the server, without a slash at its end; empty where it is at the root. */
+/**
+ * Creates a presenter.
+ *
+ * @param publicUrl address of the server for clients, without a slash at its end; empty for the root.
+ */
 export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl: string): Presenter {
   const linksTo = (track: Track, seconds?: number): StreamLinks => {
     const { path, expiresAt } = links.to(track, seconds);
@@ -24,9 +28,9 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
   return {
     links: linksTo,
     view: (track) => {
-      const live = encoder.progressOf(track.filename);
-      const { manifestUrl, hlsUrl } = isPlayable(track, live) ? linksTo(track) : NO_LINKS;
-      return { ...viewTrack(track, live), manifestUrl, hlsUrl };
+      const progress = encoder.progressOf(track.filename);
+      const { manifestUrl, hlsUrl } = isPlayable(track, progress) ? linksTo(track) : NO_LINKS;
+      return { ...viewTrack(track, progress), manifestUrl, hlsUrl };
     },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,
     listUrl: (query) => `${publicUrl}/files?${query}`,
@@ -35,16 +39,18 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
 
 const NO_LINKS = { manifestUrl: null, hlsUrl: null };
 
-/** @param live what is known beyond the record while the track is processed. */
-function viewTrack(track: Track, live: EncodingProgress | undefined): Omit<TrackView, 'manifestUrl' | 'hlsUrl'> {
+/** Presents a track. @param progress that of its encode while it is processed; it is newer than the record. */
+function viewTrack(
+  track: Track,
+  progress: EncodingProgress | undefined,
+): Omit<TrackView, 'manifestUrl' | 'hlsUrl'> {
   return {
     name: track.filename,
     filename: track.filename,
     originalName: track.originalName,
     status: track.status,
-    progress: track.status === 'ready' ? 1 : (live?.progress ?? 0),
-    /** Spans of time in seconds that are encoded in the main rendition: what can be listened to at once. */
-    encoded: track.status === 'ready' ? [[0, durationSeconds(track)]] : (live?.encoded ?? []),
+    progress: track.status === 'ready' ? 1 : (progress?.progress ?? 0),
+    encoded: track.status === 'ready' ? [[0, durationSeconds(track)]] : (progress?.encoded ?? []),
     durationSeconds: durationSeconds(track),
     samples: track.samples,
     sampleRate: track.sampleRate,
@@ -57,7 +63,8 @@ function viewTrack(track: Track, live: EncodingProgress | undefined): Omit<Track
       averageBandwidth,
     })),
     source: track.source,
-    storedBytes: track.status === 'ready' ? track.storedBytes : track.source.bytes + (live?.storedBytes ?? 0),
+    storedBytes:
+      track.status === 'ready' ? track.storedBytes : track.source.bytes + (progress?.storedBytes ?? 0),
     uploadedAt: track.uploadedAt,
     ...(track.truncated && { truncated: track.truncated }),
     ...(track.declaredSeconds !== null && { declaredSeconds: track.declaredSeconds }),
@@ -65,7 +72,10 @@ function viewTrack(track: Track, live: EncodingProgress | undefined): Omit<Track
   };
 }
 
-/** From the moment that the first segment of every rendition is stored; but for bit rates the manifest is final from then on. */
-export function isPlayable(track: Track, live: EncodingProgress | undefined): boolean {
-  return track.status === 'ready' || (track.status === 'processing' && live?.isPlayable === true);
+/**
+ * Returns whether a track can be played: the first segment of every rendition is stored. From then on only the bit rates in
+ * its manifest change.
+ */
+export function isPlayable(track: Track, progress: EncodingProgress | undefined): boolean {
+  return track.status === 'ready' || (track.status === 'processing' && progress?.isPlayable === true);
 }

@@ -55,7 +55,10 @@ export async function countSamples(decoding: Decoding, options: CountOptions): P
   return samples;
 }
 
-/** Reads a line such as `0,      65536,      65536,    30464,    30464, 0xa11547e1`: stream, dts, pts, duration, bytes, checksum. */
+/**
+ * Reads a line such as `0,      65536,      65536,    30464,    30464, 0xa11547e1`: stream, dts, pts, duration, bytes,
+ * checksum.
+ */
 function packetBytes(line: string): number {
   return line.startsWith('#') ? 0 : Number(line.split(',')[4] ?? 0) || 0;
 }

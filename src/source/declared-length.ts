@@ -24,8 +24,8 @@ const KEPT_BYTES = 64 * 1024;
 /** Containers whose time stamps are in milliseconds, or that do not give the length of the last packet. */
 const INEXACT_CONTAINERS = new Set(['asf', 'matroska', 'avi', 'flv', 'mpeg', 'mpegts', 'amr', 'rm', 'tta']);
 /**
- * Codecs with exact seeks, for containers that carry other codecs as well. A seek lands up to 0.8 s early in Ogg Speex and two
- * frames early in Ogg FLAC; in WAV with ADPCM, time stamps are off by a quarter after it.
+ * Codecs with exact seeks, for containers that carry other codecs as well. A seek lands up to 0.8 s early in Ogg Speex and
+ * two frames early in Ogg FLAC; in WAV with ADPCM, time stamps are off by a quarter after it.
  */
 const EXACT_CODECS: Record<string, RegExp> = {
   ogg: /^(vorbis|opus)$/,
@@ -149,7 +149,8 @@ function readPacket(line: string) {
   const duration = field('duration');
   return {
     pts: field('pts'),
-    // In an Ogg page that is shorter than its first packet, ffprobe prints the negative duration of the last packet unsigned.
+    // In an Ogg page that is shorter than its first packet, ffprobe prints the negative duration of the last packet
+    // unsigned.
     duration: duration !== null && duration >= 2 ** 31 ? duration - 2 ** 32 : duration,
     discardPadding: field('discard_padding') ?? 0,
   };

@@ -5,7 +5,9 @@ import { type FrameHeader, readAdtsHeader, readMpegHeader } from './mpeg-frame.t
 
 /** Largest offset of the first frame. */
 export const MAX_GARBAGE_BYTES = 256 * 1024;
-/** Consecutive frames that rule out chance: each repeats 19 bits of the frame before it, at the byte where that frame ends. */
+/**
+ * Consecutive frames that rule out chance: each repeats 19 bits of the frame before it, at the byte where that frame ends.
+ */
 const CONSECUTIVE_FRAMES = 3;
 /** Most bytes of a FLAC frame. 4,096 samples of two channels of 24 bits have 24 kB. */
 const MAX_FLAC_FRAME_BYTES = 64 * 1024;
@@ -21,8 +23,8 @@ export interface Head {
 }
 
 /**
- * Finds the first frame of MPEG audio, ADTS or FLAC within {@link MAX_GARBAGE_BYTES}. Two more frames must follow it, or one
- * more and the end of the file.
+ * Finds the first frame of MPEG audio, ADTS or FLAC within {@link MAX_GARBAGE_BYTES}. Two more frames must follow it, or
+ * one more and the end of the file.
  *
  * @returns the demuxer, and the offset in `head.bytes`.
  */
@@ -79,8 +81,8 @@ function isEnd(bytes: Buffer, at: number): boolean {
 }
 
 /**
- * Returns whether `fLaC` and a plausible STREAMINFO begin at `at` (RFC 9639 sections 8.1 and 8.2): block sizes of at least 16,
- * and a sample rate.
+ * Returns whether `fLaC` and a plausible STREAMINFO begin at `at` (RFC 9639 sections 8.1 and 8.2): block sizes of at least
+ * 16, and a sample rate.
  */
 function isFlacMarker(bytes: Buffer, at: number): boolean {
   const info = at + 8;
@@ -92,8 +94,8 @@ function isFlacMarker(bytes: Buffer, at: number): boolean {
 }
 
 /**
- * Returns the bytes of the first frame if it is a Xing, Info or VBRI header, else 0. Such a header is skipped, for it counts
- * the frames of the file that it was written for, not of this one.
+ * Returns the bytes of the first frame if it is a Xing, Info or VBRI header, else 0. Such a header is skipped, for it
+ * counts the frames of the file that it was written for, not of this one.
  */
 function vbrHeaderBytes(bytes: Buffer, at: number): number {
   const frame = bytes.subarray(at, at + (readMpegHeader(bytes, at)?.bytes ?? 0)).toString('latin1', 0, 48);

@@ -7,8 +7,8 @@ const RESERVED_CHANNELS = 11;
 const RESERVED_BIT_DEPTH = 3;
 
 /**
- * Returns whether a frame header begins at `at`: the sync code, no reserved value, and a correct CRC-8. By chance one of some
- * ten million positions looks like one.
+ * Returns whether a frame header begins at `at`: the sync code, no reserved value, and a correct CRC-8. By chance one of
+ * some ten million positions looks like one.
  */
 export function isFlacFrameHeader(bytes: Buffer, at: number): boolean {
   if (bytes[at] !== 0xff || ((bytes[at + 1] ?? 0) & 0xfe) !== 0xf8) return false;
@@ -30,8 +30,8 @@ export function isFlacFrameHeader(bytes: Buffer, at: number): boolean {
 }
 
 /**
- * Returns the end of the frame that begins at `at`: the position where its CRC-16 is correct, and another frame header follows
- * or the bytes end. Returns undefined if there is none.
+ * Returns the end of the frame that begins at `at`: the position where its CRC-16 is correct, and another frame header
+ * follows or the bytes end. Returns undefined if there is none.
  *
  * @param limit position to stop at.
  */

@@ -27,8 +27,8 @@ export interface Mp3Length {
 }
 
 /**
- * Resolves with the length by the header. Resolves with null if there is no header, or if it does not describe this file: one
- * that was cut, joined or edited, or whose header is wrong.
+ * Resolves with the length by the header. Resolves with null if there is no header, or if it does not describe this file:
+ * one that was cut, joined or edited, or whose header is wrong.
  */
 export async function mp3HeaderLength(absolutePath: string): Promise<Mp3Length | null> {
   const handle = await open(absolutePath, 'r');

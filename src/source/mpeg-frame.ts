@@ -1,4 +1,7 @@
-/** Reads frame headers of MPEG audio, layers I to III (11172-3 clause 2.4.2.3, 13818-3), and of ADTS (14496-3 clause 1.A.2.2). Pure. */
+/**
+ * Reads frame headers of MPEG audio, layers I to III (11172-3 clause 2.4.2.3, 13818-3), and of ADTS (14496-3 clause
+ * 1.A.2.2). Pure.
+ */
 
 export interface FrameHeader {
   /** Bytes of the whole frame. */

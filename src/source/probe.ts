@@ -112,8 +112,8 @@ function decodingOf(request: ProbeRequest, { stream, opening }: Recognised): Dec
 }
 
 /**
- * Resolves with the decoded end of a file and with its declared length. ffmpeg and ffprobe run side by side, or one after the
- * other if each would load a large index into memory.
+ * Resolves with the decoded end of a file and with its declared length. ffmpeg and ffprobe run side by side, or one after
+ * the other if each would load a large index into memory.
  */
 async function examineEnds(request: ProbeRequest, found: Recognised, decoding: Decoding) {
   const { sampleRate } = decoding;

@@ -15,8 +15,8 @@ export interface Recognised {
 }
 
 /**
- * Recognises a file with ffprobe. If ffprobe does not know the file, is doubtful, or decodes nothing, searches the first bytes
- * for audio frames and skips the bytes before them.
+ * Recognises a file with ffprobe. If ffprobe does not know the file, is doubtful, or decodes nothing, searches the first
+ * bytes for audio frames and skips the bytes before them.
  *
  * @throws {AppError} 415 with the reason when there is no audio.
  */

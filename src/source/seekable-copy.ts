@@ -23,11 +23,14 @@ export interface SeekableCopy {
   isCut: boolean;
 }
 
-/** Bytes of a sample in the copy: 24 bits, for sources of floating point. FLAC exceeds PCM by at most some bytes a frame. */
+/**
+ * Bytes of a sample in the copy: 24 bits, for sources of floating point. FLAC exceeds PCM by at most some bytes a frame.
+ */
 export const COPY_SAMPLE_BYTES = 3;
 
 /**
- * Decodes the whole file to a FLAC, from which every run then starts. N is the length of the output, whatever the container.
+ * Decodes the whole file to a FLAC, from which every run then starts. N is the length of the output, whatever the
+ * container.
  *
  * @throws {FfmpegError} when not one sample decodes.
  * @throws {AppError} 507 when the disk is full.

@@ -9,8 +9,8 @@ import type { Decoding } from './decoding.ts';
 import { endsAt, goesOn } from './source-end.ts';
 
 /**
- * Lowest bit rate of sound in bits per second (AMR has 4,750, Opus 6,000); only silence takes less. A file that declares more
- * time than its bytes contain at this rate is decoded first.
+ * Lowest bit rate of sound in bits per second (AMR has 4,750, Opus 6,000); only silence takes less. A file that declares
+ * more time than its bytes contain at this rate is decoded first.
  */
 const LOWEST_BIT_RATE = 4000;
 /** Bytes of tags and pictures in a file beside its sound, up to which its length is not doubted. */
@@ -119,9 +119,9 @@ export interface Lengths {
 }
 
 /**
- * Returns whether the time stamps of a source are right. They may give more than the decoder does, for silence replaces lost
- * audio. But they are wrong if a header agrees with the decoder, or if they give more than twice as much: following them
- * would insert hours of silence. They are also wrong if they give less: following them would drop sound.
+ * Returns whether the time stamps of a source are right. They may give more than the decoder does, for silence replaces
+ * lost audio. But they are wrong if a header agrees with the decoder, or if they give more than twice as much: following
+ * them would insert hours of silence. They are also wrong if they give less: following them would drop sound.
  */
 export function isTimelineTrue({ samples, headers, decoded, slack }: Lengths): boolean {
   if (isNear(samples, decoded, slack)) return true;

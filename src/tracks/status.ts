@@ -5,8 +5,8 @@ export const TrackStatus = z.enum(['processing', 'ready', 'failed']);
 export type TrackStatus = z.infer<typeof TrackStatus>;
 
 /**
- * The allowed transitions. `failed` returns to `processing` by a retry or an upload of the same bytes; `ready` returns to it
- * when a segment is missing and the original is kept.
+ * The allowed transitions. `failed` returns to `processing` by a retry or an upload of the same bytes; `ready` returns to
+ * it when a segment is missing and the original is kept.
  */
 const next: Record<TrackStatus, readonly TrackStatus[]> = {
   processing: ['ready', 'failed'],

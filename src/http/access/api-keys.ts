@@ -1,16 +1,17 @@
-/** Who may use the API: whoever brings one of its keys as a bearer token (RFC 6750 section 2.1). */
+/** Protects the API with keys, which clients send as bearer tokens (RFC 6750 section 2.1). */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { errors } from '../../errors.ts';
 
 export interface Keyring {
-  /** Whether keys are asked for at all. */
+  /** True if the server needs API keys. */
   readonly isLocked: boolean;
-  /** The name of the key that a request brings; undefined without one, or with a wrong one. */
+  /** Returns the name of the API key of a request, or undefined if it has none or a wrong one. */
   holderOf(request: Pick<FastifyRequest, 'headers'>): string | undefined;
 }
 
+/** Creates a keyring of `API_KEYS`. */
 export function createKeyring(apiKeys: Config['apiKeys']): Keyring {
   const digests = apiKeys.map(({ name, key }) => ({ name, digest: digestOf(key) }));
   return {
@@ -20,14 +21,14 @@ export function createKeyring(apiKeys: Config['apiKeys']): Keyring {
       if (token === undefined) return undefined;
       const given = digestOf(token);
       let holder: string | undefined;
-      // All of them, and by digests of one length: how long it takes tells nothing of how near a wrong one comes.
+      // Compare all keys, by digests of one length, so that the time does not reveal how close a wrong key is.
       for (const { name, digest } of digests) if (timingSafeEqual(digest, given)) holder = name;
       return holder;
     },
   };
 }
 
-/** Routes of this scope take a key, before anything of a body is read. Whose it was is told in the log, by its name. */
+/** Makes the routes of this scope need an API key, before a body is read. Adds the name of the key to the log lines. */
 export function requireKey(app: FastifyInstance, keyring: Keyring): void {
   if (!keyring.isLocked) return;
   app.addHook('onRequest', async (request) => {

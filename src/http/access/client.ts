@@ -1,16 +1,16 @@
-/** Who sends a request, for the budgets that are shared out among clients. */
+/** Identifies the client of a request, for the budgets that clients share. */
 import { isIPv6 } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors } from '../../errors.ts';
 import type { Keyring } from './api-keys.ts';
 
-/** @returns the name of the API key of a request, else the address block that it comes from. */
+/** Returns the name of the API key of a request, or else the address block of its client. */
 export function holderOf(request: FastifyRequest, keyring: Keyring): string {
-  const key = keyring.holderOf(request);
-  return key === undefined ? addressBlock(request.ip) : `key ${key}`;
+  const keyName = keyring.holderOf(request);
+  return keyName === undefined ? addressBlock(request.ip) : `key ${keyName}`;
 }
 
-/** An IPv4 address as it is; of an IPv6 address its first 64 bits, which one customer has as a rule (RFC 6177). */
+/** Returns an IPv4 address, or the first 64 bits of an IPv6 address, which usually belong to one customer (RFC 6177). */
 export function addressBlock(address: string): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
   if (mapped !== undefined) return mapped;
@@ -23,7 +23,7 @@ export function addressBlock(address: string): string {
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
 }
 
-/** A signal that is aborted with 499 `client_closed` when the connection closes before the answer is sent. */
+/** Returns a signal that aborts with 499 `client_closed` when the connection closes before the response is sent. */
 export function untilClosed(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => {

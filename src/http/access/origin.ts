@@ -1,18 +1,18 @@
 /**
- * Which web pages may use an API that asks for no key: those of the server itself. A key is protection enough, for a browser
- * sends it to another origin only after a preflight, and none is granted.
+ * Keeps pages of other sites from using an API without keys. With keys this is not necessary: a browser sends a key to
+ * another origin only after a preflight, and the API grants none.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { errors } from '../../errors.ts';
 import type { Keyring } from './api-keys.ts';
 
-/** RFC 9110 section 9.2.1. */
+/** Methods that change nothing (RFC 9110 section 9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
-/** The server's own page, or a person by the address bar (Fetch Metadata Request Headers, section 2.3). */
+/** Values for the page of the server itself, and for the address bar (Fetch Metadata Request Headers, section 2.3). */
 const OWN_SITES = new Set(['same-origin', 'none']);
 
-/** Refuses, before anything of a body is read, what a page of another site asks for. */
+/** Refuses requests of pages of other sites before a body is read. */
 export function keepOutForeignPages(
   app: FastifyInstance,
   { keyring, config }: { keyring: Keyring; config: Pick<Config, 'knownHosts' | 'publicUrl'> },
@@ -27,8 +27,8 @@ export function keepOutForeignPages(
 }
 
 /**
- * Tells whether a request names the server by one of its own names. To a browser a page whose name leads here is of the same
- * origin (DNS rebinding); such a page can set any header but this one.
+ * Returns whether the Host header is one of the server's own names. With DNS rebinding a page of another site is of the
+ * same origin for the browser; it can set any header except Host.
  */
 export function isKnownHost(
   { headers }: Pick<FastifyRequest, 'headers'>,
@@ -37,7 +37,7 @@ export function isKnownHost(
   return knownHosts === null || knownHosts.includes(hostnameOf(headers.host));
 }
 
-/** Browsers tell where a request comes from by one of two headers; programs send none of them. */
+/** Returns whether a request comes from a page of another site. Browsers send one of two headers; programs send neither. */
 function isForeign(request: FastifyRequest, publicOrigin: string | undefined): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;
   if (origin !== undefined && origin === publicOrigin) return false;
@@ -45,17 +45,17 @@ function isForeign(request: FastifyRequest, publicOrigin: string | undefined): b
   if (origin === undefined) return false;
   if (!URL.canParse(origin)) return true;
   const { protocol, host } = new URL(origin);
-  // The scheme is not compared: a proxy that adds TLS need not say so.
+  // The scheme is not compared, for a proxy that adds TLS may not report it.
   return ![request.headers.host, request.host].some((own) => hostOf(own, protocol) === host);
 }
 
-/** With its port where that is not the usual one of the scheme. */
+/** Returns the host of a header, with its port unless that is the default of the scheme. */
 function hostOf(header: string | undefined, protocol: string): string {
   const url = `${protocol}//${header}`;
   return URL.canParse(url) ? new URL(url).host : '';
 }
 
-/** In lower case; an IPv6 address between brackets. */
+/** Returns the host name of a header in lower case, with an IPv6 address in brackets. */
 function hostnameOf(header: string | undefined): string {
   const url = `http://${header ?? ''}`;
   return URL.canParse(url) ? new URL(url).hostname : '';

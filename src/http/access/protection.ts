@@ -1,4 +1,4 @@
-/** What stands before a group of routes: how often one address may ask, and who may. Streams have none of it. */
+/** Protects groups of routes: security headers, origin check, rate limit, API key. Streams have none of these. */
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
@@ -7,7 +7,7 @@ import { errors } from '../../errors.ts';
 import { type Keyring, requireKey } from './api-keys.ts';
 import { keepOutForeignPages } from './origin.ts';
 
-/** Nothing but what the server itself has; no script in a page, and in nobody's frame. */
+/** Allows only resources of the server itself, no inline scripts, and no embedding in frames. */
 const CONTENT_SECURITY_POLICY = {
   'default-src': ["'none'"],
   'script-src': ["'self'"],
@@ -20,7 +20,7 @@ const CONTENT_SECURITY_POLICY = {
   'frame-ancestors': ["'none'"],
 };
 
-/** @param styles `inline` for a page that sets them itself. */
+/** Adds security headers to a scope. @param styles `inline` for a page with inline styles. */
 export async function harden(app: FastifyInstance, styles?: 'inline'): Promise<void> {
   const directives = {
     ...CONTENT_SECURITY_POLICY,
@@ -28,18 +28,18 @@ export async function harden(app: FastifyInstance, styles?: 'inline'): Promise<v
   };
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives },
-    // Whether a whole site has TLS is not for one service on it to say.
+    // HSTS applies to the whole host, which one service on it must not decide.
     strictTransportSecurity: false,
   });
 }
 
-/** Hardened; closed to pages of others; at most so many requests a minute from one address; and with a key, where there are keys. */
+/** Protects a scope: security headers, no pages of other sites, a rate limit per address, and API keys if there are any. */
 export async function protect(
   app: FastifyInstance,
   { perMinute, keyring, config }: { perMinute: number | null; keyring: Keyring; config: Config },
 ): Promise<void> {
   await harden(app);
-  // Before requests are counted: a page of others must not use up what its visitor may ask for.
+  // Before the rate limit: a page of another site must not use up the limit of its visitor.
   keepOutForeignPages(app, { keyring, config });
   if (perMinute !== null) {
     await app.register(rateLimit, {
@@ -48,7 +48,7 @@ export async function protect(
       timeWindow: '1 minute',
       errorResponseBuilder: (_request, { ttl }) => errors.rateLimited(Math.max(1, Math.ceil(ttl / 1000))),
     });
-    // Before the key is looked at: also whoever tries keys is limited.
+    // Before the key is checked, so that guessing keys is limited as well.
     app.addHook('onRequest', app.rateLimit());
   }
   requireKey(app, keyring);

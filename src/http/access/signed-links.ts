@@ -1,38 +1,38 @@
 /**
- * Links to streams. With a secret they are signed, and the signature is a part of the path: addresses in manifests and
- * playlists are relative, so players carry it along without knowing.
+ * Makes and checks links to streams. With a secret they are signed. The signature is part of the path: addresses in
+ * manifests and playlists are relative, so players keep it without knowing.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Track } from '../../tracks/track.ts';
 
-/** A ten-hour audiobook, with pauses. */
+/** Life of a link: enough for a ten-hour audiobook with pauses. */
 const DEFAULT_LINK_SECONDS = 24 * 3600;
-/** Links that come with every answer end on the hour: the same one is given for a while, and caches can keep what it leads to. */
+/** Links without a given life expire on the hour, so that they stay equal for a while and caches can keep their streams. */
 const ROUNDED_TO_SECONDS = 3600;
-/** Signatures that were found good, for which nothing is computed again. */
+/** Most valid signatures to remember, so that they are not computed again. */
 const REMEMBERED = 10_000;
 
 export interface Link {
-  /** What addresses of a track's stream begin with, without a slash at its end: `/stream/song.mp3`. */
+  /** First part of all addresses of the stream, without a slash at its end: `/stream/song.mp3`. */
   path: string;
-  /** Null for one that does not end. */
+  /** Null if the link does not expire. */
   expiresAt: Date | null;
 }
 
-/** What of a track a link is for. */
+/** Fields of a track that a link is bound to. */
 export type LinkedTrack = Pick<Track, 'filename' | 'uploadId' | 'uploadedAt'>;
 
 export interface SignedLinks {
-  /** Whether streams are signed: `admits` needs no track where they are not. */
+  /** True if streams are signed. If not, `admits` needs no track. */
   readonly areSigned: boolean;
-  /** @param seconds for so long exactly; without it for a day, and until the next full hour. */
+  /** Makes a link. @param seconds until it expires; by default a day, rounded up to the full hour. */
   to(track: LinkedTrack, seconds?: number): Link;
-  /** Whether an address opens a track: always where nothing is signed, never where there is no track. */
+  /** Returns whether a signature opens a track: always if streams are not signed, never if there is no track. */
   admits(signature: string | undefined, track: LinkedTrack | undefined): boolean;
 }
 
-/** @param secret null leaves streams open. */
+/** Creates the links. @param secret null leaves streams open. */
 export function createSignedLinks(secret: string | null): SignedLinks {
   if (secret === null) {
     const path = (filename: string) => `/stream/${encodeURIComponent(filename)}`;
@@ -43,9 +43,9 @@ export function createSignedLinks(secret: string | null): SignedLinks {
     };
   }
 
-  /** When the links end whose signature was found good, in milliseconds; by signature and track. */
+  /** Expiry of links with a valid signature, in milliseconds since 1970, by signature and track. */
   const remembered = new LRUCache<string, number>({ max: REMEMBERED });
-  // No part has a slash but the last.
+  // Only the last part can contain a slash, so the parts cannot run together.
   const macOf = (expires: string, track: LinkedTrack) =>
     createHmac('sha256', secret)
       .update(`${expires}/${track.filename}/${uploadOf(track)}`)
@@ -86,7 +86,7 @@ export function createSignedLinks(secret: string | null): SignedLinks {
   };
 }
 
-/** Differs for any two tracks of a library: times of upload do as well. */
+/** Returns the id of the upload, or its time for an old record: both differ for any two tracks of a library. */
 function uploadOf({ uploadId, uploadedAt }: LinkedTrack): string {
   return uploadId ?? uploadedAt;
 }

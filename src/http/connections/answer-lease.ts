@@ -1,12 +1,12 @@
-/** Units of a budget that an answer holds until its connection is done with it. */
+/** Leases a unit of a budget to a response until it is sent. */
 import type { FastifyReply } from 'fastify';
 import type { AppError } from '../../errors.ts';
 import type { Budget } from '../../governor/budget.ts';
 
 /**
- * Takes a unit until the answer is sent, or its client is gone.
+ * Takes a unit until the response is sent or its client is gone.
  *
- * @throws {AppError} `refused`, when none is free for this holder.
+ * @throws {AppError} the error of `refused` when no unit is free for this holder.
  */
 export function leaseForAnswer(
   budget: Budget,

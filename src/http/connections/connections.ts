@@ -1,4 +1,4 @@
-/** The connections that are open just now. */
+/** Tracks the open connections. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -7,8 +7,9 @@ const IDLE_CHECK_MS = 50;
 export interface Connections {
   readonly open: ReadonlySet<Socket>;
   /**
-   * To be called as the server closes. Node closes connections that are idle at that moment; those that finish a response
-   * later, and those that browsers open for a request to come, would keep it open.
+   * Closes connections as they become idle; call it when the server closes. Node itself closes only those that are idle at
+   * that moment. Connections that finish a response later, and those that browsers open in advance, would keep the server
+   * open.
    */
   closeAsTheyFallIdle(): void;
 }

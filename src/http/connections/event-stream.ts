@@ -1,27 +1,31 @@
-/** One open stream of Server-Sent Events. */
+/** Writes a stream of Server-Sent Events. */
 import type { FastifyReply } from 'fastify';
 
 export interface EventStream {
-  /** Resolves when the system has taken all of them, or the client is gone. The next call has to wait for that. */
+  /** Resolves when the system has taken all events, or the client is gone. Call it again only after that. */
   send(events: readonly { event: string; data: unknown }[]): Promise<void>;
   end(): void;
   isClosed(): boolean;
-  /** Calls back once, when the client is gone or the stream was ended. */
+  /** Calls back once, when the client is gone or the stream has ended. */
   onClose(listener: () => void): void;
 }
 
-/** Takes the answer over from Fastify. @param heartbeatMs milliseconds between two comments on a quiet stream. */
+/**
+ * Opens a stream on a response, taking it over from Fastify.
+ *
+ * @param heartbeatMs milliseconds between comments on an idle stream.
+ */
 export function openEventStream(reply: FastifyReply, heartbeatMs: number): EventStream {
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
-    // nginx would keep events back.
+    // nginx would buffer events.
     'x-accel-buffering': 'no',
   });
   raw.flushHeaders();
-  // To a client that takes nothing, nothing is added: its connection ends when its timeouts does.
+  // Write nothing more to a client that does not read: its connection ends after `stalledAnswerMs`.
   const beat = () => raw.writableLength === 0 && raw.write(': still here\n\n');
   const heartbeat = setInterval(beat, heartbeatMs);
   let isClosed = false;
@@ -50,7 +54,7 @@ export function openEventStream(reply: FastifyReply, heartbeatMs: number): Event
   };
 }
 
-/** JSON has no line breaks of its own, so one line of data is enough. */
+/** Formats an event. JSON has no line breaks, so one line of data is enough. */
 function textOf({ event, data }: { event: string; data: unknown }): string {
   return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,25 +1,25 @@
 /**
- * Handles the requests of one connection one after the other. HTTP/1.1 lets a client send many without reading an answer
- * (RFC 9112 section 9.3.2), and Node hands all of them over at once: 50,000 held requests on one connection stalled the
+ * Handles the requests of one connection one after the other. HTTP/1.1 lets a client send many without reading a response
+ * (RFC 9112 section 9.3.2), and Node passes all of them on at once: 50,000 waiting requests on one connection stalled the
  * server for 1.8 s.
  */
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Requests that wait on one connection behind the one that is being answered, each with some 4 kB. */
+/** Most requests of one connection that wait behind the current one. Each takes some 4 kB. */
 export const MAX_QUEUED = 32;
 
 /**
- * Hands a request over once all answers before it are sent. A connection with more than `MAX_QUEUED` requests behind is
- * closed: a client that pipelines has to retry what was not answered (RFC 9112 section 9.3.2).
+ * Wraps a handler so that it gets a request only after all responses before it are sent. Closes a connection with more than
+ * `MAX_QUEUED` waiting requests: a client that pipelines must retry unanswered requests (RFC 9112 section 9.3.2).
  */
 export function oneAtATime(handle: RequestListener): RequestListener {
   const queued = new WeakMap<Socket, number>();
   return (request, response) => {
-    // Node gives a response its socket when it is the first in line: others pay for one comparison.
+    // Node gives a response its socket when it is the first in line, so usual requests cost one comparison.
     if (response.socket !== null) return handle(request, response);
     const { socket } = request;
-    // Node parses the rest of what it has read, also after the connection was closed.
+    // Node parses the rest of the bytes that it has read even after the connection is closed.
     if (socket.destroyed) return;
     const count = (queued.get(socket) ?? 0) + 1;
     if (count > MAX_QUEUED) {
@@ -29,7 +29,7 @@ export function oneAtATime(handle: RequestListener): RequestListener {
     queued.set(socket, count);
     response.once('socket', () => {
       queued.set(socket, (queued.get(socket) ?? 1) - 1);
-      // Node is not done with giving the socket.
+      // Node has not finished assigning the socket at this point.
       queueMicrotask(() => {
         if (!socket.destroyed) handle(request, response);
       });

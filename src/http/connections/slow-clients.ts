@@ -1,24 +1,27 @@
 /**
- * Connections whose client does not go on: headers that do not come, bodies that do not end, answers that are not
- * read. Uploads have rules of their own, see `upload-slots.ts`.
+ * Ends connections of clients that stall: that send no headers, do not end a body, or do not read responses. Uploads have
+ * their own rules, see `upload-slots.ts`.
  */
 import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../../errors.ts';
+import { AppError, errors } from '../../errors.ts';
 import { problemOf } from '../problem.ts';
 import type { Connections } from './connections.ts';
 import type { ClientTimeouts } from './timeouts.ts';
 
-/** Longer than players pause between two segments, and than proxies keep theirs (60 s as a rule): they close first. */
+/**
+ * Longer than players pause between two segments, and longer than proxies keep connections (usually 60 s): they close
+ * first.
+ */
 const KEEP_ALIVE_MS = 72_000;
 
-/** An answer that stalls is noticed a quarter of its time later at the most. */
-const LOOKS_PER_STALL = 4;
+/** Checks per timeout: a stalled response is noticed at most a quarter of the timeout late. */
+const CHECKS_PER_TIMEOUT = 4;
 
 /**
- * For Node's HTTP server. Of its own limits only that of headers is used: its `requestTimeout` would cut a long upload
- * however well it moves, and `connectionTimeout` a request that waits for its answer.
+ * Returns the options of Node's HTTP server. Only its limit of headers is used: `requestTimeout` would cut a long upload
+ * however fast it is, and `connectionTimeout` would cut a request that waits for its response.
  */
 export function serverOptions({ headersMs, headersCheckMs }: ClientTimeouts): ServerOptions {
   return {
@@ -28,8 +31,8 @@ export function serverOptions({ headersMs, headersCheckMs }: ClientTimeouts): Se
 }
 
 /**
- * To be called before any route is registered. Nothing here is a hook: a request without a body costs a look at two
- * headers, and answers are looked at now and then, all at once.
+ * Limits stalling clients. Call it before the first route is registered. Uses no hook, for speed: a request without a body
+ * costs a look at two headers, and all responses are checked together from time to time.
  */
 export function limitSlowClients(
   app: FastifyInstance,
@@ -39,7 +42,7 @@ export function limitSlowClients(
   const { server } = app;
   const { leftoverMs, stalledAnswerMs } = timeouts;
 
-  // No route takes JSON or text: nobody's answer waits for the end of such a body, and none is held in memory.
+  // No route reads JSON or text by a parser: no response waits for the end of such a body, and none is kept in memory.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
 
@@ -48,14 +51,14 @@ export function limitSlowClients(
     if (length !== undefined || coding !== undefined) limitLeftover(request, response, leftoverMs);
   });
 
-  const watchAnswers = setInterval(endStalled(open, stalledAnswerMs), stalledAnswerMs / LOOKS_PER_STALL);
-  watchAnswers.unref();
-  server.once('close', () => clearInterval(watchAnswers));
+  const watchResponses = setInterval(endStalled(open, stalledAnswerMs), stalledAnswerMs / CHECKS_PER_TIMEOUT);
+  watchResponses.unref();
+  server.once('close', () => clearInterval(watchResponses));
 }
 
 /**
- * Ends connections whose client takes nothing of what it is sent. `socket.setTimeout` does not tell: it begins anew with
- * each byte that the server writes or the client sends, such as the heartbeat of an event stream.
+ * Returns a check that ends connections whose client reads nothing for `stalledAnswerMs`. `socket.setTimeout` cannot do
+ * this: it starts anew with each byte that the server writes or the client sends, such as the heartbeat of an event stream.
  */
 export function endStalled(open: ReadonlySet<Socket>, stalledAnswerMs: number): () => void {
   const stalls = new WeakMap<Socket, { takenBytes: number; since: number }>();
@@ -75,8 +78,8 @@ export function endStalled(open: ReadonlySet<Socket>, stalledAnswerMs: number): 
 }
 
 /**
- * Bytes that the system has taken for a client so far. Node tells in public only of whole writes, and a slow client takes
- * minutes for one; its own timeout reads these two fields as well.
+ * Returns the bytes that the system has taken for a client so far. Node's public fields count only whole writes, and a slow
+ * client takes minutes for one. Node's own timeout reads these two fields as well.
  */
 function takenBytesOf(socket: Socket): number {
   const { _handle: handle } = socket as Socket & {
@@ -86,8 +89,8 @@ function takenBytesOf(socket: Socket): number {
 }
 
 /**
- * What is left of a body after its answer, such as that of an upload that was refused, is read and dropped for a
- * while: a client that is still sending would otherwise lose the answer to a reset (RFC 9112 section 9.6).
+ * Reads and drops the rest of a body after its response, such as that of a refused upload, for at most `leftoverMs`.
+ * Otherwise a client that is still sending would lose the response to a reset (RFC 9112 section 9.6).
  */
 function limitLeftover(request: IncomingMessage, response: ServerResponse, leftoverMs: number): void {
   response.once('finish', () => {
@@ -96,7 +99,7 @@ function limitLeftover(request: IncomingMessage, response: ServerResponse, lefto
     const timer = setTimeout(() => socket.destroy(), leftoverMs);
     const stop = () => {
       clearTimeout(timer);
-      // The connection goes on with other requests.
+      // The connection may serve more requests.
       socket.off('close', stop);
     };
     request.once('end', stop);
@@ -105,12 +108,12 @@ function limitLeftover(request: IncomingMessage, response: ServerResponse, lefto
 }
 
 /**
- * Answers what is no request, or not in time, as all errors are answered (RFC 9457), and closes the connection: where
- * a next request would begin is unknown.
+ * Answers invalid or late requests with problem details (RFC 9457), and closes the connection, for the start of the next
+ * request is unknown.
  */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  // Nothing may be put into the middle of an answer.
-  if (socket.writable && error.code !== 'ECONNRESET' && !answerOn(socket)?.headersSent) {
+  // Write nothing into the middle of a response.
+  if (socket.writable && error.code !== 'ECONNRESET' && !responseOn(socket)?.headersSent) {
     const problem = problemOf(fromParser(error));
     const body = JSON.stringify(problem);
     socket.write(
@@ -121,18 +124,22 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   socket.destroy();
 }
 
+/** Converts an error of Node's HTTP parser. */
 function fromParser({ code }: NodeJS.ErrnoException): AppError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    const detail = 'The request did not arrive in time.';
-    return new AppError({ code: 'request_too_slow', detail });
+    return errors.requestTooSlow();
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
-    return new AppError({ code: 'bad_request', status: 431, detail: 'The headers are too long.' });
+    return new AppError({
+      code: 'bad_request',
+      status: 431,
+      detail: 'The headers of the request are too long. Send shorter ones.',
+    });
   }
-  return new AppError({ code: 'bad_request', detail: 'That is not HTTP.' });
+  return new AppError({ code: 'bad_request', detail: 'The request is not valid HTTP/1.1.' });
 }
 
-/** The answer that a connection is carrying just now; Node has no public way to ask. */
-function answerOn(socket: Socket): ServerResponse | null | undefined {
+/** Returns the current response of a connection. Node has no public field for it. */
+function responseOn(socket: Socket): ServerResponse | null | undefined {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
 }

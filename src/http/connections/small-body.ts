@@ -1,17 +1,17 @@
-/** Bodies that are read whole before their request is answered. */
+/** Reads small bodies whole. */
 import type { Readable } from 'node:stream';
 import { errors } from '../../errors.ts';
 
 export interface SmallBodyLimits {
   limitBytes: number;
-  /** Milliseconds until all of it has to be there. */
+  /** Milliseconds until the whole body must have arrived. */
   timeoutMs: number;
 }
 
 /**
- * Reads a body as UTF-8. What comes after a failure is read and dropped, so that the client gets to read the answer.
+ * Reads a body as UTF-8. After a failure reads and drops the rest, so that the client can read the response.
  *
- * @throws {AppError} 408 `request_too_slow`, 413 `bad_request`.
+ * @throws {AppError} 408 `request_too_slow` after `timeoutMs`, 413 `bad_request` above `limitBytes`.
  */
 export function readSmallBody(body: Readable, { limitBytes, timeoutMs }: SmallBodyLimits): Promise<string> {
   const chunks: Buffer[] = [];

@@ -1,31 +1,31 @@
 /**
- * How long the server waits for clients. These are no settings: they are far from what any honest client needs, and
- * tests shorten them. An answer that is not there yet is not limited here: `?wait=ready` may take hours.
+ * Timeouts for clients. They are not settings, for no honest client comes near them; tests shorten them. They do not limit
+ * a response that is not available yet: `?wait=ready` may take hours.
  */
 export interface ClientTimeouts {
-  /** Milliseconds for the header section of a request, from the opening of the connection or its first byte on. */
+  /** Milliseconds for the headers of a request, from the start of the connection or the first byte of the request. */
   headersMs: number;
-  /** Milliseconds between two looks at that; a client may take that much longer. */
+  /** Milliseconds between two checks of the headers; a client may take that much longer. */
   headersCheckMs: number;
-  /** Milliseconds for a body that is no upload, until its request is answered. */
+  /** Milliseconds for a body that is no upload. */
   bodyMs: number;
-  /** Milliseconds for what is left of a body once its request is answered. */
+  /** Milliseconds for the rest of a body after its response. */
   leftoverMs: number;
-  /** Milliseconds in which a client that is being answered takes nothing at all. */
+  /** Milliseconds without progress after which a response that its client does not read is ended. */
   stalledAnswerMs: number;
-  /** Milliseconds between two comments on an event stream that has nothing to tell. */
+  /** Milliseconds between two comments on an idle event stream. */
   heartbeatMs: number;
-  /** Bytes of its file per second below which an upload counts as not moving. */
+  /** Bytes of its file per second below which an upload counts as stalled. */
   uploadBytesPerSecond: number;
-  /** Seconds in which an upload may be slower than that while there is room for others. */
+  /** Seconds for which an upload may stall while there are free places. */
   uploadIdleSeconds: number;
-  /** Seconds in which all of a form has to come that is not content of its file. */
+  /** Seconds for the parts of a form other than the content of its file. */
   uploadFormSeconds: number;
-  /** The last seconds of an upload that count when another one wants its place. */
+  /** Last seconds of an upload that are measured when another upload needs its place. */
   uploadRecentSeconds: number;
-  /** Seconds in which an upload keeps its place, however slow it is. */
+  /** Seconds for which a new upload keeps its place, however slow it is. */
   uploadGraceSeconds: number;
-  /** Milliseconds for which a look at the disk and at ffmpeg answers `/readyz`. */
+  /** Milliseconds for which `/readyz` reuses a check of the disk and of ffmpeg. */
   readinessMs: number;
 }
 
@@ -35,9 +35,9 @@ export const CLIENT_TIMEOUTS: ClientTimeouts = {
   bodyMs: 10_000,
   leftoverMs: 30_000,
   stalledAnswerMs: 60_000,
-  // Shorter than what proxies take for a dead connection.
+  // Shorter than the idle timeout of proxies.
   heartbeatMs: 20_000,
-  // A tenth of what the slowest mobile networks carry.
+  // A tenth of the speed of the slowest mobile networks.
   uploadBytesPerSecond: 1024,
   uploadIdleSeconds: 60,
   uploadFormSeconds: 10,

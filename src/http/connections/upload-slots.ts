@@ -1,20 +1,20 @@
 /**
- * Places for uploads that are being received. There are only so many, and what does not move loses its place: a crowd of
- * clients that send a byte a second cannot keep others out, and neither can one client with many that move.
+ * Limits the uploads that are received at the same time. A stalled upload loses its place. So a crowd of clients that send
+ * a byte a second cannot keep others out, and neither can one client with many fast uploads.
  */
 import { type AppError, errors } from '../../errors.ts';
 import type { Budget, Lease } from '../../governor/budget.ts';
 import type { ClientTimeouts } from './timeouts.ts';
 
-/** What an upload waits for: parts of its form, content of its file, or (null) for the server itself. */
+/** Part that an upload waits for: parts of its form, content of its file, or null if it waits for the server itself. */
 export type AwaitedOfClient = 'form' | 'file' | null;
 
 export interface UploadSlot {
-  /** Aborted with `upload_too_slow` or `too_many_uploads` when the place was taken away. */
+  /** Aborts with `upload_too_slow` or `too_many_uploads` when the upload loses its place. */
   signal: AbortSignal;
-  /** Tells what is waited for from here on. */
+  /** Reports the part that the upload waits for from here on. */
   waitsFor(what: AwaitedOfClient): void;
-  /** Tells that so much of the file has reached the storage: that alone counts as moving. */
+  /** Reports bytes of the file that have reached the storage. Only these count as progress. */
   stored(bytes: number): void;
   /** Gives the place back. A second call does nothing. */
   release(): void;
@@ -22,16 +22,16 @@ export interface UploadSlot {
 
 export interface UploadSlots {
   /**
-   * To be called before the body is read. While there are free places none is taken from anybody. Else it is taken from an
-   * upload that does not move, or from the holder that has the most places where that is at least two more.
+   * Takes a place, before the body is read. If none is free, takes it from a stalled upload, or from the holder with the
+   * most places if that has at least two more than this one.
    *
-   * @throws {AppError} 503 `too_many_uploads` when there is none to be had.
+   * @throws {AppError} 503 `too_many_uploads` when there is no place to take.
    */
   take(holder: string): UploadSlot;
   /**
-   * Ends the upload that moves least of the holder that has the most, where that has at least two more than this one.
+   * Ends the slowest upload of the holder with the most places, if that has at least two more than this one.
    *
-   * @returns whether there was one.
+   * @returns whether an upload was ended.
    */
   displaceFor(holder: string): boolean;
 }
@@ -41,11 +41,11 @@ interface Taken {
   lease: Lease;
   end: AbortController;
   waitsFor: AwaitedOfClient;
-  /** Seconds in which parts of the form were waited for. */
+  /** Seconds that the upload has waited for parts of the form. */
   formSeconds: number;
   /** Bytes of the file that are stored. */
   bytes: number;
-  /** The same second by second, the newest last; from when content was first waited for. */
+  /** `bytes` of each second since the upload first waited for content, the newest last. */
   samples: number[];
 }
 
@@ -69,22 +69,22 @@ export function createUploadSlots(places: Budget, timeouts: ClientTimeouts): Upl
     slot.end.abort(error);
   };
 
-  const lookAtForm = (slot: Taken) => {
+  const checkForm = (slot: Taken) => {
     slot.formSeconds++;
     if (slot.formSeconds >= uploadFormSeconds) end(slot, errors.uploadTooSlow());
   };
-  const lookAtFile = (slot: Taken) => {
-    // The client is not to blame for a disk that is slow.
+  const checkFile = (slot: Taken) => {
+    // A slow disk is not the fault of the client.
     if (slot.waitsFor === null) slot.samples = [];
     slot.samples.push(slot.bytes);
     if (secondsOf(slot) < uploadIdleSeconds) return;
     if (speedOf(slot, uploadIdleSeconds) < uploadBytesPerSecond) end(slot, errors.uploadTooSlow());
     else slot.samples.shift();
   };
-  const look = () => {
+  const check = () => {
     for (const slot of taken) {
-      if (slot.waitsFor === 'form') lookAtForm(slot);
-      else lookAtFile(slot);
+      if (slot.waitsFor === 'form') checkForm(slot);
+      else checkFile(slot);
     }
   };
 
@@ -94,7 +94,7 @@ export function createUploadSlots(places: Budget, timeouts: ClientTimeouts): Upl
     return speedOf(slot, uploadRecentSeconds) < uploadBytesPerSecond;
   };
 
-  /** The one that moves least; of equals, the newest: it loses least. */
+  /** Returns the slowest upload; among equals, the newest, which loses least. */
   const slowest = (isMeant: (slot: Taken) => boolean): Taken | undefined => {
     let found: Taken | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -137,7 +137,7 @@ export function createUploadSlots(places: Budget, timeouts: ClientTimeouts): Upl
         ...{ formSeconds: 0, bytes: 0, samples: [] },
       };
       taken.add(slot);
-      clock ??= setInterval(look, SECOND_MS).unref();
+      clock ??= setInterval(check, SECOND_MS).unref();
       return {
         signal: slot.end.signal,
         waitsFor(what) {
@@ -156,7 +156,7 @@ function secondsOf({ samples }: Taken): number {
   return Math.max(0, samples.length - 1);
 }
 
-/** Bytes of the file per second over the last seconds, or over fewer where there were no more; 0 between its parts. */
+/** Returns the bytes of the file per second over the last seconds, or over fewer if there are no more; 0 between parts. */
 function speedOf(slot: Taken, lastSeconds: number): number {
   const seconds = Math.min(lastSeconds, secondsOf(slot));
   if (seconds === 0 || slot.waitsFor === 'form') return 0;

@@ -1,7 +1,7 @@
 /**
- * The body of a form on its way to the parser of @fastify/multipart: it lets well-formed forms through, and ends with an
- * error at the first byte that is not part of one. The parser gets no part that it would skip, nothing before the first
- * part, nothing behind the last, and an end only when the whole body has arrived.
+ * Checks the body of a form on its way to the parser of @fastify/multipart. Passes well-formed forms on, and fails at the
+ * first byte that does not belong to one. The parser gets no part that it would skip, no bytes before the first part or
+ * after the last, and an end only when the whole body has arrived.
  */
 import { Transform, type TransformCallback } from 'node:stream';
 import { errors } from '../../errors.ts';
@@ -9,11 +9,11 @@ import { assertFormField } from './part-header.ts';
 
 export interface FormBodyOptions {
   boundary: string;
-  /** Bytes that a form may have beside the content of its file. */
+  /** Most bytes of a form beside the content of its file. */
   overheadBytes: number;
 }
 
-/** What comes next. */
+/** The part of a form that the next bytes belong to. */
 type Expected = 'preamble' | 'end of delimiter' | 'header' | 'content' | 'epilogue';
 
 const CRLF = Buffer.from('\r\n');
@@ -21,20 +21,20 @@ const DASHES = Buffer.from('--');
 const END_OF_HEADER = Buffer.from('\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
 const CR = 0x0d;
-/** A file name has 255 bytes as a rule, and may come twice, percent-encoded. */
+/** Most bytes of a part's header. A file name usually has at most 255 bytes, and may come twice, percent-encoded. */
 const MAX_HEADER_BYTES = 8 * 1024;
-/** Spaces and tabs that some gateways put behind a boundary (RFC 2046 section 5.1.1, transport padding). */
+/** Most spaces and tabs after a boundary. Some gateways add them (RFC 2046 section 5.1.1, transport padding). */
 const MAX_PADDING_BYTES = 128;
 
 export class FormBody extends Transform {
-  /** What @fastify/multipart reads of a request. */
+  /** The header that @fastify/multipart reads from a request. */
   readonly headers: { 'content-type': string };
   readonly #delimiter: Buffer;
   readonly #overheadBytes: number;
   #expected: Expected = 'preamble';
-  /** Bytes that may be the beginning of something. The first delimiter needs no line break before it. */
-  #held: Buffer = CRLF;
-  /** Bytes at the beginning of a content that belong to its header. */
+  /** Bytes that are kept because they may begin a delimiter. Starts with a line break, which the first delimiter lacks. */
+  #kept: Buffer = CRLF;
+  /** Bytes at the beginning of the content that belong to its header. */
   #borrowed = 0;
   #beyondFile = 0;
 
@@ -45,7 +45,7 @@ export class FormBody extends Transform {
     this.#overheadBytes = overheadBytes;
   }
 
-  /** To be told how much of what came through was content of the file. */
+  /** Reports bytes that were content of the file. */
   tookOfFile(bytes: number): void {
     this.#beyondFile -= bytes;
   }
@@ -54,8 +54,8 @@ export class FormBody extends Transform {
     this.#beyondFile += chunk.length;
     try {
       if (this.#beyondFile > this.#overheadBytes) throw errors.formTooLarge(this.#overheadBytes);
-      let rest: Buffer | undefined = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-      this.#held = NOTHING;
+      let rest: Buffer | undefined = this.#kept.length === 0 ? chunk : Buffer.concat([this.#kept, chunk]);
+      this.#kept = NOTHING;
       while (rest !== undefined) rest = this.#take(rest);
       done();
     } catch (error) {
@@ -65,14 +65,14 @@ export class FormBody extends Transform {
 
   override _flush(done: TransformCallback): void {
     if (this.#expected !== 'epilogue') {
-      done(errors.malformedMultipart('The body ends before the form does. Send it again.'));
+      done(errors.malformedMultipart('The body ends before the form is complete. Send it again.'));
       return;
     }
     this.push(Buffer.concat([this.#delimiter, DASHES, CRLF]));
     done();
   }
 
-  /** @returns what is left to go on with; undefined when more bytes have to come. */
+  /** Takes one part of the form. Returns the bytes after it, or undefined if more bytes must arrive first. */
   #take(bytes: Buffer): Buffer | undefined {
     switch (this.#expected) {
       case 'preamble':
@@ -90,9 +90,9 @@ export class FormBody extends Transform {
   #takeContent(bytes: Buffer): Buffer | undefined {
     const at = bytes.indexOf(this.#delimiter);
     if (at < 0) {
-      const held = this.#startOfDelimiterIn(bytes);
-      this.#pass(bytes.subarray(0, bytes.length - held));
-      return this.#hold(bytes.subarray(bytes.length - held));
+      const kept = this.#startOfDelimiterIn(bytes);
+      this.#pass(bytes.subarray(0, bytes.length - kept));
+      return this.#keep(bytes.subarray(bytes.length - kept));
     }
     if (at < this.#borrowed) throw errors.malformedMultipart('A part of the form ends in its header.');
     this.#pass(bytes.subarray(0, at));
@@ -101,7 +101,7 @@ export class FormBody extends Transform {
   }
 
   #takeEndOfDelimiter(bytes: Buffer): Buffer | undefined {
-    if (bytes.length < DASHES.length) return this.#hold(bytes);
+    if (bytes.length < DASHES.length) return this.#keep(bytes);
     if (bytes.subarray(0, DASHES.length).equals(DASHES)) {
       this.#expected = 'epilogue';
       return undefined;
@@ -109,10 +109,13 @@ export class FormBody extends Transform {
     const at = bytes.indexOf(CRLF);
     const padding = bytes.subarray(0, at < 0 ? bytes.length : at);
     const isPadding = padding.length <= MAX_PADDING_BYTES && /^[ \t]*\r?$/.test(padding.toString('latin1'));
-    if (!isPadding) throw errors.malformedMultipart('The boundary is followed by something else.');
-    if (at < 0) return this.#hold(bytes);
+    if (!isPadding)
+      throw errors.malformedMultipart(
+        'A boundary in the form is followed by other bytes. Send the form again.',
+      );
+    if (at < 0) return this.#keep(bytes);
     this.#expected = 'header';
-    // The line break may be the first half of the one that ends a header without lines.
+    // The line break may be the first half of the one that ends an empty header.
     return bytes.subarray(at);
   }
 
@@ -123,7 +126,7 @@ export class FormBody extends Transform {
         `The header of a part of the form has more than ${MAX_HEADER_BYTES} bytes.`,
       );
     }
-    if (at < 0) return this.#hold(bytes);
+    if (at < 0) return this.#keep(bytes);
     const header = bytes.subarray(CRLF.length, Math.max(at, CRLF.length));
     if (bytes.subarray(0, at).includes(this.#delimiter)) {
       throw errors.malformedMultipart('A part of the form ends in its header.');
@@ -131,7 +134,7 @@ export class FormBody extends Transform {
     assertFormField(header.toString('latin1'));
     this.push(Buffer.concat([this.#delimiter, CRLF, header, END_OF_HEADER]));
     this.#expected = 'content';
-    // A delimiter begins with a line break, which may be the one that ended the header: the part has no content then.
+    // A delimiter begins with a line break. If that is the one after the header, the part has no content.
     this.#borrowed = CRLF.length;
     return bytes.subarray(at + CRLF.length);
   }
@@ -143,11 +146,11 @@ export class FormBody extends Transform {
     if (this.#expected === 'content' && content.length > 0) this.push(content);
   }
 
-  #hold(bytes: Buffer): undefined {
-    this.#held = bytes;
+  #keep(bytes: Buffer): undefined {
+    this.#kept = bytes;
   }
 
-  /** How many bytes at the end may be the beginning of a delimiter. */
+  /** Returns the number of bytes at the end that may begin a delimiter. */
   #startOfDelimiterIn(bytes: Buffer): number {
     const { length } = bytes;
     let at = bytes.indexOf(CR, Math.max(0, length - this.#delimiter.length + 1));

@@ -1,48 +1,48 @@
-/** Reads a form that is to have one file, in the field `file`. */
+/** Reads a form with one file in the field `file`. */
 import type { Multipart, MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, errors } from '../../errors.ts';
 import { FormBody } from './form-body.ts';
 import { type ParserWatch, watchParser } from './parser-watch.ts';
 
-/** A form has room for a few other fields; none of them is used. */
+/** Limits of the parser. A form may have a few other fields, which are ignored. */
 export const FORM_LIMITS = {
-  // Two, so that a second file is seen and refused instead of being dropped without a word.
+  // Two, so that a second file is refused and not dropped silently.
   files: 2,
   fields: 20,
   fieldSize: 64 * 1024,
   parts: 22,
 };
 
-/** What a form may have beside the content of its file: 1.25 MiB of fields, and what is in buffers on the way. */
+/** Most bytes of a form beside the content of its file: 1.25 MiB of fields, and bytes in buffers on the way. */
 export const FORM_OVERHEAD_BYTES = 2 * 1024 ** 2;
 
 export interface FormReading {
   boundary: string;
   maxFileBytes: number;
-  /** Ends the reading, with its reason. */
+  /** Ends reading with its reason. */
   signal: AbortSignal;
-  /** Told what is waited for from here on: parts of the form, content of the file, or nothing of the client's. */
+  /** Gets the part that reading waits for from here on: parts of the form, content of the file, or null for the server. */
   onWait(what: 'form' | 'file' | null): void;
-  /** Told of content of the file that was used. */
+  /** Gets the bytes of the file that were used. */
   onFileBytes(bytes: number): void;
 }
 
 /** The file of a form. */
 export interface FormFile {
   originalName: string;
-  /** May be read once, and has to be read before the next step. */
+  /** Can be read once, and must be read before `useFile` resolves. */
   content: AsyncIterable<Buffer>;
 }
 
 /**
- * Reads a form to its end, which comes when the whole body has arrived.
+ * Reads a form until the whole body has arrived.
  *
- * @param request one for which `isMultipart()` is true.
- * @param useFile called with the file as it comes, once.
+ * @param request must be multipart.
+ * @param useFile is called once, with the file as it arrives.
  * @returns whether there was a file.
- * @throws {AppError} 400 for a form that is broken or has more than one file, 413 for a file that is too large, and what
- *   `useFile` or the signal throws.
+ * @throws {AppError} 400 for a broken form or a second file, 413 for a file that is too large, and the errors of `useFile`
+ *   and of the signal.
  */
 export async function readOneFile(
   request: FastifyRequest,
@@ -54,7 +54,10 @@ export async function readOneFile(
   let isFound = false;
   try {
     for await (const part of form.parts()) {
-      if (part.fieldname === undefined) throw errors.malformedMultipart('A part of the form has no name.');
+      if (part.fieldname === undefined)
+        throw errors.malformedMultipart(
+          'A part of the form has no name. Name each part, and the file "file".',
+        );
       if (part.type !== 'file') continue;
       if (++files > 1) throw errors.tooManyFiles();
       if (part.fieldname !== 'file') {
@@ -73,7 +76,7 @@ export async function readOneFile(
 interface OpenForm {
   parts(): AsyncGenerator<Multipart>;
   contentOf(part: MultipartFile): AsyncGenerator<Buffer>;
-  /** What is left of the body is read and dropped from here on, so that the client gets to read the answer. */
+  /** Reads and drops the rest of the body, so that the client can read the response. */
   close(): void;
 }
 
@@ -84,7 +87,7 @@ function openForm(request: FastifyRequest, reading: FormReading): OpenForm {
   const stalled = new AbortController();
   const ended = AbortSignal.any([signal, stalled.signal]);
   const watch = watchParser(body, () =>
-    stalled.abort(errors.malformedMultipart('The form cannot be read to its end.')),
+    stalled.abort(errors.malformedMultipart('The form cannot be read to its end. Send it again.')),
   );
 
   const failed = new Promise<never>((_resolve, reject) => {
@@ -94,7 +97,7 @@ function openForm(request: FastifyRequest, reading: FormReading): OpenForm {
   failed.catch(() => {});
   ended.addEventListener('abort', () => body.destroy(ended.reason));
 
-  // The plugin reads the request itself. It gets one whose body is checked.
+  // The plugin reads the request itself, so it gets one with the checked body.
   const checked = Object.create(request, { raw: { value: body } }) as FastifyRequest;
   const parts = checked.parts();
   raw.pipe(body);
@@ -103,7 +106,7 @@ function openForm(request: FastifyRequest, reading: FormReading): OpenForm {
     async *parts() {
       for (;;) {
         onWait('form');
-        const next = await Promise.race([parserSays(watch, parts.next()), failed]);
+        const next = await Promise.race([fromParser(watch, parts.next()), failed]);
         onWait(null);
         if (next.done) return;
         yield next.value;
@@ -116,7 +119,7 @@ function openForm(request: FastifyRequest, reading: FormReading): OpenForm {
       try {
         for (;;) {
           onWait('file');
-          const next = await parserSays(watch, chunks.next());
+          const next = await fromParser(watch, chunks.next());
           onWait(null);
           if (next.done) break;
           yield next.value;
@@ -126,7 +129,7 @@ function openForm(request: FastifyRequest, reading: FormReading): OpenForm {
       } finally {
         ended.removeEventListener('abort', end);
       }
-      // Past its limit the parser ends a file without an error.
+      // Above its limit the parser ends a file without an error.
       if (file.truncated) throw errors.uploadTooLarge(reading.maxFileBytes);
     },
     close() {
@@ -137,8 +140,8 @@ function openForm(request: FastifyRequest, reading: FormReading): OpenForm {
   };
 }
 
-/** What the parser says; what it fails with is the form's fault. */
-async function parserSays<T>(watch: ParserWatch, step: Promise<T>): Promise<T> {
+/** Resolves with the next result of the parser. Its errors are errors of the form. */
+async function fromParser<T>(watch: ParserWatch, step: Promise<T>): Promise<T> {
   try {
     return await watch.waitFor(step);
   } catch (error) {

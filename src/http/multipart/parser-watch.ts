@@ -1,47 +1,49 @@
 /**
- * Notices that a parser does not go on. Nothing in a multipart parser takes time of its own: what it has to say about the
- * bytes that it was given it says before the next turn of the event loop.
+ * Detects a stalled parser. A multipart parser does nothing that takes time: it reports on its input before the next turn
+ * of the event loop.
  */
 import type { Readable } from 'node:stream';
 
-/** Turns of the event loop in which a parser that could say something says nothing. One is enough; two are sure. */
+/** Turns of the event loop without a report after which a parser counts as stalled. One would do; two are certain. */
 const IDLE_TURNS = 2;
 
 export interface ParserWatch {
-  /** Waits for something from the parser. */
+  /** Settles as `step` does, watching the parser meanwhile. */
   waitFor<T>(step: Promise<T>): Promise<T>;
 }
 
 /**
- * @param body what is piped into the parser.
- * @param onStall called when a step will never come: it is waited for, and the parser takes no more or has everything.
+ * Watches a parser.
+ *
+ * @param body is piped into the parser.
+ * @param onStall is called when a step will never settle: the parser has all input or takes no more.
  */
 export function watchParser(body: Readable, onStall: () => void): ParserWatch {
   let isAwaited = false;
-  /** Counts signs of life. */
-  let life = 0;
+  /** Counts events of the parser. */
+  let activity = 0;
 
   const look = (seen: number, turns: number) => {
     const isClientsTurn = !body.isPaused() && !body.readableEnded;
-    if (seen !== life || !isAwaited || isClientsTurn) return;
+    if (seen !== activity || !isAwaited || isClientsTurn) return;
     if (turns === IDLE_TURNS) onStall();
     else setImmediate(look, seen, turns + 1);
   };
-  const onLife = () => {
-    life++;
-    look(life, 0);
+  const onActivity = () => {
+    activity++;
+    look(activity, 0);
   };
-  body.on('pause', onLife).on('resume', onLife).on('end', onLife);
+  body.on('pause', onActivity).on('resume', onActivity).on('end', onActivity);
 
   return {
     async waitFor(step) {
       isAwaited = true;
-      onLife();
+      onActivity();
       try {
         return await step;
       } finally {
         isAwaited = false;
-        life++;
+        activity++;
       }
     },
   };

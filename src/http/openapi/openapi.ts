@@ -1,4 +1,4 @@
-/** The API, described by OpenAPI 3.1 at `/openapi.json`: made of the schemas that check requests and write answers. */
+/** Describes the API in OpenAPI 3.1 at `/openapi.json`, from the schemas that check requests and write responses. */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import {
@@ -11,21 +11,21 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import * as z from 'zod';
 import { type DescribedResponse, NOTHING, problems } from './responses.ts';
 
-const DESCRIPTION = `Upload an audio file; half a second later play it everywhere, by MPEG-DASH or HLS, from any point, sample for sample.
+const DESCRIPTION = `Upload an audio file, and play it half a second later on any player of MPEG-DASH or HLS, from any position, exact to the sample.
 
 Errors are problem documents (RFC 9457) with a stable \`code\`; docs/api.md says what to do about each.`;
 
 /**
- * To be called before any route is registered.
+ * Describes the routes. Call it before the first route is registered.
  *
- * @param publicUrl empty where the server is at the root.
- * @param isLocked whether the server asks for keys.
+ * @param publicUrl address of the server for clients; empty for the root.
+ * @param isLocked true if the server needs API keys.
  */
 export async function describeApi(
   app: FastifyInstance,
   { publicUrl, isLocked }: { publicUrl: string; isLocked: boolean },
 ): Promise<void> {
-  /** Addresses of routes that may be sent a body, and need not. */
+  /** Addresses of routes with an optional body. */
   const optionalBodies = new Set<string>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -41,8 +41,8 @@ export async function describeApi(
       servers: [{ url: publicUrl || '/', description: 'This server' }],
       tags: [
         { name: 'files', description: 'Tracks: upload, list, details, events, retry, delete' },
-        { name: 'streams', description: 'What players ask for' },
-        { name: 'health', description: 'For whoever runs it' },
+        { name: 'streams', description: 'Manifests, playlists and segments for players' },
+        { name: 'health', description: 'Health checks for operators' },
       ],
       ...(isLocked && {
         components: {
@@ -54,10 +54,10 @@ export async function describeApi(
       const route = isLocked ? described : { ...described, schema: withOrigins(described.schema) };
       const transformed = jsonSchemaTransform(route);
       addHeaders(route.schema, transformed.schema);
-      // Where a key is needed, its lack is one of the answers.
-      const takesKey = isLocked && '401' in ((route.schema?.response ?? {}) as object);
+      // Routes that need a key describe 401.
+      const needsKey = isLocked && '401' in ((route.schema?.response ?? {}) as object);
       if (route.schema?.body instanceof z.ZodOptional) optionalBodies.add(route.url);
-      return { ...transformed, schema: { ...transformed.schema, security: takesKey ? [{ key: [] }] : [] } };
+      return { ...transformed, schema: { ...transformed.schema, security: needsKey ? [{ key: [] }] : [] } };
     },
     transformObject: (document) => {
       const made = withoutUnused(jsonSchemaTransformObject(document) as Document);
@@ -74,14 +74,14 @@ export async function describeApi(
   });
 }
 
-/** Without keys, what a page of another site asks for is refused where a key would be asked for. */
+/** Adds the refusal of pages of other sites: without API keys it guards the routes that would otherwise need a key. */
 function withOrigins(schema: FastifySchema): FastifySchema {
   const response = (schema?.response ?? {}) as object;
   const refused = '401' in response ? problems('cross_origin', 'unknown_host') : {};
   return { ...schema, response: { ...response, ...refused } };
 }
 
-/** What the library that makes JSON Schemas of ours leaves out. */
+/** Adds headers and empty responses, which the library that makes JSON Schemas leaves out. */
 function addHeaders(from: FastifySchema | undefined, to: FastifySchema): void {
   const described = (from?.response ?? {}) as Record<string, DescribedResponse>;
   const answers = (to.response ?? {}) as Record<string, object>;
@@ -93,7 +93,7 @@ function addHeaders(from: FastifySchema | undefined, to: FastifySchema): void {
 
 type Document = OpenAPIV3_1.Document;
 
-/** Schemas come as they are written and as they are read; only those are kept that something refers to. */
+/** Removes schemas without references: the library adds each one as input and as output. */
 function withoutUnused(document: Document): Document {
   const { components } = document;
   const text = JSON.stringify(document);

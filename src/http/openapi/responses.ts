@@ -1,9 +1,9 @@
-/** Answers as the description of the API tells them: by status, with their content and headers. */
+/** Describes responses for OpenAPI: by status, with their content and headers. */
 import * as z from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../../errors.ts';
 import { Problem } from './schemas.ts';
 
-/** A JSON Schema. */
+/** A header, as a JSON Schema. */
 interface DescribedHeader {
   description: string;
   type: 'string' | 'integer';
@@ -18,30 +18,31 @@ export interface DescribedResponse {
 
 type Headers = Record<string, DescribedHeader>;
 
+/** Describes a JSON response. */
 export const json = (description: string, schema: z.ZodType, headers: Headers = {}): DescribedResponse => ({
   description,
   content: { 'application/json': { schema } },
   headers,
 });
 
-/** An answer that is no JSON. */
+/** Describes a response of another type than JSON. */
 export const media = (description: string, type: string, headers: Headers = {}): DescribedResponse => ({
   description,
   content: { [type]: { schema: z.string() } },
   headers,
 });
 
-/** The type of an answer without a body; it is not described. */
+/** Stands for the media type of a response without a body. It does not appear in the description. */
 export const NOTHING = 'none/none';
 
-/** One without a body. */
+/** Describes a response without a body. */
 export const empty = (description: string, headers: Headers = {}): DescribedResponse => ({
   description,
   headers,
   content: { [NOTHING]: { schema: z.undefined() } },
 });
 
-/** The errors of a route, by their status; each is a problem document (RFC 9457). */
+/** Describes the errors of a route by status; each is a problem document (RFC 9457). */
 export function problems(...codes: ErrorCode[]): Record<number, DescribedResponse> {
   const answers: Record<number, DescribedResponse> = {};
   for (const code of codes) {
@@ -63,7 +64,7 @@ const text = (description: string, ...examples: [string, ...string[]]): Describe
 });
 
 const retryAfter: DescribedHeader = {
-  description: 'Seconds after which another try makes sense (RFC 9110 section 10.2.3)',
+  description: 'Seconds to wait before the next try (RFC 9110 section 10.2.3)',
   type: 'integer',
   examples: [5],
 };
@@ -75,21 +76,21 @@ const HEADERS_OF_STATUS: Record<number, Headers> = {
 };
 
 export const headers = {
-  location: { Location: text('The address of the track', '/files/song.mp3') },
+  location: { Location: text('Address of the track', '/files/song.mp3') },
   nextPage: {
     Link: text(
-      'The next page, as `rel="next"`; none on the last',
+      'Address of the next page, as `rel="next"`; missing on the last page',
       '</files?limit=50&cursor=MjAyNg>; rel="next"',
     ),
   },
   validators: {
-    ETag: text('Strong (RFC 9110 section 8.8.3)', '"1l2-x9k3f"'),
-    'Cache-Control': text('How long it may be kept', 'public, max-age=31536000, immutable'),
+    ETag: text('Strong entity tag (RFC 9110 section 8.8.3)', '"1l2-x9k3f"'),
+    'Cache-Control': text('How long caches may keep the response', 'public, max-age=31536000, immutable'),
   },
   ranges: {
     'Accept-Ranges': text('Always `bytes`', 'bytes'),
   },
   contentRange: {
-    'Content-Range': text('Which part this is (RFC 9110 section 14.4)', 'bytes 0-99/65536'),
+    'Content-Range': text('Position of this part (RFC 9110 section 14.4)', 'bytes 0-99/65536'),
   },
 } satisfies Record<string, Headers>;

@@ -1,4 +1,6 @@
-/** What the API answers with, as schemas: answers are written by them, and the description of the API is made of them. */
+/**
+ * Defines the responses of the API. Responses are written by these schemas, and the OpenAPI description is made from them.
+ */
 import * as z from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../../errors.ts';
 import { TrackStatus } from '../../tracks/status.ts';
@@ -15,32 +17,34 @@ const RenditionView = Rendition.pick({
 const shape = {
   name: z.string().meta({ description: 'The same as `filename`', examples: ['song.mp3'] }),
   filename: z.string().meta({
-    description: 'The name that the track goes by: made safe, and different from all others',
+    description: 'Name of the track: made safe, and unique',
     examples: ['song.mp3'],
   }),
-  originalName: z.string().meta({ description: 'The name that was sent', examples: ['Song?.mp3'] }),
-  status: TrackStatus.meta({ description: 'What became of it', examples: ['ready'] }),
+  originalName: z.string().meta({ description: 'Name of the uploaded file', examples: ['Song?.mp3'] }),
+  status: TrackStatus.meta({ description: 'State of the track', examples: ['ready'] }),
   progress: z
     .number()
     .min(0)
     .max(1)
-    .meta({ description: 'How much is encoded', examples: [1] }),
+    .meta({ description: 'Encoded share, from 0 to 1', examples: [1] }),
   encoded: z.array(z.array(z.number())).meta({
-    description: 'Spans of seconds, each a start and an end, that can be listened to without waiting',
+    description:
+      'Spans that are encoded in the main rendition and play without waiting: start and end in seconds',
     examples: [[[0, 183.4]]],
   }),
   manifestUrl: z
     .string()
     .nullable()
     .meta({
-      description: 'The MPEG-DASH manifest; null until it can be fetched, which is long before `ready`',
+      description:
+        'Address of the MPEG-DASH manifest; null until the track can be played, which is long before `ready`',
       examples: ['/stream/song.mp3/manifest'],
     }),
   hlsUrl: z
     .string()
     .nullable()
     .meta({
-      description: 'The HLS master playlist; null as long as `manifestUrl`',
+      description: 'Address of the HLS master playlist; null as long as `manifestUrl` is',
       examples: ['/stream/song.mp3/master.m3u8'],
     }),
   durationSeconds: z
@@ -50,35 +54,35 @@ const shape = {
   samples: z
     .int()
     .positive()
-    .meta({ description: 'The length, exactly', examples: [8087940] }),
+    .meta({ description: 'Exact length in samples', examples: [8087940] }),
   sampleRate: z
     .int()
     .positive()
-    .meta({ description: 'Hz', examples: [44100] }),
+    .meta({ description: 'Sample rate in Hz', examples: [44100] }),
   channels: z
     .int()
     .min(1)
     .max(2)
     .meta({ examples: [2] }),
-  renditions: z.array(RenditionView).meta({ description: 'The lowest bit rate first' }),
-  source: Source.meta({ description: 'The file that was sent' }),
+  renditions: z.array(RenditionView).meta({ description: 'Renditions, the lowest bit rate first' }),
+  source: Source.meta({ description: 'The uploaded file' }),
   storedBytes: z
     .int()
     .nonnegative()
-    .meta({ description: 'What it takes on the disk', examples: [2934180] }),
+    .meta({ description: 'Bytes on the disk', examples: [2934180] }),
   uploadedAt: z.iso.datetime().meta({ examples: ['2026-11-22T22:55:34.266Z'] }),
   truncated: z
     .object({ declaredSeconds: z.number(), seconds: z.number() })
     .optional()
-    .meta({ description: 'Where the file ended before the length that it declares' }),
+    .meta({ description: 'Declared and real length, if the file ends before its declared length' }),
   declaredSeconds: z
     .number()
     .optional()
     .meta({
-      description: 'The length that the file declares, where its audio is shorter or longer',
+      description: 'Declared length in seconds, if the audio is shorter or longer',
       examples: [190],
     }),
-  error: TrackError.optional().meta({ description: 'Why it failed' }),
+  error: TrackError.optional().meta({ description: 'Why processing failed' }),
 };
 
 export const TrackView = z.object(shape).meta({ id: 'Track', description: 'A track' });
@@ -95,21 +99,24 @@ export const StreamLinks = z
     expiresAt: z.iso
       .datetime()
       .nullable()
-      .meta({ description: 'Null where they do not end', examples: ['2026-11-23T23:00:00.000Z'] }),
+      .meta({
+        description: 'When the addresses expire; null if they do not',
+        examples: ['2026-11-23T23:00:00.000Z'],
+      }),
   })
-  .meta({ id: 'StreamLinks', description: 'Addresses that can be given to a player' });
+  .meta({ id: 'StreamLinks', description: 'Addresses to give to a player' });
 export type StreamLinks = z.infer<typeof StreamLinks>;
 
 const codes = Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]];
-const Fault = z.object({
+const FieldErrorView = z.object({
   parameter: z
     .string()
     .optional()
-    .meta({ description: 'The parameter of the query', examples: ['limit'] }),
+    .meta({ description: 'Query parameter', examples: ['limit'] }),
   pointer: z
     .string()
     .optional()
-    .meta({ description: 'The place in the body, as a JSON Pointer', examples: ['#/expiresInSeconds'] }),
+    .meta({ description: 'Place in the body, as a JSON Pointer', examples: ['#/expiresInSeconds'] }),
   detail: z.string().meta({ examples: ['"limit" must be at least 1'] }),
 });
 
@@ -118,11 +125,13 @@ export const Problem = z
     type: z.literal('about:blank'),
     title: z.string().meta({ examples: ['Not Found'] }),
     status: z.int().meta({ examples: [404] }),
-    code: z.enum(codes).meta({ description: 'Stable; docs/api.md says what to do about each' }),
-    detail: z.string().meta({ description: 'For people', examples: ['There is no track named "song.mp3".'] }),
-    errors: z.array(Fault).optional().meta({ description: 'Each field that is wrong' }),
-    filename: z.string().optional().meta({ description: 'The track that it is about' }),
-    limitBytes: z.int().optional().meta({ description: 'How large a file may be' }),
+    code: z.enum(codes).meta({ description: 'Stable code; docs/api.md says what to do about each' }),
+    detail: z
+      .string()
+      .meta({ description: 'Message for people', examples: ['There is no track named "song.mp3".'] }),
+    errors: z.array(FieldErrorView).optional().meta({ description: 'The wrong fields' }),
+    filename: z.string().optional().meta({ description: 'Track that the error is about' }),
+    limitBytes: z.int().optional().meta({ description: 'Largest size of a file in bytes' }),
   })
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
 
@@ -137,13 +146,13 @@ export const Readiness = z
     sandbox: z
       .object({ mode: z.string(), detail: z.string() })
       .optional()
-      .meta({ description: 'What confines ffmpeg' }),
+      .meta({ description: 'Sandbox of ffmpeg' }),
     damagedTracks: z.array(z.string()).optional(),
     inUse: z.record(z.string(), z.number()).optional().meta({
-      description: 'What clients make the server hold just now, by kind; all 0 when there are none',
+      description: 'Units of each budget that clients use now; all 0 on an idle server',
     }),
   })
   .meta({
     id: 'Readiness',
-    description: 'Whether the server can do its work; why, is told to holders of a key where there are keys',
+    description: 'Whether the server can do its work. The reasons need an API key if the server has any',
   });

@@ -1,4 +1,4 @@
-/** `/events`: what happens to tracks, as Server-Sent Events (HTML Living Standard section 9.2). */
+/** `/events` and `/files/{filename}/events`: changes of tracks as Server-Sent Events (HTML Living Standard section 9.2). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TimeSlices } from '../../concurrency/time-slices.ts';
 import { errors } from '../../errors.ts';
@@ -50,14 +50,14 @@ export async function eventRoutes(
   const oldestFirst = (cursor?: string) =>
     library.page({ cursor, limit: TRACKS_IN_SLICE, oldestFirst: true });
 
-  // HEAD would be a stream that nobody can read.
+  // HEAD would open a stream without a body.
   const exposeHeadRoute = false;
   const stream = media(
-    'Server-Sent Events: `track` with a track, `removed` with a `filename`; the current states first, then changes',
+    'Server-Sent Events: `track` with a track, `removed` with a `filename`. The current states come first, then changes',
     'text/event-stream',
   );
   const all = {
-    ...{ operationId: 'followFiles', tags: ['files'], summary: 'What happens to all tracks' },
+    ...{ operationId: 'followFiles', tags: ['files'], summary: 'Follow all tracks' },
     response: { 200: stream, ...problems('unauthorized', 'rate_limited', 'too_busy') },
   };
   app.get('/events', { exposeHeadRoute, schema: all }, (request, reply) =>
@@ -72,7 +72,7 @@ export async function eventRoutes(
     ...{
       operationId: 'followFile',
       tags: ['files'],
-      summary: 'What happens to a track, until it is processed',
+      summary: 'Follow a track until it is processed',
     },
     params: TrackParams,
     response: { 200: stream, ...problems('track_not_found', 'unauthorized', 'rate_limited', 'too_busy') },

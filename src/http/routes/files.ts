@@ -1,4 +1,4 @@
-/** `/files`: the catalogue. */
+/** `/files`: lists, shows, deletes and retries tracks. */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
@@ -26,16 +26,19 @@ const ListQuery = z.object({
     .min(1, '"limit" must be at least 1')
     .max(MAX_LIMIT, `"limit" must be at most ${MAX_LIMIT}`)
     .optional()
-    .meta({ description: 'How many at the most; all, where it is not said', examples: [50] }),
+    .meta({ description: 'Most tracks of a page; all tracks by default', examples: [50] }),
   cursor: z
     .string('"cursor" must be given once')
     .min(1, '"cursor" must not be empty')
     .optional()
-    .meta({ description: 'Where a page begins: from the `Link` header of the one before' }),
+    .meta({ description: 'Start of a page: from the `Link` header of the page before' }),
   q: z
     .string('"q" must be given once')
     .optional()
-    .meta({ description: 'Finds in `filename` and `originalName`, in any case', examples: ['song'] }),
+    .meta({
+      description: 'Text to find in `filename` and `originalName`, ignoring case',
+      examples: ['song'],
+    }),
 });
 type ListQuery = z.infer<typeof ListQuery>;
 
@@ -58,7 +61,7 @@ export async function fileRoutes(
   compressJson(app);
 
   const list = {
-    ...{ operationId: 'listFiles', tags, summary: 'Tracks, newest first' },
+    ...{ operationId: 'listFiles', tags, summary: 'List tracks, newest first' },
     querystring: ListQuery,
     response: {
       200: json('A page of tracks', z.array(TrackView), headers.nextPage),
@@ -83,17 +86,17 @@ export async function fileRoutes(
     return tracks.map(view);
   });
 
-  /** 1,000 tracks at once block the event loop for 20 ms, of which the check by their schema takes 15. */
+  /** Sends a long list in slices: 1,000 tracks at once block the event loop for 20 ms, 15 of them for the schema. */
   const sendInSlices = (request: FastifyRequest, reply: FastifyReply, tracks: AsyncIterable<Track[]>) => {
     void reply.type('application/json; charset=utf-8');
     if (request.method === 'HEAD') return reply.send(Readable.from([]));
     leaseForAnswer(governor.lists, holderOf(request, keyring), reply, errors.tooManyLists);
-    // One slice is made ahead of the client, no more.
+    // Make at most one slice ahead of the client.
     return reply.send(Readable.from(jsonArray(tracks, view), { objectMode: false, highWaterMark: 1 }));
   };
 
   const details = {
-    ...{ operationId: 'getFile', tags, summary: 'One track', params: TrackParams },
+    ...{ operationId: 'getFile', tags, summary: 'Get a track', params: TrackParams },
     response: { 200: json('The track as it is now', TrackView), ...ofTrack },
   };
   app.get<{ Params: TrackParams }>('/files/:filename', { schema: details }, async (request) =>
@@ -101,9 +104,9 @@ export async function fileRoutes(
   );
 
   const remove = {
-    ...{ operationId: 'deleteFile', tags, summary: 'Takes a track away', params: TrackParams },
-    description: 'Processing is cancelled, and nothing is left on the disk.',
-    response: { 204: empty('It is gone'), ...ofTrack },
+    ...{ operationId: 'deleteFile', tags, summary: 'Delete a track', params: TrackParams },
+    description: 'Cancels processing, and removes all files of the track.',
+    response: { 204: empty('The track is deleted'), ...ofTrack },
   };
   app.delete<{ Params: TrackParams }>('/files/:filename', { schema: remove }, async (request, reply) => {
     await removeTrack(trackName(request.params), services);
@@ -111,9 +114,9 @@ export async function fileRoutes(
   });
 
   const retry = {
-    ...{ operationId: 'retryFile', tags, summary: 'Processes a failed track again', params: TrackParams },
+    ...{ operationId: 'retryFile', tags, summary: 'Process a failed track again', params: TrackParams },
     response: {
-      202: json('It is being processed', TrackView, headers.location),
+      202: json('The track is being processed', TrackView, headers.location),
       ...problems('track_not_found', 'not_failed', 'unauthorized', 'rate_limited'),
     },
   };

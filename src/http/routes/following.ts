@@ -1,5 +1,4 @@
-/** Tells one client what happens to tracks: their current states first, then each change. */
-
+/** Sends the states of tracks to one client: first the current states, then changes. */
 import type { TimeSlices } from '../../concurrency/time-slices.ts';
 import type { Library } from '../../library/library.ts';
 import type { Track } from '../../tracks/track.ts';
@@ -8,12 +7,12 @@ import type { EventStream } from '../connections/event-stream.ts';
 import type { Presenter } from '../track-view.ts';
 import { TRACKS_IN_SLICE } from './track-slices.ts';
 
-/** What one client follows. */
+/** The tracks that one client follows. */
 export interface Following {
   isMeant(filename: string): boolean;
-  /** The tracks whose state is told at the beginning, in slices. */
+  /** Yields the current tracks in slices. */
   current(): AsyncIterable<Track[]>;
-  /** Whether nothing will ever follow this state; a track that is gone is undefined. */
+  /** Returns whether this is the last state to send; undefined stands for a removed track. */
   isLast(track: Track | undefined): boolean;
 }
 
@@ -29,7 +28,7 @@ export interface FollowContext {
   slices: TimeSlices;
 }
 
-/** Resolves when the last state is told, or the client is gone. A client that is slow gets the latest state of each track. */
+/** Resolves when the last state is sent, or the client is gone. A slow client gets only the latest state of each track. */
 export async function follow(
   stream: EventStream,
   following: Following,
@@ -38,7 +37,7 @@ export async function follow(
   const changed = new Set<string>();
   let wake = () => {};
   stream.onClose(() => wake());
-  // Listening comes first: what changes while the current states are sent is told after them.
+  // Listen first: changes that happen while the current states are sent are sent after them.
   const stopListening = trackEvents.listen((filename) => {
     if (!following.isMeant(filename)) return;
     changed.add(filename);
@@ -47,8 +46,8 @@ export async function follow(
 
   const eventOf = ({ filename, track }: State) =>
     track ? { event: 'track', data: presenter.view(track) } : { event: 'removed', data: { filename } };
-  /** Resolves with whether nothing is left to tell. */
-  const tell = async (states: State[]) => {
+  /** Resolves with true if no more states follow. */
+  const send = async (states: State[]) => {
     await stream.send(states.map(eventOf));
     return states.some(({ track }) => following.isLast(track));
   };
@@ -57,24 +56,24 @@ export async function follow(
     track: await library.get(filename),
   });
 
-  const tellCurrent = async () => {
+  const sendCurrent = async () => {
     for await (const tracks of following.current()) {
-      const isOver = await tell(tracks.map((track) => ({ filename: track.filename, track })));
+      const isOver = await send(tracks.map((track) => ({ filename: track.filename, track })));
       if (isOver || stream.isClosed()) return isOver;
     }
     return false;
   };
-  const tellSomeChanges = async () => {
+  const sendSomeChanges = async () => {
     await slices.next();
     const names = [...changed].slice(0, TRACKS_IN_SLICE);
     for (const name of names) changed.delete(name);
-    return tell(await Promise.all(names.map(stateOf)));
+    return send(await Promise.all(names.map(stateOf)));
   };
 
   try {
-    let isOver = await tellCurrent();
+    let isOver = await sendCurrent();
     while (!isOver && !stream.isClosed()) {
-      if (changed.size > 0) isOver = await tellSomeChanges();
+      if (changed.size > 0) isOver = await sendSomeChanges();
       else
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -1,4 +1,4 @@
-/** `/healthz`: the process answers. `/readyz`: it can do its work. */
+/** `/healthz`: the process runs. `/readyz`: the server can do its work. */
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import type { Services } from '../../services.ts';
@@ -19,7 +19,7 @@ export async function healthRoutes(
   }: { services: Services; config: Config; keyring: Keyring; timeouts: ClientTimeouts },
 ): Promise<void> {
   const { library, encoder, segmentRepair, tools, started } = services;
-  const look = createReadiness(services, config, timeouts.readinessMs);
+  const check = createReadiness(services, config, timeouts.readinessMs);
 
   let isIndexed = false;
   started.then(
@@ -30,8 +30,8 @@ export async function healthRoutes(
   );
 
   const healthz = {
-    ...{ operationId: 'getHealth', tags: ['health'], summary: 'The process answers' },
-    response: { 200: json('It does', Health) },
+    ...{ operationId: 'getHealth', tags: ['health'], summary: 'Check that the process runs' },
+    response: { 200: json('The process runs', Health) },
   };
   app.get('/healthz', { schema: healthz }, async (_request, reply) => {
     void reply.header('cache-control', 'no-store');
@@ -39,23 +39,29 @@ export async function healthRoutes(
   });
 
   const readyz = {
-    ...{ operationId: 'getReadiness', tags: ['health'], summary: 'The server can do its work' },
+    ...{ operationId: 'getReadiness', tags: ['health'], summary: 'Check that the server can do its work' },
     description:
-      'The library is read, ffmpeg encodes, folders are writable, there is room. Details are for holders of a key; without `API_KEYS`, for requests that name the server by one of its own names.',
-    response: { 200: json('It can', Readiness), 503: json('It cannot', Readiness) },
+      'Checks that the library is read, ffmpeg encodes, folders are writable and the disk has room. Details need an API key; without `API_KEYS`, they need a Host header with one of the own names of the server.',
+    response: {
+      200: json('The server can do its work', Readiness),
+      503: json('The server cannot do its work', Readiness),
+    },
   };
   app.get('/readyz', { schema: readyz }, async (request, reply) => {
     const isOpen = !keyring.isLocked && isKnownHost(request, config);
-    const isTold = isOpen || keyring.holderOf(request) !== undefined;
+    const showsDetails = isOpen || keyring.holderOf(request) !== undefined;
     if (!isIndexed) {
-      const library = { ok: false, detail: 'it is being read; what is ready is served, uploads wait' };
+      const library = {
+        ok: false,
+        detail: 'the library is being read; ready tracks are served, uploads wait',
+      };
       return reply
         .code(503)
         .header('cache-control', 'no-store')
-        .send({ status: 'not ready', ...(isTold && { checks: { library } }) });
+        .send({ status: 'not ready', ...(showsDetails && { checks: { library } }) });
     }
     const [checks, unreadable, incomplete] = await Promise.all([
-      look(),
+      check(),
       library.damaged(),
       segmentRepair.damaged(),
     ]);
@@ -65,7 +71,7 @@ export async function healthRoutes(
       .header('cache-control', 'no-store')
       .send({
         status: ready ? 'ready' : 'not ready',
-        ...(isTold && {
+        ...(showsDetails && {
           checks,
           waiting: encoder.waiting,
           sandbox: (await tools).sandbox,

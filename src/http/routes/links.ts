@@ -1,4 +1,4 @@
-/** `POST /files/{filename}/links`: addresses of a stream that can be handed on, for as long as is wanted. */
+/** `POST /files/{filename}/links`: makes addresses of a stream with a chosen life. */
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
@@ -23,7 +23,7 @@ const LinkRequest = z
         .max(MAX_SECONDS, expected)
         .optional()
         .meta({
-          description: 'A day, and until the next full hour, where it is not said.',
+          description: 'Seconds until the addresses expire; by default a day, rounded up to the full hour',
           examples: [3600],
         }),
     },
@@ -36,7 +36,7 @@ export async function linkRoutes(
   { services, presenter, timeouts }: { services: Services; presenter: Presenter; timeouts: ClientTimeouts },
 ): Promise<void> {
   const limits = { limitBytes: MAX_BODY_BYTES, timeoutMs: timeouts.bodyMs };
-  // Whatever type it is said to be: `curl -d` says that it is a form.
+  // Accept any Content-Type: `curl -d` declares a form.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (_request: FastifyRequest, body: Readable) =>
     parsedOrText(await readSmallBody(body, limits)),
@@ -44,7 +44,7 @@ export async function linkRoutes(
 
   app.setValidatorCompiler<z.ZodType>((part) => {
     const check = validatorCompiler(part);
-    // Fastify has null for a body that is not there.
+    // Fastify passes null for a missing body.
     return (value: unknown) => check(value ?? undefined);
   });
 
@@ -54,13 +54,13 @@ export async function linkRoutes(
       schema: {
         operationId: 'createLinks',
         tags: ['streams'],
-        summary: 'Addresses of a stream to hand on',
+        summary: 'Make addresses of a stream to share',
         description:
-          'With `STREAM_SECRET` set the addresses are signed, and end when `expiresAt` says; any player takes them as they are. Without it they are those that are open to all, and `expiresAt` is null.',
+          'With `STREAM_SECRET` the addresses are signed and expire at `expiresAt`; any player can use them. Without it the addresses are open to all, and `expiresAt` is null.',
         params: TrackParams,
         body: LinkRequest,
         response: {
-          200: json('The addresses, from the moment on that the track can be played', StreamLinks),
+          200: json('The addresses; they work once the track can be played', StreamLinks),
           ...problems('invalid_body', 'unauthorized', 'track_not_found', 'request_too_slow', 'rate_limited'),
         },
       },
@@ -72,7 +72,7 @@ export async function linkRoutes(
   );
 }
 
-/** What is no JSON is told to be none by the schema. */
+/** Parses a body. Returns invalid JSON as text, which the schema then refuses. */
 function parsedOrText(body: string): unknown {
   if (body.trim() === '') return undefined;
   try {

@@ -1,4 +1,7 @@
-/** `GET /`: the page, and dash.js from the installed package; `GET /docs`: the API to read and to try. Nothing comes from another host. */
+/**
+ * `GET /`: the page, with dash.js from the installed package. `GET /docs`: the API reference. Nothing comes from another
+ * host.
+ */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,10 +12,10 @@ import { harden } from '../access/protection.ts';
 
 const pageFolder = fileURLToPath(new URL('../../page/', import.meta.url));
 const require = createRequire(import.meta.url);
-/** `require` gets the build that a plain script tag can load. */
+/** Folder of the build for a plain script tag, which `require` resolves to. */
 const dashFolder = path.dirname(require.resolve('dashjs'));
 
-/** What the page is made of, by name: no folder is opened as a whole. */
+/** The files of the page by name: no folder is served as a whole. */
 const ASSETS: Record<string, string> = {
   'api.js': pageFolder,
   'app.js': pageFolder,
@@ -29,6 +32,7 @@ const ASSETS: Record<string, string> = {
   'dash.all.min.js': dashFolder,
 };
 
+/** Serves the page. */
 export async function pageRoutes(app: FastifyInstance): Promise<void> {
   await harden(app);
   await app.register(fastifyStatic, { root: pageFolder, serve: false, cacheControl: false });
@@ -41,9 +45,9 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
   }
 }
 
-/** The reference of the API. */
+/** Serves the API reference. */
 export async function docsRoutes(app: FastifyInstance): Promise<void> {
-  // It sets the styles of its elements one by one.
+  // Swagger UI sets inline styles.
   await harden(app, 'inline');
   await app.register(swaggerUi, {
     routePrefix: '/docs',

@@ -1,13 +1,16 @@
-/** Long answers about many tracks, made a slice at a time: memory and the event loop see one slice. */
-
+/** Makes long responses about many tracks in slices, so that only one slice is in memory and blocks the event loop. */
 import type { TimeSlices } from '../../concurrency/time-slices.ts';
 import type { Page } from '../../library/library.ts';
 import type { Track } from '../../tracks/track.ts';
 
-/** Tracks in a slice: half a millisecond of work, a whole one with signed links, and 90 kB of JSON. */
+/** Tracks in a slice: half a millisecond of work, one millisecond with signed links, and 90 kB of JSON. */
 export const TRACKS_IN_SLICE = 100;
 
-/** Yields the tracks of all pages, each read when it is its turn. @param first where the first one is read already. */
+/**
+ * Yields the tracks of all pages, and reads each page only when it is due.
+ *
+ * @param first the first page, if it is read already.
+ */
 export async function* walkTracks(
   read: (cursor?: string) => Promise<Page>,
   slices: TimeSlices,
@@ -21,7 +24,7 @@ export async function* walkTracks(
   }
 }
 
-/** Yields tracks that were read already, a slice in each turn. */
+/** Yields tracks that are read already, one slice per turn. */
 export async function* inSlices(tracks: readonly Track[], slices: TimeSlices): AsyncGenerator<Track[]> {
   for (let from = 0; from < tracks.length; from += TRACKS_IN_SLICE) {
     await slices.next();

@@ -1,4 +1,4 @@
-/** `POST /upload`: one file in a multipart form, streamed to storage, answered when it can be played. */
+/** `POST /upload`: streams one file of a multipart form to storage, and answers when the track can be played. */
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
@@ -23,26 +23,26 @@ import { isPlayable, type Presenter } from '../track-view.ts';
 const UploadQuery = z.object({
   wait: z.enum(['true', 'ready', 'false'], '"wait" must be true, ready or false').default('true').meta({
     description:
-      'When it is answered: once the track is playable (`true`), once it is encoded whole (`ready`), or once it is stored and known to be audio (`false`)',
+      'When to answer: once the track can be played (`true`), once it is completely encoded (`ready`), or once the file is stored and known to be audio (`false`)',
   }),
 });
 type UploadQuery = z.infer<typeof UploadQuery>;
 
-/** For the description only: the body is read as a stream, see `multipart/one-file.ts`. */
+/** For the OpenAPI description only: the body is read as a stream, see `multipart/one-file.ts`. */
 const UploadForm = z.object({
-  file: z.file().meta({ description: 'One audio file, in any format that is read' }),
+  file: z.file().meta({ description: 'One audio file, in any supported format' }),
 });
 const UPLOAD_SCHEMA = {
   operationId: 'uploadFile',
   tags: ['files'],
-  summary: 'Uploads an audio file',
+  summary: 'Upload an audio file',
   consumes: ['multipart/form-data'],
   querystring: UploadQuery,
   body: UploadForm,
   response: {
-    200: json('The same bytes are here already', UploadedTrack, headers.location),
-    201: json('It can be played', UploadedTrack, headers.location),
-    202: json('It is stored and is being processed', UploadedTrack, headers.location),
+    200: json('The server has a track of the same bytes already', UploadedTrack, headers.location),
+    201: json('The track can be played', UploadedTrack, headers.location),
+    202: json('The file is stored and being processed', UploadedTrack, headers.location),
     ...problems(
       ...(['not_multipart', 'malformed_multipart', 'no_file', 'too_many_files', 'empty_file'] as const),
       ...(['invalid_query', 'unauthorized', 'upload_too_slow', 'track_deleted', 'upload_too_large'] as const),
@@ -96,34 +96,34 @@ export async function uploadRoutes(
       throw errors.processingFailed(track.filename, track.error?.message ?? 'for an unknown reason.');
     }
     const done = created ? 201 : 200;
-    const live = encoder.progressOf(track.filename);
-    const isAccepted = created && !isPlayable(track, live);
+    const progress = encoder.progressOf(track.filename);
+    const isAccepted = created && !isPlayable(track, progress);
     return reply
       .code(isAccepted ? 202 : done)
       .header('location', presenter.fileUrl(track.filename))
       .send({
-        message: message(track, { created, playable: isPlayable(track, live) }),
+        message: message(track, { created, playable: isPlayable(track, progress) }),
         ...presenter.view(track),
       });
   });
 
-  /** @throws {AppError} 410 when the track is deleted meanwhile. */
+  /** Waits until the track is playable or ready. @throws {AppError} 410 when the track is deleted meanwhile. */
   async function awaited(track: Track, wait: 'true' | 'ready', signal: AbortSignal): Promise<Track> {
     const { filename } = track;
     const outcome = await (wait === 'ready'
       ? encoder.whenSettled(filename, { signal })
       : encoder.whenPlayable(filename));
     if (outcome === 'deleted') throw errors.trackDeleted(filename);
-    // The server stops; the track goes on at its next start.
+    // When the server stops, answer with the track as it is: its processing goes on after the next start.
     return outcome === 'stopped' ? track : outcome;
   }
 
-  /** @throws {AppError} what is wrong with the form, or with the client; nothing of the upload is kept then. */
+  /** Receives the file. @throws {AppError} when the form is broken or the client stalls; then nothing of it is kept. */
   async function receive(request: FastifyRequest, client: Client): Promise<Received> {
     const boundary = boundaryOf(request.headers['content-type']);
     client.signal.throwIfAborted();
     const slot = slots.take(client.holder);
-    // A place is given back when the connection closes, whatever else is going on.
+    // Give the place back as soon as the connection closes, whatever step is running.
     client.signal.addEventListener('abort', slot.release);
     const signal = AbortSignal.any([client.signal, slot.signal]);
     let room: UploadRoom | undefined;
@@ -153,7 +153,11 @@ export async function uploadRoutes(
     return received;
   }
 
-  /** Where the disk is full, who has the most uploads gives way. @throws {AppError} 507 when that is of no help. */
+  /**
+   * Reserves room. On a full disk ends uploads of the holder with the most.
+   *
+   * @throws {AppError} 507 if that is not enough.
+   */
   async function roomFor(request: FastifyRequest, holder: string): Promise<UploadRoom> {
     for (;;) {
       try {
@@ -170,7 +174,7 @@ function declaredBytesOf({ headers }: FastifyRequest): number {
   return Number(headers['content-length'] ?? 0);
 }
 
-/** What does not fit is refused before a byte of it is read. */
+/** Refuses an upload that is too large before its body is read. */
 function assertDeclaredSize(declaredBytes: number, limitBytes: number): void {
   if (declaredBytes > limitBytes + FORM_OVERHEAD_BYTES) throw errors.uploadTooLarge(limitBytes);
 }

@@ -1,40 +1,41 @@
 /**
- * Conditional and ranged answers (RFC 9110 sections 13 and 14) for bytes that are in memory.
+ * Sends bytes from memory as conditional and range responses (RFC 9110 sections 13 and 14).
  *
- * They are written to Node's response directly. In requests a second for a hot segment of 65 kB, Fastify and this much
- * come to what nginx does; an asynchronous hook takes a tenth of that, @fastify/cors a sixth, headers that a plugin sets
- * one by one a half, a line in the log two thirds. So streams have none of these.
+ * The bytes go to Node's response directly. In requests per second for a cached segment of 65 kB, Fastify with this code
+ * equals nginx. An asynchronous hook costs a tenth of that, @fastify/cors a sixth, headers that a plugin sets one by one a
+ * half, a log line two thirds. So streams have none of these.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crc32 } from 'node:zlib';
 
-/** Name, value, name, value, ...: Node writes a list like that as it is. */
+/** Headers as name, value, name, value, ...: Node writes such a list unchanged. */
 export type HeaderList = readonly string[];
 
-/** What a client may keep: bytes, and headers that are made once for all answers. */
+/** Bytes with their headers, which are made once for all responses. */
 export interface Representation {
   bytes: Buffer;
-  /** Strong, quotes included. */
+  /** Strong entity tag, with its quotes. */
   etag: string;
-  /** Of an answer with all bytes. */
+  /** Headers of a response with all bytes. */
   headers: HeaderList;
-  /** Of every answer, also of one without bytes. */
+  /** Headers of every response, also of one without bytes. */
   validators: HeaderList;
 }
 
+/** Lets caches keep a response for a year without revalidation. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
-/** May be kept, but is asked for again before it is used. */
+/** Lets caches store a response, and makes them revalidate it before each use. */
 export const REVALIDATE = 'no-cache';
 
 /**
- * A strong entity tag (RFC 9110 section 8.8.3) of the bytes themselves: their length and their CRC-32, which takes a
- * quarter of the time of a SHA-256. It only has to tell apart what one address has had, and that is hardly ever two.
+ * Returns a strong entity tag (RFC 9110 section 8.8.3) of the bytes: their length and their CRC-32, which takes a quarter
+ * of the time of a SHA-256. It must only distinguish the few versions that one address ever has.
  */
 export function etagOf(bytes: Buffer): string {
   return `"${bytes.length.toString(36)}-${crc32(bytes).toString(36)}"`;
 }
 
-/** @param more headers of every answer. */
+/** Makes a representation of bytes. @param more headers of every response. */
 export function representationOf(
   bytes: Buffer,
   { type, cacheControl, more = [] }: { type: string; cacheControl: string; more?: HeaderList },
@@ -46,10 +47,10 @@ export function representationOf(
 }
 
 /**
- * Answers GET and HEAD: 304 where the client has it, 206 for a single range, 416 for one beyond the end, else 200.
- * Several ranges are answered whole, as section 14.2 allows.
+ * Answers GET and HEAD: 304 if the client has these bytes, 206 for a single range, 416 for a range after the end, else 200.
+ * A request for several ranges gets all bytes, as section 14.2 allows.
  *
- * @param more headers of this answer only.
+ * @param more headers of this response only.
  */
 export function sendRepresentation(
   { headers, method }: IncomingMessage,
@@ -63,12 +64,12 @@ export function sendRepresentation(
     response.writeHead(304, [...validators, ...more]).end();
     return;
   }
-  // A range is defined for GET only (section 14.2); a stale If-Range asks for the whole (section 13.1.5).
+  // A range is defined for GET only (section 14.2). A stale If-Range asks for all bytes (section 13.1.5).
   const isRanged = range !== undefined && method === 'GET' && (headers['if-range'] ?? etag) === etag;
   const wanted = isRanged ? parseRange(range, bytes.length) : undefined;
   if (wanted === undefined) {
     const all = more.length === 0 ? representation.headers : [...representation.headers, ...more];
-    // Node leaves the body out of an answer to HEAD.
+    // Node drops the body of a response to HEAD.
     response.writeHead(200, all as string[]).end(bytes);
     return;
   }
@@ -86,7 +87,7 @@ export function sendRepresentation(
   response.writeHead(206, ['Content-Type', type as string, ...replaced, ...validators, ...more]).end(part);
 }
 
-/** If-None-Match compares weakly (section 13.1.2). */
+/** Compares If-None-Match, which compares weakly (section 13.1.2). */
 function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   if (header.trim() === '*') return true;
@@ -94,9 +95,9 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 }
 
 /**
- * A single range of bytes (section 14.1.2); both ends are included.
+ * Parses a single range of bytes (section 14.1.2), with both ends included.
  *
- * @returns undefined for what is not one, or is none at all: the whole is the answer then.
+ * @returns undefined for several ranges or an invalid header: the response then has all bytes.
  */
 function parseRange(
   header: string,
@@ -105,7 +106,7 @@ function parseRange(
   const [, first, last] = /^bytes=(\d*)-(\d*)$/i.exec(header.replace(/[ \t]/g, '')) ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
   if (first === '') {
-    // The last so many bytes: all, where there are not so many.
+    // A suffix range: the last bytes, or all if there are fewer.
     return Number(last) === 0 || size === 0
       ? 'unsatisfiable'
       : { start: Math.max(0, size - Number(last)), end: size - 1 };

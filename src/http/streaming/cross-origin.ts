@@ -1,6 +1,6 @@
 /**
- * Who may read streams from a page of another site (the Fetch standard, section "CORS protocol"). By hand, for the hook
- * of a plugin runs for every request: where everybody may, these headers are made once, with those of the segment.
+ * Lets pages of other sites read streams (the Fetch standard, section "CORS protocol"). Without a plugin, for its hook runs
+ * for every request; here, if all origins are allowed, the headers are made once, with those of the segment.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { HeaderList } from './caching.ts';
@@ -10,26 +10,26 @@ const EXPOSED = 'Content-Length, Content-Range, ETag, Date, Retry-After';
 const PREFLIGHT_SECONDS = 86_400;
 
 export interface CrossOrigin {
-  /** Headers of every answer. */
+  /** Headers of every response. */
   always: HeaderList;
-  /** Headers of the answer to this request. */
+  /** Returns the headers of the response to this request. */
   of(request: Pick<FastifyRequest, 'headers'>): HeaderList;
 }
 
-/** @param allowed every origin, or those. */
+/** Makes the headers. @param allowed all origins, or these. */
 export function crossOrigin(allowed: '*' | readonly string[]): CrossOrigin {
-  // The timing of downloads is what players choose their bit rate by (Resource Timing, section 4.5).
+  // Players choose their bit rate by the timing of downloads (Resource Timing, section 4.5).
   const granted = (origin: string) => [
     ...['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', EXPOSED],
     ...['Timing-Allow-Origin', origin],
   ];
   if (allowed === '*') return { always: granted('*'), of: () => [] };
   const lists = new Map(allowed.map((origin) => [origin, granted(origin)]));
-  // Named also where it grants nothing: a shared cache must not give one site's answer to another.
+  // `Vary` also if nothing is granted: a shared cache must not give the response for one site to another.
   return { always: ['Vary', 'Origin'], of: ({ headers }) => lists.get(headers.origin ?? '') ?? [] };
 }
 
-/** Answers preflights of streams, and has errors there carry the same headers as what players want. */
+/** Answers preflights of streams, and adds the headers to errors of streams. */
 export function registerCrossOrigin(app: FastifyInstance, { always, of }: CrossOrigin): void {
   const preflight = (request: FastifyRequest, reply: FastifyReply) => {
     reply.hijack();
@@ -42,7 +42,7 @@ export function registerCrossOrigin(app: FastifyInstance, { always, of }: CrossO
     reply.raw.writeHead(204, headers).end();
   };
   for (const url of ['/stream/*', '/signed/*']) app.options(url, { schema: { hide: true } }, preflight);
-  // Representations do not come this way.
+  // Representations have these headers already; only errors need a hook.
   app.addHook('onError', async (request, reply) => {
     const headers = [...always, ...of(request)];
     for (let at = 0; at < headers.length; at += 2)

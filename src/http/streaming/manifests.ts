@@ -1,4 +1,4 @@
-/** The MPD and the HLS playlists. Those asked for most are kept, rendered and compressed, as long as their track does not change. */
+/** Renders and compresses the MPD and the HLS playlists, and caches them until their track changes. */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { errors } from '../../errors.ts';
@@ -15,45 +15,46 @@ import type { CrossOrigin } from './cross-origin.ts';
 
 /** RFC 8216 section 10 */
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
-/** From manifests and playlists to segments; relative, so that they work behind any prefix. */
+/** Path from manifests and playlists to segments. A relative path works behind any prefix. */
 const SEGMENT_BASE = 'segment/';
 
-/** Thousands of manifests and playlists, as they are asked for most. */
+/** Size of the cache: thousands of manifests and playlists. */
 const MAX_BYTES = 16 * 1024 ** 2;
-/** Bytes that an entry takes beside its text: buffer, headers, places in the cache. */
+/** Bytes of an entry beside its text: buffer, headers, bookkeeping of the cache. */
 const ENTRY_BYTES = 2000;
 
+/** A manifest or playlist. */
 export interface Text {
-  /** The last part of its address. */
+  /** Last part of its address. */
   name: string;
   type: string;
-  /** @throws {AppError} 404 where the track has none. */
+  /** Renders the text. @throws {AppError} 404 when the track has no such text. */
   render(track: Track): string;
 }
 
 export interface Manifests {
-  /** What was made before, and is true still. @param name `manifest`, `master.m3u8`, `aac-128k.m3u8` */
+  /** Returns a cached text that is still current. @param name `manifest`, `master.m3u8`, `aac-128k.m3u8` */
   cached(filename: string, name: string, request: IncomingMessage): Representation | undefined;
-  /** @throws {AppError} 404 when there is no such track or rendition, or nothing of it can be played yet. */
+  /** Resolves with a text. @throws {AppError} 404 when there is no such track or rendition, or it cannot be played yet. */
   find(params: TrackParams, text: Text, request: IncomingMessage): Promise<Representation>;
 }
 
-/** What was made of a record: it is true as long as the library has this very object for it. */
+/** A cached text, and its record: the text is current as long as the library returns this very object. */
 interface Made {
   track: Track;
   representation: Representation;
 }
 
-/** @param maxBytes of memory for all that is kept. The least recently used leave first. */
+/** Creates the cache. @param maxBytes of memory. The least recently used texts are dropped first. */
 export function createManifests(services: Services, origins: CrossOrigin, maxBytes = MAX_BYTES): Manifests {
   const { library, encoder, started } = services;
   const made = new LRUCache<string, Made>({
     maxSize: maxBytes,
     sizeCalculation: ({ representation: { bytes } }, key) => bytes.length + key.length + ENTRY_BYTES,
   });
-  /** What is being made: who asks meanwhile gets the same. */
+  /** Texts that are being made, shared by all requests for them. */
   const making = new WeakMap<Track, Map<string, Promise<Representation>>>();
-  // Neither an encoding nor a file name holds a slash.
+  // Neither an encoding nor a file name contains a slash.
   const keyOf = (filename: string, name: string, request: IncomingMessage) =>
     `${wantedEncoding(request)}/${filename}/${name}`;
   const madeOf = (track: Track, key: string) => {
@@ -86,14 +87,15 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
   return {
     cached(filename, name, request) {
       const track = library.peek(filename);
-      // What was playable stays so.
+      // A cached text was playable once, and a track stays playable.
       return track && madeOf(track, keyOf(filename, name, request));
     },
     async find(params, text, request) {
       const track = await trackOf(params, library);
-      // Until then it is not known how far it has come.
+      // Before the library is read, the encoder does not know how far the track has come.
       if (track.status === 'processing') await started;
-      if (!isPlayable(track, encoder.progressOf(track.filename))) throw errors.manifestNotReady(track.filename);
+      if (!isPlayable(track, encoder.progressOf(track.filename)))
+        throw errors.manifestNotReady(track.filename);
       const key = keyOf(track.filename, text.name, request);
       return madeOf(track, key) ?? makeOnce(request, track, text);
     },

@@ -1,4 +1,4 @@
-/** Init and media segments: sent from memory or disk, held while they are not encoded yet, repaired where they are cut. */
+/** Finds init and media segments: in memory or on disk, after waiting for their encode, or after a repair. */
 import type { FastifyReply } from 'fastify';
 import { unlessAborted } from '../../concurrency/deferred.ts';
 import type { Config } from '../../config/config.ts';
@@ -12,37 +12,41 @@ import { type TrackParams, trackOf } from '../track-param.ts';
 import { IMMUTABLE, REVALIDATE, type Representation, representationOf } from './caching.ts';
 import type { CrossOrigin } from './cross-origin.ts';
 
-/** Mime tables know `.m4s` as video; players want to hear that it is audio. */
+/** Media type of segments. Type tables map `.m4s` to video, but players expect audio. */
 const SEGMENT_TYPE = 'audio/mp4';
-/** How often one request looks for its segment, on a disk that cuts the segment again after each repair. */
+/** Attempts of one request to read its segment, in case the disk cuts the segment again after each repair. */
 const MAX_ATTEMPTS = 3;
 
 export type SegmentParams = TrackParams & { segmentName: string };
 
 export interface Segments {
-  /** Only what was published under its own name is in memory: no other check is needed. */
+  /**
+   * Returns a cached segment. Needs no other check, for only segments that were published under their own name are cached.
+   */
   cached(filename: string, segmentName: string): Representation | undefined;
   /**
-   * @param reply whose client is waited for.
-   * @throws {AppError} 404 when there is no such segment; 503 when it is not encoded in time, or too many requests are held.
+   * Resolves with a segment, waiting for its encode if necessary.
+   *
+   * @param reply ends the wait when its connection closes.
+   * @throws {AppError} 404 when there is no such segment; 503 when it is not encoded in time, or too many requests wait.
    */
   find(params: SegmentParams, reply: FastifyReply): Promise<Representation>;
 }
 
-/** A request that is held. */
-interface Held {
+/** A request that waits for its segment. */
+interface WaitingRequest {
   track: Track;
   segmentName: string;
   segment: SegmentId;
-  /** Among whom the encoder's turns are shared out. */
+  /** Holder of the request: the encoder takes turns among holders. */
   holder: string;
-  /** Aborted with the error to answer: after `SEGMENT_WAIT_SECONDS`, or when the client has left. */
+  /** Aborts with the error to send: after `SEGMENT_WAIT_SECONDS`, or when the client is gone. */
   signal: AbortSignal;
 }
 
 export function createSegments(services: Services, config: Config, origins: CrossOrigin): Segments {
   const { library, storage, encoder, segmentRepair, started, governor } = services;
-  /** Lives as long as the bytes do: in the cache, or in an answer. */
+  /** Representations by their bytes; an entry lives as long as the bytes are cached or being sent. */
   const representations = new WeakMap<Buffer, Representation>();
 
   const representing = (bytes: Buffer, cacheControl = IMMUTABLE): Representation =>
@@ -70,17 +74,17 @@ export function createSegments(services: Services, config: Config, origins: Cros
       const bytes = await storage.readSegment(track.filename, segmentName);
       if (bytes) return published(bytes);
       if (track.status === 'failed') throw errors.segmentNotFound(track.filename, segmentName);
-      return whileHeld({ track, segmentName, segment }, reply);
+      return waitForSegment({ track, segmentName, segment }, reply);
     },
   };
 
   /**
-   * Holds a request, as long as its client is there and `SEGMENT_WAIT_SECONDS` last.
+   * Waits for a segment while the client is connected, at most `SEGMENT_WAIT_SECONDS`.
    *
-   * @throws {AppError} 404 when the segment will never be, 503 when it takes too long: for some players that is the end.
+   * @throws {AppError} 404 when the segment will never exist; 503 when it takes too long, which ends playback in some players.
    */
-  async function whileHeld(
-    request: Pick<Held, 'track' | 'segmentName' | 'segment'>,
+  async function waitForSegment(
+    request: Pick<WaitingRequest, 'track' | 'segmentName' | 'segment'>,
     reply: FastifyReply,
   ): Promise<Representation> {
     const holder = addressBlock(reply.request.ip);
@@ -102,49 +106,50 @@ export function createSegments(services: Services, config: Config, origins: Cros
     }
   }
 
-  /** Waits until a segment is encoded; has it repaired where it should be there and is not. */
-  async function onceStored(held: Held): Promise<Representation> {
-    const { track, segmentName, segment, signal } = held;
+  /** Waits until a segment is stored. Repairs one that is missing or cut although its track is ready. */
+  async function onceStored(waiting: WaitingRequest): Promise<Representation> {
+    const { track, segmentName, segment, signal } = waiting;
     const { filename } = track;
     await unlessAborted(started, signal);
-    let isComing = track.status === 'processing' || (await isRepaired(held));
+    let isComing = track.status === 'processing' || (await isRepaired(waiting));
     for (let attempt = 0; isComing && attempt < MAX_ATTEMPTS; attempt++) {
-      const outcome = await encoder.whenStored(filename, segment, held);
+      const outcome = await encoder.whenStored(filename, segment, waiting);
       if (outcome === 'stopped') throw errors.shuttingDown();
       if (outcome === 'gone') throw errors.segmentNotFound(filename, segmentName);
-      const found = await storedNow(held);
+      const found = await storedNow(waiting);
       if (found) return found;
-      isComing = await isRepaired(held);
+      isComing = await isRepaired(waiting);
     }
     throw isComing ? errors.segmentNotYet(segmentName) : errors.segmentNotFound(filename, segmentName);
   }
 
   /**
-   * Another key than the one that was asked for means other bytes than this address may have had: they answer the request
-   * that waited for them, and are not kept by anyone.
+   * Resolves with the segment under its current name. If the encode hash has changed since the request, caches must not
+   * keep the bytes, for other bytes may have been served at this address before.
    */
-  async function storedNow(held: Held): Promise<Representation | undefined> {
-    const name = await currentName(held);
-    const bytes = name && (await storage.readSegment(held.track.filename, name));
+  async function storedNow(waiting: WaitingRequest): Promise<Representation | undefined> {
+    const name = await currentName(waiting);
+    const bytes = name && (await storage.readSegment(waiting.track.filename, name));
     if (!bytes) return undefined;
-    return name === held.segmentName ? published(bytes) : representing(bytes, REVALIDATE);
+    return name === waiting.segmentName ? published(bytes) : representing(bytes, REVALIDATE);
   }
 
-  async function isRepaired(held: Held): Promise<boolean> {
-    const name = await currentName(held);
+  /** Repairs the segment, and resolves with whether that will bring it back. */
+  async function isRepaired(waiting: WaitingRequest): Promise<boolean> {
+    const name = await currentName(waiting);
     if (name === undefined) return false;
-    return unlessAborted(segmentRepair.repair(held.track.filename, name), held.signal);
+    return unlessAborted(segmentRepair.repair(waiting.track.filename, name), waiting.signal);
   }
 
-  /** What the segment is called now: when a rendition starts anew its segments get a new key. */
-  async function currentName({ track, segment }: Held): Promise<string | undefined> {
+  /** Resolves with the current name of the segment: a rendition that starts anew gets a new encode hash. */
+  async function currentName({ track, segment }: WaitingRequest): Promise<string | undefined> {
     const now = await library.get(track.filename);
     const rendition = now?.renditions.find(({ id }) => id === segment.renditionId);
     return rendition && segmentNameOf(rendition, segment.index);
   }
 }
 
-/** What a name stands for in the track's timeline; only such names get anywhere near the disk. */
+/** Returns the place of a name in the timeline of a track, or undefined. Only names with a place reach the disk. */
 function segmentOf(track: Track, segmentName: string): SegmentId | undefined {
   const id = parseSegmentName(segmentName);
   const isOurs = track.renditions.some(

@@ -1,7 +1,7 @@
 /**
- * `/stream`, and `/signed` for links: manifests and segments, for players. By far most requests are for these, and what is
- * hot is answered before the framework sees them: no routing, hook, plugin or line in the log. What each of those costs is
- * told in `caching.ts`.
+ * Serves manifests and segments to players: `/stream`, and `/signed` for links. By far most requests are for these. Cached
+ * streams are served before Fastify's router: without routing, hooks, plugins or log lines, whose costs are in
+ * `caching.ts`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -18,19 +18,19 @@ import * as schemas from './schemas.ts';
 import { createSegments } from './segments.ts';
 
 export interface Streams {
-  /** Answers what is in memory. @returns whether it was; if not, the routes find it. */
+  /** Serves a request from memory. Returns false if the stream is not cached: the routes then find it. */
   serveCached(request: IncomingMessage, response: ServerResponse): boolean;
   routes(app: FastifyInstance): Promise<void>;
 }
 
 /**
- * Addresses whose names need no decoding; the routes answer all others. A query changes nothing: players add `?CMCD=`
- * (CTA-5004), and by the routes such a request took 1.5 times as long.
+ * Matches addresses whose names need no decoding; the routes answer all others. A query is ignored: players add `?CMCD=`
+ * (CTA-5004), and through the routes such a request took 1.5 times as long.
  */
 const PLAIN_ADDRESS = /^\/(?:stream|signed\/([^/?%]+))\/([^/?%]+)\/(segment\/)?([^/?%]+)(?:\?|$)/;
 
-const Signature = z.string().meta({ description: 'Until when the link holds, and that it is the server’s' });
-/** Where streams are, and what is in the address. */
+const Signature = z.string().meta({ description: 'Expiry of the link, signed by the server' });
+/** The address spaces of streams, with their parameters. */
 const PLACES = [
   { prefix: '/stream/:filename', params: TrackParams, id: '' },
   {
@@ -47,7 +47,7 @@ export function createStreams(services: Services, config: Config, links: SignedL
   const segments = createSegments(services, config, origins);
   const manifests = createManifests(services, origins);
 
-  const hotAt = (request: IncomingMessage): Representation | undefined => {
+  const cachedAt = (request: IncomingMessage): Representation | undefined => {
     const [, signature, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
     if (filename === undefined || name === undefined) return undefined;
     if (links.areSigned && !links.admits(signature, services.library.peek(filename))) return undefined;
@@ -55,9 +55,9 @@ export function createStreams(services: Services, config: Config, links: SignedL
   };
 
   /**
-   * A route that finds something.
+   * Makes a route handler that checks the link, finds a representation and sends it.
    *
-   * @throws {AppError} 403 for what is not a link of ours, or not any more, before anything is looked for.
+   * @throws {AppError} 403 for an invalid or expired link, before anything else is read.
    */
   const finding =
     (find: (params: Params, request: IncomingMessage, reply: FastifyReply) => Promise<Representation>) =>
@@ -74,9 +74,9 @@ export function createStreams(services: Services, config: Config, links: SignedL
   return {
     serveCached(request, response) {
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-      const hot = hotAt(request);
-      if (hot) sendRepresentation(request, response, hot, origins.of(request));
-      return hot !== undefined;
+      const cached = cachedAt(request);
+      if (cached) sendRepresentation(request, response, cached, origins.of(request));
+      return cached !== undefined;
     },
     async routes(app) {
       app.setChildLoggerFactory((logger) => logger);
