@@ -1,10 +1,10 @@
-/** How loud each error is in the log. */
+/** Logs errors: those that need the operator at `error`, all others at `debug`. */
 import Fastify from 'fastify';
 import { expect, it } from 'vitest';
 import { AppError, ERROR_STATUS, type ErrorCode, errors } from '../../src/errors.ts';
 import { registerProblems } from '../../src/http/problem.ts';
 
-/** What the log says when a route throws this. */
+/** Returns the log lines of a route that throws this error. */
 async function logged(error: Error): Promise<string[]> {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
@@ -15,23 +15,23 @@ async function logged(error: Error): Promise<string[]> {
   return lines.filter((line) => /request (failed|refused)/.test(line));
 }
 
-const LOUD = ['internal', 'probe_unavailable', 'storage_unavailable'];
+const LOGGED_AS_ERROR = ['internal', 'probe_unavailable', 'storage_unavailable'];
 
-it.each(Object.keys(ERROR_STATUS) as ErrorCode[])('%s', async (code) => {
+it.each(Object.keys(ERROR_STATUS) as ErrorCode[])('%s is logged at its level', async (code) => {
   const [line = '', ...others] = await logged(new AppError({ code, detail: 'a sentence' }));
   expect(others).toEqual([]);
-  const isLoud = LOUD.includes(code);
+  const isLoud = LOGGED_AS_ERROR.includes(code);
   expect(JSON.parse(line)).toMatchObject({ level: isLoud ? 50 : 20 });
   expect(line).toContain('a sentence');
   expect(line.includes('"stack"')).toBe(isLoud);
 });
 
-it('an error that nobody expected is loud, and has its stack', async () => {
+it('an unexpected error is logged at `error`, with its stack', async () => {
   const [line = ''] = await logged(new Error('oops'));
   expect(JSON.parse(line)).toMatchObject({ level: 50, err: { message: 'oops', stack: expect.any(String) } });
 });
 
-it('what a refusal comes from is told at debug', async () => {
+it('the cause of a refusal is logged at `debug`', async () => {
   const [line = ''] = await logged(errors.unreadableMedia('no audio', new Error('ffprobe: invalid data')));
   expect(JSON.parse(line)).toMatchObject({
     level: 20,

@@ -1,4 +1,4 @@
-/** What the log says of requests, and what it never says. */
+/** Logs requests, without credentials. */
 import { describe, expect, it } from 'vitest';
 import { loggedUrl } from '../../src/http/logged-url.ts';
 import { request, until } from '../support/client.ts';
@@ -14,7 +14,7 @@ describe('an address in the log', () => {
     ['/upload?wait=ready&', '/upload?wait=ready&'],
     ['/stream/a.mp3/manifest?CMCD=sid%3D%22x%22', '/stream/a.mp3/manifest?CMCD=sid%3D%22x%22'],
     ['/files/%E0%A4%A?q=%', '/files/%E0%A4%A?q=%'],
-  ])('is shown as it is: %s', (url, shown) => {
+  ])('is logged unchanged without credentials: %s', (url, shown) => {
     expect(loggedUrl(url)).toBe(shown);
   });
 
@@ -31,11 +31,11 @@ describe('an address in the log', () => {
     [`/signed/${SIGNATURE}/a.mp3/manifest`, '/signed/[redacted]/a.mp3/manifest'],
     [`//signed/${SIGNATURE}/a.mp3`, '//signed/[redacted]/a.mp3'],
     [`/%73igned/${SIGNATURE}`, '/%73igned/[redacted]'],
-  ])('has no credential: %s', (url, shown) => {
+  ])('has its credentials redacted: %s', (url, shown) => {
     expect(loggedUrl(url)).toBe(shown);
   });
 
-  it('is such also where the request is wrong, or finds nothing', async () => {
+  it('has its credentials redacted also if the request is refused', async () => {
     const server = await startServer({ API_KEYS: `phone:${KEY}`, LOG_LEVEL: 'trace' });
     const secret = 'secret-value-0123456789';
     const headers = { authorization: `Bearer ${KEY}` };

@@ -1,4 +1,4 @@
-/** What players, proxies and browsers rely on, row by row, over a raw connection of our own. */
+/** Checks the HTTP features that players, proxies and browsers rely on, over a raw connection. */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
@@ -19,7 +19,7 @@ interface RawAnswer {
   body: Buffer;
 }
 
-/** As it is on the wire: nothing is decompressed, followed, or added. */
+/** Sends a request and returns the raw response: nothing is decompressed, followed, or added. */
 function raw(
   url: string,
   headers: http.OutgoingHttpHeaders = {},
@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 
 describe('a segment', () => {
-  it('tells all that a cache wants to know', async () => {
+  it('has all headers for caches', async () => {
     for (const url of [init, segment]) {
       const { status, headers, body } = await raw(url);
       expect(status).toBe(200);
@@ -76,7 +76,7 @@ describe('a segment', () => {
     }
   });
 
-  it('HEAD is GET without the body', async () => {
+  it('answers HEAD as GET without the body', async () => {
     for (const url of [init, segment, ...texts]) {
       const [get, head] = [await raw(url), await raw(url, {}, { method: 'HEAD' })];
       const { date: _, ...same } = get.headers;
@@ -91,7 +91,7 @@ describe('a segment', () => {
     ['its tag, weak', (etag: string) => `W/${etag}`],
     ['its tag among others', (etag: string) => `"other", ${etag} , "third"`],
     ['any', () => '*'],
-  ])('If-None-Match with %s: 304, with what a cache updates, and no body', async (_, header) => {
+  ])('answers If-None-Match with %s by 304, with headers and no body', async (_, header) => {
     const { headers } = await raw(segment);
     const answer = await raw(segment, { 'if-none-match': header(headers.etag as string) });
     expect([answer.status, answer.body.length]).toEqual([304, 0]);
@@ -100,11 +100,11 @@ describe('a segment', () => {
     expect(answer.headers).not.toHaveProperty('content-type');
   });
 
-  it('If-None-Match with another tag: the whole', async () => {
+  it('answers If-None-Match with another tag by all bytes', async () => {
     expect((await raw(segment, { 'if-none-match': '"other"' })).status).toBe(200);
   });
 
-  it('a single range: 206, in every form', async () => {
+  it('answers a single range of every form by 206', async () => {
     const { body, headers } = await raw(segment);
     const n = body.length;
     const rows: [string, number, number][] = [
@@ -125,7 +125,7 @@ describe('a segment', () => {
     }
   });
 
-  it('a range beyond the end: 416 with the length', async () => {
+  it('answers a range after the end by 416 with the length', async () => {
     const { body } = await raw(segment);
     for (const range of [
       `bytes=${body.length}-`,
@@ -139,11 +139,11 @@ describe('a segment', () => {
   });
 
   it.each(['bytes=0-1,4-5', 'bytes=5-1', 'bytes=', 'bytes=a-b', 'frames=0-1', 'bytes'])(
-    'the range %s: the whole',
+    'answers the range %s by all bytes',
     async (range) => expect((await raw(segment, { range })).status).toBe(200),
   );
 
-  it('If-Range: the part with its tag, the whole with another, a weak one, or a date', async () => {
+  it('answers If-Range with its tag by a part, and with another tag, a weak one or a date by all bytes', async () => {
     const { headers } = await raw(segment);
     const status = async (ifRange: string) =>
       (await raw(segment, { range: 'bytes=0-9', 'if-range': ifRange })).status;
@@ -152,13 +152,13 @@ describe('a segment', () => {
       expect(await status(other)).toBe(200);
   });
 
-  it('If-None-Match comes before Range', async () => {
+  it('checks If-None-Match before Range', async () => {
     const { headers } = await raw(segment);
     const both = { range: 'bytes=0-9', 'if-none-match': headers.etag as string };
     expect((await raw(segment, both)).status).toBe(304);
   });
 
-  it('many requests go over one connection', async () => {
+  it('answers many requests on one connection', async () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const ports = new Set<number>();
     const count = (request: http.IncomingMessage) => ports.add(request.socket.remotePort ?? 0);
@@ -175,7 +175,7 @@ describe('a segment', () => {
 });
 
 describe('after a restart', () => {
-  it('a thousand simultaneous first requests read the disk once, and later ones not at all', async () => {
+  it('a thousand simultaneous requests read the disk once, and later ones do not read it', async () => {
     const first = await startServer();
     const { body } = await upload(first.url, {
       name: 'a.wav',
@@ -212,7 +212,7 @@ describe('after a restart', () => {
   });
 });
 
-/** The same server once more, on another port, with other services. */
+/** Starts the same server on another port, with changed services. */
 async function another({ services, config }: TestServer, changes: Partial<TestServer['services']>) {
   const own = { stopWork: async () => {}, close: async () => {} };
   const app = await buildApp({ ...services, ...own, ...changes }, config);
@@ -221,7 +221,7 @@ async function another({ services, config }: TestServer, changes: Partial<TestSe
 }
 
 describe('a manifest or playlist', () => {
-  it('is asked for again before it is used, and spared where it has not changed', async () => {
+  it('is revalidated before each use, and not sent again if unchanged', async () => {
     for (const url of texts) {
       const { headers } = await raw(url);
       expect(headers['cache-control']).toBe('no-cache');
@@ -234,12 +234,12 @@ describe('a manifest or playlist', () => {
   it.each<[string, string | undefined, string | undefined]>([
     ['nothing', undefined, undefined],
     ['gzip', 'gzip', 'gzip'],
-    ['what browsers say', 'gzip, deflate, br, zstd', 'br'],
+    ['the codings of browsers', 'gzip, deflate, br, zstd', 'br'],
     ['a preference', 'br;q=0.5, gzip;q=0.9', 'gzip'],
-    ['what is not had', 'zstd', undefined],
+    ['an unsupported coding', 'zstd', undefined],
     ['no gzip', 'gzip;q=0', undefined],
     ['anything', '*', 'br'],
-  ])('comes compressed for a client that accepts %s', async (_, accepted, encoding) => {
+  ])('has the preferred coding for a client that accepts %s', async (_, accepted, encoding) => {
     for (const url of texts) {
       const plain = await raw(url);
       const answer = await raw(url, accepted === undefined ? {} : { 'accept-encoding': accepted });
@@ -247,7 +247,7 @@ describe('a manifest or playlist', () => {
       const unpack =
         { br: brotliDecompressSync, gzip: gunzipSync }[encoding ?? ''] ?? ((bytes: Buffer) => bytes);
       expect(unpack(answer.body).equals(plain.body)).toBe(true);
-      // Other bytes have another tag (RFC 9110 section 8.8.3).
+      // Each coding has its own entity tag (RFC 9110 section 8.8.3).
       expect(answer.headers.etag === plain.headers.etag).toBe(encoding === undefined);
       const etag = answer.headers.etag as string;
       const again = await raw(url, { 'accept-encoding': accepted ?? 'identity', 'if-none-match': etag });
@@ -255,7 +255,7 @@ describe('a manifest or playlist', () => {
     }
   });
 
-  it('is another once the track is', async () => {
+  it('changes when its track changes', async () => {
     const own = await startServer({ AUDIO_LADDER: 'aac@128k', SEGMENT_SECONDS: '1' });
     const sound = { name: 'a.wav', bytes: wav(noise({ samples: 300_000, seed: 9 })) };
     await upload(own.url, sound, '');
@@ -270,7 +270,7 @@ describe('a manifest or playlist', () => {
 });
 
 describe('the API', () => {
-  it('compresses what is long, and tells caches so', async () => {
+  it('compresses long responses, and sends Vary to caches', async () => {
     for (const url of [`${server.url}/files`, `${server.url}/files/song.wav`]) {
       const plain = await raw(url);
       const packed = await raw(url, { 'accept-encoding': 'gzip' });
@@ -286,7 +286,7 @@ describe('the API', () => {
 });
 
 describe('players on other sites', () => {
-  it('have a preflight that browsers keep for a day', async () => {
+  it('get a preflight response that browsers cache for a day', async () => {
     for (const url of [segment, ...texts]) {
       const { status, headers, body } = await raw(
         url,
@@ -307,13 +307,13 @@ describe('players on other sites', () => {
     }
   });
 
-  it('read errors as well', async () => {
+  it('can read errors as well', async () => {
     const missing = await raw(`${server.url}/stream/none.mp3/manifest`, { origin: 'https://player.example' });
     expect([missing.status, missing.headers['access-control-allow-origin']]).toEqual([404, '*']);
     expect(missing.headers['cache-control']).toBe('no-store');
   });
 
-  it('are those of CORS_ORIGIN, and caches keep their answers apart', async () => {
+  it('must be in CORS_ORIGIN, and caches keep their responses apart', async () => {
     const own = await startServer({ CORS_ORIGIN: 'https://a.example,https://b.example' });
     const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 3000 })) });
     const manifest = await getManifest(own.url, body);
@@ -331,7 +331,7 @@ describe('players on other sites', () => {
 });
 
 describe('PUBLIC_URL', () => {
-  it('is what addresses in answers begin with; those in manifests stay relative', async () => {
+  it('begins addresses in responses; addresses in manifests stay relative', async () => {
     const own = await startServer({ PUBLIC_URL: 'https://example.org/audio/' });
     const answer = await upload(own.url, { name: 'a b.wav', bytes: wav(noise({ samples: 3000 })) });
     await upload(own.url, { name: 'b.wav', bytes: wav(noise({ samples: 3000, seed: 2 })) });
@@ -348,7 +348,7 @@ describe('PUBLIC_URL', () => {
   });
 });
 
-it('streams leave no line in the log at info', async () => {
+it('requests for streams are not logged at `info`', async () => {
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
   const { app, address: url } = await another(server, { log });

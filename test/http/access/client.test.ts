@@ -9,6 +9,6 @@ it.each([
   ['2001:0db8::1', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-])('the block of %s is %s', (address, block) => {
+])('the address block of %s is %s', (address, block) => {
   expect(addressBlock(address)).toBe(block);
 });

@@ -1,4 +1,4 @@
-/** Who may do what: keys, signed links, limits, and what a browser is told. */
+/** Checks access: API keys, signed links, rate limits and security headers. */
 import { request as rawRequest } from 'node:http';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createKeyring } from '../../../src/http/access/api-keys.ts';
@@ -21,7 +21,7 @@ const form = (seed: number) => {
   return body;
 };
 
-describe('with keys', () => {
+describe('a server with API keys', () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startServer({ ...LOCKED, LOG_LEVEL: 'trace' });
@@ -46,7 +46,7 @@ describe('with keys', () => {
     ['DELETE', '/files/song-1.wav'],
   ] as const;
 
-  it.each(PRIVATE)('%s %s takes one', async (method, path) => {
+  it.each(PRIVATE)('needs one for %s %s', async (method, path) => {
     for (const wrong of [
       undefined,
       'Bearer ',
@@ -65,7 +65,7 @@ describe('with keys', () => {
     }
   });
 
-  it('takes any of them, and says in the log by its name whose it was', async () => {
+  it('accepts each key, and logs its name', async () => {
     for (const [name, key] of [
       ['phone', KEY],
       ['laptop', KEY.toUpperCase()],
@@ -77,7 +77,7 @@ describe('with keys', () => {
     }
   });
 
-  it('has no key and no secret in its log', () => {
+  it('logs no key and no secret', () => {
     expect(server.logged.length).toBeGreaterThan(20);
     expect(server.logged.join('')).not.toMatch(new RegExp(`${KEY}|${SECRET}`, 'i'));
   });
@@ -93,7 +93,7 @@ describe('with keys', () => {
         sent.destroy();
       });
       sent.once('error', reject);
-      // Headers, and not a byte more.
+      // Send headers and no body.
       sent.flushHeaders();
     });
     expect(await answer).toBe(401);
@@ -106,7 +106,7 @@ describe('with keys', () => {
     },
   );
 
-  it('tells why it is ready to nobody without one', async () => {
+  it('shows the details of /readyz only with a key', async () => {
     const [stranger, holder] = await Promise.all([
       request(`${server.url}/readyz`),
       request(`${server.url}/readyz`, { headers }),
@@ -133,7 +133,7 @@ describe('with keys', () => {
       detail: 'This link is invalid or has expired. Ask for a new one.',
     };
 
-    it('a track is played whole from a link, by addresses that carry the signature along', async () => {
+    it('a whole track is served from a link, by relative addresses that keep the signature', async () => {
       const { body } = await linksOf('song-1.wav');
       const manifest = await getManifest(server.url, body);
       const urls = [manifest.initUrl, ...manifest.segments.map(({ url }) => url)];
@@ -149,13 +149,13 @@ describe('with keys', () => {
       expect(Date.parse(body.expiresAt) - Date.now()).toBeGreaterThan(23 * 3600_000);
     });
 
-    it('what a holder of a key is answered is signed', async () => {
+    it('responses to a client with a key contain signed addresses', async () => {
       const { body } = await request<Links>(`${server.url}/files/song-1.wav`, { headers });
       expect((await fetch(server.url + body.manifestUrl)).status).toBe(200);
       expect((await fetch(server.url + body.hlsUrl)).status).toBe(200);
     });
 
-    it('no link, a wrong one, and that of another track open nothing, hot or not', async () => {
+    it('a missing signature, a wrong one, and that of another track open nothing, cached or not', async () => {
       await request(`${server.url}/upload?wait=ready`, { method: 'POST', headers, body: form(2) });
       const { body } = await linksOf('song-1.wav');
       const manifest = await getManifest(server.url, body);
@@ -180,12 +180,12 @@ describe('with keys', () => {
           const answer = await request<Problem>(server.url + way);
           expect({ ...answer.body, type: undefined, title: undefined }, way).toEqual(forbidden);
         }
-        // A key opens no stream: players have none.
+        // A key does not open a stream, for players have none.
         expect((await request(server.url + unsigned, { headers })).status).toBe(403);
       }
     });
 
-    it('that of a track that is gone opens none that comes after it under its name, hot or not', async () => {
+    it('a link to a deleted track does not open a later track of the same name, cached or not', async () => {
       const names = new Set<string>();
       for (const seed of [5, 5, 6]) {
         const body = new FormData();
@@ -199,7 +199,7 @@ describe('with keys', () => {
           (url) => new URL(url),
         )) {
           const segment = pathname.replace(/.*\//, '');
-          // The same bytes under the same name may come out otherwise: their segments have other names.
+          // The same bytes under the same name may encode differently, so their segments have other names.
           if (segment !== 'manifest') expect([...names].join()).not.toContain(segment);
           names.add(server.url + pathname);
         }
@@ -208,7 +208,7 @@ describe('with keys', () => {
       }
     });
 
-    it('one that has ended opens nothing any more', async () => {
+    it('an expired link opens nothing', async () => {
       const { body } = await linksOf('song-1.wav', { expiresInSeconds: 60 });
       expect(Date.parse(body.expiresAt) - Date.now()).toBeLessThanOrEqual(61_000);
       expect((await fetch(server.url + body.manifestUrl)).status).toBe(200);
@@ -229,11 +229,11 @@ describe('with keys', () => {
       },
     );
 
-    it('are made for tracks that there are', async () => {
+    it('are made only for existing tracks', async () => {
       expect((await linksOf('nobody.wav')).body.code).toBe('track_not_found');
     });
 
-    it('may be read from pages of other sites, as all streams', async () => {
+    it('can be read from pages of other sites, as all streams', async () => {
       const { body } = await linksOf('song-1.wav');
       const preflight = await fetch(server.url + body.manifestUrl, { method: 'OPTIONS' });
       expect(preflight.status).toBe(204);
@@ -244,8 +244,8 @@ describe('with keys', () => {
   });
 });
 
-describe('without a secret', () => {
-  it('links are those that are open to all, and do not end', async () => {
+describe('a server without STREAM_SECRET', () => {
+  it('makes links that are open to all and do not expire', async () => {
     const server = await startServer();
     await upload(server.url, sound(3));
     const { body } = await request(`${server.url}/files/song-3.wav/links`, { method: 'POST' });
@@ -260,10 +260,10 @@ describe('without a secret', () => {
 describe('a signature', () => {
   const track = { filename: 'a b.mp3', uploadId: 'one', uploadedAt: '2026-11-24T10:00:00.000Z' };
 
-  it('is for a name, an upload and a time together', () => {
+  it('is valid for one name, one upload and one expiry together', () => {
     const links = createSignedLinks(SECRET);
     const [, , signature = '', filename = ''] = links.to(track, 60).path.split('/');
-    // Twice, for what was found good is remembered.
+    // Twice, for valid signatures are remembered.
     for (const _ of [1, 2]) {
       expect(links.admits(signature, track)).toBe(true);
       expect(links.admits(signature, { ...track, filename })).toBe(false);
@@ -274,7 +274,7 @@ describe('a signature', () => {
     }
   });
 
-  it('is for the time of the upload where the record is from before uploads had names', () => {
+  it('is valid for the time of the upload if the record is older than the names of uploads', () => {
     const links = createSignedLinks(SECRET);
     const old = { ...track, uploadId: null };
     const [, , signature = ''] = links.to(old, 60).path.split('/');
@@ -282,7 +282,7 @@ describe('a signature', () => {
     expect(links.admits(signature, { ...old, uploadedAt: '2026-11-24T10:00:00.001Z' })).toBe(false);
   });
 
-  it('stays the same for a while where no time is said, so that caches can keep what it leads to', () => {
+  it('stays the same for a while by default, so that caches can keep its streams', () => {
     const links = createSignedLinks(SECRET);
     const now = Date.parse('2026-11-24T10:00:01Z');
     vi.spyOn(Date, 'now').mockReturnValue(now);
@@ -305,15 +305,15 @@ describe('a keyring', () => {
     [`bearer   ${KEY}b`, 'b'],
     [`Bearer ${KEY} b`, undefined],
     ['', undefined],
-  ])('knows whose "%s" is', (authorization, name) => {
+  ])('finds the key of "%s"', (authorization, name) => {
     expect(keyring.holderOf({ headers: { authorization } })).toBe(name);
   });
 });
 
-describe('limits', () => {
+describe('rate limits', () => {
   const refused = { status: 429, code: 'rate_limited' };
 
-  it('are for one address, for uploads and for the rest each', async () => {
+  it('count per address, and uploads apart from other requests', async () => {
     const server = await startServer({ RATE_LIMIT: '3', UPLOAD_RATE_LIMIT: '2', TRUST_PROXY: '127.0.0.1' });
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     const list = (address: string) => request<Problem>(`${server.url}/files`, from(address));
@@ -326,7 +326,7 @@ describe('limits', () => {
     expect((await list('192.0.2.2')).status).toBe(200);
     const post = () => request<Problem>(`${server.url}/upload`, { method: 'POST', ...from('192.0.2.1') });
     expect([(await post()).status, (await post()).status, (await post()).status]).toEqual([400, 400, 429]);
-    // Neither are streams limited, nor the page, nor who looks whether it is alive.
+    // Streams, the page and health checks have no limit.
     for (const path of ['/stream/x/manifest', '/', '/healthz', '/openapi.json']) {
       const statuses = await Promise.all(
         Array.from({ length: 8 }, async () => (await fetch(server.url + path, from('192.0.2.1'))).status),
@@ -335,14 +335,14 @@ describe('limits', () => {
     }
   });
 
-  it('go by the connection, whatever a client says of itself, unless it is a proxy that is trusted', async () => {
+  it('use the address of the connection, and X-Forwarded-For only from a trusted proxy', async () => {
     const server = await startServer({ RATE_LIMIT: '2' });
     const list = (n: number) =>
       request<Problem>(`${server.url}/files`, { headers: { 'x-forwarded-for': `192.0.2.${n}` } });
     expect([(await list(1)).status, (await list(2)).status, (await list(3)).status]).toEqual([200, 200, 429]);
   });
 
-  it('count who tries keys', async () => {
+  it('count requests with wrong keys', async () => {
     const server = await startServer({ RATE_LIMIT: '2', ...LOCKED });
     const attempt = () => request<Problem>(`${server.url}/files`, { headers: { authorization: 'Bearer x' } });
     expect([(await attempt()).status, (await attempt()).status, (await attempt()).status]).toEqual([
@@ -351,8 +351,8 @@ describe('limits', () => {
   });
 });
 
-describe('what a browser is told', () => {
-  it('is strict on the page and the API, and nothing on streams', async () => {
+describe('security headers', () => {
+  it('are strict on the page and the API, and missing on streams', async () => {
     const server = await startServer();
     await upload(server.url, sound(4));
     const header = async (path: string, name: string) => (await fetch(server.url + path)).headers.get(name);

@@ -1,4 +1,4 @@
-/** Many requests on one connection, sent before the first is answered. */
+/** Handles many requests on one connection that are sent before the first response. */
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { MAX_QUEUED, oneAtATime } from '../../../src/http/connections/pipelining.ts';
 import { until } from '../../support/client.ts';
 
-/** A server, and a connection to it on which nothing was sent yet. */
+/** Starts a server, and opens a connection to it without sending anything. */
 async function connected(handle: RequestListener): Promise<{ socket: Socket; text: () => string }> {
   const server = http.createServer(oneAtATime(handle)).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -27,14 +27,14 @@ async function connected(handle: RequestListener): Promise<{ socket: Socket; tex
 
 const get = (path: string | number) => `GET /${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const answersIn = (text: string) => [...text.matchAll(/<(.*?)>/g)].map(([, body]) => body);
-/** A handler that keeps its requests. */
+/** Makes a handler that collects its requests. */
 function keeping() {
   const kept: { request: IncomingMessage; response: ServerResponse }[] = [];
   const handle: RequestListener = (request, response) => void kept.push({ request, response });
   return { kept, handle };
 }
 
-it('a request is handed over once the answer before it is sent', async () => {
+it('a request is handled once the response before it is sent', async () => {
   const { kept, handle } = keeping();
   const { socket, text } = await connected(handle);
   socket.write(get('a') + get('b') + get('c'));
@@ -46,7 +46,7 @@ it('a request is handed over once the answer before it is sent', async () => {
   await until(() => expect(answersIn(text())).toEqual(['/a', '/b', '/c']));
 });
 
-it('each gets its own body', async () => {
+it('each request gets its own body', async () => {
   const { socket, text } = await connected(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
@@ -58,7 +58,7 @@ it('each gets its own body', async () => {
   await until(() => expect(answersIn(text())).toEqual(['one', '', 'two', 'x'.repeat(100_000)]));
 });
 
-it(`${MAX_QUEUED} behind the first are all answered, in their order`, async () => {
+it(`${MAX_QUEUED} requests after the first are all answered, in order`, async () => {
   const { socket, text } = await connected((request, response) => response.end(`<${request.url}>`));
   const all = Array.from({ length: MAX_QUEUED + 1 }, (_, n) => n);
   for (let round = 1; round <= 3; round++) {
@@ -68,7 +68,7 @@ it(`${MAX_QUEUED} behind the first are all answered, in their order`, async () =
   expect(answersIn(text()).slice(0, all.length)).toEqual(all.map((n) => `/${n}`));
 });
 
-it('50,000 on one connection: one is handed over, and the connection ends', async () => {
+it('of 50,000 requests on one connection one is handled, and the connection ends', async () => {
   const { kept, handle } = keeping();
   const { socket } = await connected(handle);
   const closed = new Promise((resolve) => socket.once('close', resolve));
@@ -77,7 +77,7 @@ it('50,000 on one connection: one is handed over, and the connection ends', asyn
   expect(kept).toHaveLength(1);
 });
 
-it('those of a client that has left are handed to nobody', async () => {
+it('requests of a client that is gone are not handled', async () => {
   const { kept, handle } = keeping();
   const { socket } = await connected(handle);
   socket.write(get('a') + get('b'));

@@ -1,4 +1,4 @@
-/** Clients that do not read what they asked for: their connection ends, and meanwhile little is held for them. */
+/** Ends connections of clients that do not read responses, and keeps little memory for them meanwhile. */
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,9 +9,9 @@ import { getManifest, upload } from '../../support/client.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { type UnreadingClients, unreadingClients } from '../../support/unreading.ts';
 
-/** Two of the largest pieces that an answer is written in: a slice of a list is 90 kB. */
+/** Twice the largest piece that a response is written in: a slice of a list is 90 kB. */
 const MOST_UNREAD_BYTES = 256 * 1024;
-/** Fewer than what a connection may have. */
+/** Fewer requests than a connection may queue. */
 const MOST_UNDER_WAY = 16;
 
 const KINDS: [string, (segment: string) => string][] = [
@@ -29,7 +29,7 @@ const KINDS: [string, (segment: string) => string][] = [
 
 let server: TestServer;
 let unreading: UnreadingClients;
-/** What became of the clients, by their kind: all of them at the same time. */
+/** Results of the clients by their kind. All of them run at the same time. */
 const outcomes = new Map<string, Promise<number>>();
 beforeAll(async () => {
   server = await startServer({}, { stalledAnswerMs: 300, readinessMs: 60_000 });
@@ -40,9 +40,9 @@ beforeAll(async () => {
 });
 
 /**
- * Asks again and again for `path` on one connection, and reads nothing, until the server ends it.
+ * Requests `path` again and again on one connection without reading, until the server ends the connection.
  *
- * @returns the most bytes that the server held for it, as far as the system had not taken them.
+ * @returns the most bytes that the server buffered for the connection, apart from buffers of the system.
  */
 async function askAndNeverRead(path: string): Promise<number> {
   const { client, ours } = await unreading.open();
@@ -53,7 +53,7 @@ async function askAndNeverRead(path: string): Promise<number> {
   server.app.server.setMaxListeners(50).on('request', count);
   let most = 0;
   while (!ours.destroyed) {
-    // The buffers of the system hold megabytes before anything is left to the server.
+    // The buffers of the system take megabytes before the server has to buffer anything.
     for (; underWay < MOST_UNDER_WAY; underWay++)
       client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     most = Math.max(most, ours.writableLength);
@@ -64,15 +64,15 @@ async function askAndNeverRead(path: string): Promise<number> {
 }
 
 describe('a client that reads nothing loses its connection', () => {
-  it.each(KINDS)('%s', async (kind) => {
+  it.each(KINDS)('that asked for %s', async (kind) => {
     expect(await outcomes.get(kind)).toBeLessThan(MOST_UNREAD_BYTES);
   });
 });
 
-describe('how long that takes', () => {
+describe('a connection ends', () => {
   afterEach(() => vi.useRealTimers());
 
-  /** A connection as Node has it: so much was handed to the system, and so much of that is not taken. */
+  /** Makes a connection with Node's own fields: bytes written to the system, and bytes that it has not taken. */
   function watched() {
     vi.useFakeTimers({ toFake: ['performance'] });
     const handle = { bytesWritten: 100_000, writeQueueSize: 80_000 };
@@ -88,7 +88,7 @@ describe('how long that takes', () => {
     return { socket, handle, lookAfter };
   }
 
-  it('a client that takes nothing for 60 s, also when more is written to it meanwhile', () => {
+  it('when the client reads nothing for 60 s, also if more is written meanwhile', () => {
     const { socket, handle, lookAfter } = watched();
     expect(lookAfter(30)).toBe(false);
     socket.writableLength += 17;
@@ -98,7 +98,7 @@ describe('how long that takes', () => {
     expect(lookAfter(1)).toBe(true);
   });
 
-  it('never for one that takes a part of a large write now and then', () => {
+  it('never while the client reads parts of a large write from time to time', () => {
     const { handle, lookAfter } = watched();
     for (let n = 0; n < 70; n++) {
       handle.writeQueueSize -= 1000;
@@ -106,7 +106,7 @@ describe('how long that takes', () => {
     }
   });
 
-  it('never for one that has taken all of it', () => {
+  it('never once the client has read everything', () => {
     const { socket, lookAfter } = watched();
     socket.writableLength = 0;
     expect(lookAfter(600)).toBe(false);
@@ -114,7 +114,7 @@ describe('how long that takes', () => {
     expect(lookAfter(59)).toBe(false);
   });
 
-  it('does not begin anew with what the client sends', async () => {
+  it('at the same time even if the client sends bytes', async () => {
     const { client, ours } = await unreading.open();
     client.write('GET /assets/dash.all.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(20));
     client.write('GET / HTTP/1.1\r\nX-Slow: ');

@@ -16,7 +16,7 @@ const open = (limit: number) => {
 };
 const codeOf = ({ signal }: UploadSlot) => (signal.aborted ? signal.reason.code : 'none');
 const seconds = (count: number) => vi.advanceTimersByTime(count * 1000);
-/** Each upload gets so many bytes of its file stored a second. */
+/** Stores bytes of each upload every second. */
 function move(count: number, ...speeds: [UploadSlot, number][]): void {
   for (const [slot] of speeds) slot.waitsFor('file');
   for (let second = 0; second < count; second++) {
@@ -36,7 +36,7 @@ describe('an upload', () => {
     expect(places.inUse).toBe(0);
   });
 
-  it('that sends hardly anything of its file ends after a minute', () => {
+  it('that stalls in its file ends after a minute', () => {
     const slot = open(9).take('a');
     move(59, [slot, 1000]);
     expect(codeOf(slot)).toBe('none');
@@ -44,7 +44,7 @@ describe('an upload', () => {
     expect(codeOf(slot)).toBe('upload_too_slow');
   });
 
-  it('that sends anything but its file ends after ten seconds', () => {
+  it('that sends only other parts of the form ends after ten seconds', () => {
     const { take, places } = open(9);
     const slot = take('a');
     slot.waitsFor('form');
@@ -55,7 +55,7 @@ describe('an upload', () => {
     expect(places.inUse).toBe(0);
   });
 
-  it('is not to blame for a disk that takes nothing', () => {
+  it('keeps its place while a slow disk takes nothing', () => {
     const slot = open(9).take('a');
     slot.waitsFor(null);
     seconds(600);
@@ -63,8 +63,8 @@ describe('an upload', () => {
   });
 });
 
-describe('when all places are taken', () => {
-  it('an upload that does not move loses its place to anybody', () => {
+describe('if all places are taken', () => {
+  it('a stalled upload loses its place to any other', () => {
     const { take } = open(2);
     const [moving, idle] = [take('a'), take('b')];
     move(3, [moving, 1_000_000], [idle, 10]);
@@ -72,7 +72,7 @@ describe('when all places are taken', () => {
     expect([moving, idle].map(codeOf)).toEqual(['none', 'upload_too_slow']);
   });
 
-  it('so does one that sends 1.2 kB/s before its file', () => {
+  it('an upload that sends 1.2 kB/s before its file loses its place', () => {
     const { take } = open(1);
     const slot = take('a');
     slot.waitsFor('form');
@@ -83,7 +83,7 @@ describe('when all places are taken', () => {
     expect(codeOf(slot)).toBe('upload_too_slow');
   });
 
-  it('the holder that has the most gives way with the upload that moves least', () => {
+  it('the holder with the most places loses its slowest upload', () => {
     const { take } = open(3);
     const [fast, slow, other] = [take('greedy'), take('greedy'), take('modest')];
     move(5, [fast, 2_000_000], [slow, 1_000_000], [other, 5000]);
@@ -91,7 +91,7 @@ describe('when all places are taken', () => {
     expect([fast, slow, other, newcomer].map(codeOf)).toEqual(['none', 'too_many_uploads', 'none', 'none']);
   });
 
-  it('nobody gives way to a holder that would have as many', () => {
+  it('no upload ends for a holder that would then have as many', () => {
     const { take } = open(4);
     const slots = ['a', 'a', 'b', 'b'].map(take);
     move(5, ...slots.map((slot): [UploadSlot, number] => [slot, 5000]));
@@ -101,7 +101,7 @@ describe('when all places are taken', () => {
     expect(slots.map(codeOf).filter((code) => code !== 'none')).toEqual(['too_many_uploads']);
   });
 
-  it('one client that fills every place again and again keeps no other one out', () => {
+  it('one client that fills every place again and again does not keep others out', () => {
     const { take, places } = open(8);
     const crowd = () => {
       for (;;) {

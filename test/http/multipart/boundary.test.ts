@@ -10,7 +10,7 @@ it.each([
   ['multipart/form-data; charset=utf-8; Boundary="a b\'()+_,-./:=?"; x=y', "a b'()+_,-./:=?"],
   ['multipart/form-data; boundary==_x', '=_x'],
   [`multipart/form-data; boundary=${'b'.repeat(70)}`, 'b'.repeat(70)],
-])('reads %s', (contentType, boundary) => {
+])('reads the boundary of %s', (contentType, boundary) => {
   expect(boundaryOf(contentType)).toBe(boundary);
 });
 

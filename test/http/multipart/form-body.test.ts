@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { FormBody } from '../../../src/http/multipart/form-body.ts';
 
 const HEADER = 'Content-Disposition: form-data; name="a"';
-/** More than what the buffers of a stream hold. */
+/** More bytes than the buffers of a stream. */
 const OVERHEAD = 50_000;
 
-/** @returns what comes out of a body that comes in pieces of so many bytes. */
+/** Passes a body through in pieces, and resolves with the output. */
 async function through(text: string, size = text.length): Promise<string> {
   const pieces: Buffer[] = [];
   for (let at = 0; at < text.length; at += size)
@@ -19,16 +19,16 @@ async function through(text: string, size = text.length): Promise<string> {
 
 const form = `--b\r\n${HEADER}\r\n\r\none\r\n--b\r\nX: y\r\n${HEADER}; filename="f"\r\n\r\ntwo\r\n--c\r\n\r\n\r\n--b--\r\n`;
 
-describe('a form that is well formed', () => {
-  it.each([1, 2, 3, 5, 7, 11, 1000])('comes out as it is, in pieces of %d', async (size) => {
+describe('a well-formed form', () => {
+  it.each([1, 2, 3, 5, 7, 11, 1000])('passes unchanged in pieces of %d bytes', async (size) => {
     expect(await through(form, size)).toBe(`\r\n${form}`);
   });
 
-  it.each([1, 4, 1000])('loses what is before and behind it, in pieces of %d', async (size) => {
+  it.each([1, 4, 1000])('loses bytes before and after it in pieces of %d bytes', async (size) => {
     expect(await through(`before\r\n--c\r\n${form}behind\r\n${form}`, size)).toBe(`\r\n${form}`);
   });
 
-  it('loses the padding behind its boundaries', async () => {
+  it('loses the padding after its boundaries', async () => {
     const padded = form.replaceAll('--b\r\n', '--b \t\r\n').replace('--b--', '--b-- ');
     expect(await through(padded)).toBe(`\r\n${form}`);
   });
@@ -37,12 +37,12 @@ describe('a form that is well formed', () => {
     expect(await through('--b--')).toBe('\r\n--b--\r\n');
   });
 
-  it('may have a header that is folded', async () => {
+  it('may have a folded header', async () => {
     const folded = form.replace('; name', ';\r\n name');
     expect(await through(folded, 3)).toBe(`\r\n${folded}`);
   });
 
-  it('keeps every byte of a content that looks like a boundary', async () => {
+  it('keeps every byte of content that resembles a boundary', async () => {
     const content = '\r\r\n\r\n-\r\n--\r\n--a\r\n--B\r\n-b\n--b';
     for (const size of [1, 2, 3, 9, 100]) {
       expect(await through(`--b\r\n${HEADER}\r\n\r\n${content}\r\n--b--\r\n`, size)).toContain(
@@ -56,17 +56,17 @@ describe('a form is refused', () => {
   it.each([
     ['that ends early', form.slice(0, -5)],
     ['that has no boundary', 'x'.repeat(100)],
-    ['with something behind a boundary', form.replace('--b\r\n', '--bb\r\n')],
-    ['with one dash behind a boundary', form.replace('--b--', '--b-')],
-    ['with padding that does not end', form.replace('--b\r\n', `--b${' '.repeat(200)}\r\n`)],
-    ['with a part that has no header', form.replace(HEADER, '')],
-    ['with a part that has nothing but a line break', form.replace(`${HEADER}\r\n\r\none`, '')],
+    ['with bytes after a boundary', form.replace('--b\r\n', '--bb\r\n')],
+    ['with one dash after a boundary', form.replace('--b--', '--b-')],
+    ['with endless padding', form.replace('--b\r\n', `--b${' '.repeat(200)}\r\n`)],
+    ['with a part without a header', form.replace(HEADER, '')],
+    ['with a part of only a line break', form.replace(`${HEADER}\r\n\r\none`, '')],
     ['with a part that ends in its header', form.replace(`${HEADER}\r\n\r\none`, HEADER)],
     ['with a part without Content-Disposition', form.replace(HEADER, 'X: y')],
-    ['with two of them in one part', form.replace(HEADER, `${HEADER}\r\n${HEADER}`)],
+    ['with two Content-Dispositions in one part', form.replace(HEADER, `${HEADER}\r\n${HEADER}`)],
     ['with a part that is an attachment', form.replace('form-data', 'attachment')],
     ['with a part that is form-data-like', form.replace('form-data', 'form-database')],
-    ['with a line in a header that is none', form.replace('X: y', 'X y')],
+    ['with an invalid header line', form.replace('X: y', 'X y')],
     ['with a space before a colon', form.replace('Disposition:', 'Disposition :')],
     ['with a bare line feed in a header', form.replace('X: y', 'X: y\nZ: z')],
     ['with a bare carriage return in a header', form.replace('X: y', 'X: y\rZ')],
@@ -77,7 +77,7 @@ describe('a form is refused', () => {
     }
   });
 
-  it('with too much beside its file, and not with a file of any size', async () => {
+  it('with too many bytes beside its file, but not for the size of its file', async () => {
     const long = form.replace('two', 'x'.repeat(4 * OVERHEAD));
     await expect(through(long, 1000)).rejects.toMatchObject({ code: 'malformed_multipart' });
     const body = new FormBody({ boundary: 'b', overheadBytes: OVERHEAD });

@@ -1,4 +1,4 @@
-/** Forms of any shape: each is answered, and no place, room or file of it stays. */
+/** Sends forms of any shape: each gets a response, and leaves no place, room or file in use. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -31,7 +31,7 @@ beforeAll(async () => {
 const usage = async () => server.services.governor.usage();
 const uploadsOnDisk = () => readdir(path.join(server.dataDir, 'uploads'));
 
-/** @param missing bytes that are declared and do not come. */
+/** Sends a form. @param missing bytes that are declared but not sent. */
 function send(
   body: (Buffer | string)[],
   options: { contentType?: string; missing?: number } & Partial<RawRequest> = {},
@@ -42,14 +42,14 @@ function send(
   return sendRaw(server.url, { bytes: Buffer.concat([Buffer.from(head), bytes]), ...rest });
 }
 
-describe('a place is given back, and the original removed, after a form', () => {
+describe('the place is free and the original removed after a form', () => {
   it.each<[string, () => Promise<RawAnswer>, number]>([
     ['with a part without Content-Disposition', () => send([file, part('X: y', junk), END]), 400],
-    ['with a small one', () => send([part('X: y', 'z'), file, END]), 400],
+    ['with a small part without Content-Disposition', () => send([part('X: y', 'z'), file, END]), 400],
     ['with a part without a name', () => send([file, part(named('filename="a"'), junk), END]), 400],
     ['with a part that has no header', () => send([file, '--b\r\n\r\n', junk, '\r\n', END]), 400],
     ['with a part that ends in its header', () => send([file, '--b\r\nX: y\r\n', END]), 400],
-    ['with a part that has nothing behind its header', () => send(['--b\r\nX: y\r\n\r\n', END]), 400],
+    ['with a part that has nothing after its header', () => send(['--b\r\nX: y\r\n\r\n', END]), 400],
     ['with a part that is no field', () => send([part('Content-Disposition: attachment', junk), END]), 400],
     ['with an unknown field', () => send([file, part(named('name="unknown"'), junk), END]), 200],
     ['with a field that is too long', () => send([file, part(named('name="x"'), junk), END]), 200],
@@ -69,12 +69,12 @@ describe('a place is given back, and the original removed, after a form', () => 
     ['with a boundary of 71 characters', () => send([file, END], { contentType: longBoundary(71) }), 400],
     ['with a boundary of 253 characters', () => send([file, END], { contentType: longBoundary(253) }), 400],
     ['with another boundary in its body', () => send(['--c\r\n\r\n', junk, '\r\n--c--\r\n']), 400],
-    ['with something behind a boundary', () => send([file, '--bX\r\n', junk, '\r\n', END]), 400],
+    ['with bytes after a boundary', () => send([file, '--bX\r\n', junk, '\r\n', END]), 400],
     ['with no final boundary', () => send([file]), 400],
-    ['with nothing in it', () => send([END]), 400],
+    ['without parts', () => send([END]), 400],
     ['with two files', () => send([file, file, END]), 400],
-    ['with 3 MB in front of it', () => send([Buffer.alloc(3_000_000, 1), '\r\n', file, END]), 400],
-    ['with 3 MB behind it', () => send([file, END, Buffer.alloc(3_000_000, 1)]), 400],
+    ['with 3 MB before it', () => send([Buffer.alloc(3_000_000, 1), '\r\n', file, END]), 400],
+    ['with 3 MB after it', () => send([file, END, Buffer.alloc(3_000_000, 1)]), 400],
     ['that never ends', () => send([file, part(named('name="x"'), junk)], { missing: 9 }), 408],
     ['whose client leaves', () => send([file, junk], { missing: 99, end: 'leave' }), 0],
     ['whose client leaves in its file', () => send([file.subarray(0, 99)], { missing: 99, end: 'leave' }), 0],

@@ -8,7 +8,7 @@ const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn++) await nextTurn();
 };
 
-/** A parser that takes what it gets when it is let, and a body on its way to it. */
+/** Makes a parser that takes input on demand, and a body that is piped into it. */
 function pair() {
   const body = new PassThrough();
   let takeOn = () => {};
@@ -24,7 +24,7 @@ function pair() {
   return { body, watch, takeOn: () => takeOn(), stalls: () => stalls };
 }
 
-it('a parser that takes no more and says nothing is stalled', async () => {
+it('a parser that takes no more input and reports nothing is stalled', async () => {
   const { body, watch, stalls } = pair();
   void watch.waitFor(never());
   body.write('x');
@@ -32,7 +32,7 @@ it('a parser that takes no more and says nothing is stalled', async () => {
   expect(stalls()).toBe(1);
 });
 
-it('so is one that got everything and says nothing', async () => {
+it('a parser that got all input and reports nothing is stalled', async () => {
   const { body, watch, takeOn, stalls } = pair();
   void watch.waitFor(never());
   body.end('x');
@@ -42,7 +42,7 @@ it('so is one that got everything and says nothing', async () => {
   expect(stalls()).toBe(1);
 });
 
-it('one that waits for more of the body is not', async () => {
+it('a parser that waits for more input is not stalled', async () => {
   const { body, watch, takeOn, stalls } = pair();
   void watch.waitFor(never());
   await turns(6);
@@ -53,7 +53,7 @@ it('one that waits for more of the body is not', async () => {
   expect(stalls()).toBe(0);
 });
 
-it('one that nobody waits for is not, until somebody does', async () => {
+it('a parser is stalled only while a step is awaited', async () => {
   const { body, watch, stalls } = pair();
   await watch.waitFor(Promise.resolve());
   body.write('x');
@@ -64,7 +64,7 @@ it('one that nobody waits for is not, until somebody does', async () => {
   expect(stalls()).toBe(1);
 });
 
-it('one that goes on turn by turn is not', async () => {
+it('a parser that takes input turn by turn is not stalled', async () => {
   const { body, watch, takeOn, stalls } = pair();
   void watch.waitFor(never());
   for (let count = 0; count < 30; count++) {

@@ -1,4 +1,4 @@
-/** The description of the API: complete, true, and good enough for the tools of others. */
+/** Checks the OpenAPI description: complete, correct, and usable by common tools. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
@@ -42,11 +42,11 @@ const operations = () =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
 
-it('is OpenAPI 3.1, and the linter has no complaint', async () => {
+it('is OpenAPI 3.1 without linter errors', async () => {
   expect(document.openapi).toMatch(/^3\.1\./);
   const config = await createConfig({
     extends: ['recommended'],
-    // Nothing can be wrong with a request for these two.
+    // A request for these two cannot be wrong.
     rules: { 'operation-4xx-response': { severity: 'error', where: [] } },
   });
   const found = await lintFromString({
@@ -61,10 +61,10 @@ it('is OpenAPI 3.1, and the linter has no complaint', async () => {
   ]);
 });
 
-it('has every route that the server has, but for the page and the description itself', async () => {
+it('has every route of the server except the page and the description itself', async () => {
   const routes: string[] = [];
   const parents: string[] = [];
-  // As a tree is the only way in which Fastify tells all of them: four characters for each level.
+  // Fastify lists all routes only as a tree, with four characters for each level.
   for (const line of server.app.printRoutes({ commonPrefix: false }).split('\n')) {
     const [, indent = '', part] = /^([│├└─\s]*)(\S.*?) \(/.exec(line) ?? [];
     if (part === undefined) continue;
@@ -75,7 +75,7 @@ it('has every route that the server has, but for the page and the description it
   const known = Object.fromEntries(
     await Promise.all(
       routes.filter(isOwn).map(async (route) => {
-        // What else there is, it says when it is asked for what there is not.
+        // A 405 of the address lists its other methods.
         const answer = await fetch(server.url + route.replaceAll(':', ''), { method: 'PATCH' });
         const allowed = answer.headers.get('allow')?.split(', ') ?? [];
         return [route.replace(/:(\w+)/g, '{$1}'), allowed.filter((method) => method !== 'HEAD')] as const;
@@ -92,7 +92,7 @@ it('has every route that the server has, but for the page and the description it
   expect(Object.fromEntries(described)).toEqual(known);
 });
 
-it('says of everything what it is for', () => {
+it('describes every operation, parameter and field', () => {
   const ids = operations().map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
   for (const { path, method, operation } of operations()) {
@@ -111,19 +111,19 @@ it('says of everything what it is for', () => {
   }
 });
 
-it('asks for no key where the server asks for none', async () => {
+it('declares no key for a server without API keys', async () => {
   const open = await startServer({ PUBLIC_URL: 'https://example.org/audio' });
   const described = await (await fetch(`${open.url}/openapi.json`)).json();
   expect(JSON.stringify(described)).not.toContain('bearer');
   expect(described.servers).toMatchObject([{ url: 'https://example.org/audio' }]);
 });
 
-describe('answers are as it says', () => {
+describe('responses match the description', () => {
   const ajv = new Ajv2020({ strict: false });
   addFormats.default(ajv);
   const seen = new Set<string>();
 
-  /** Sends a request, and holds what comes against the description. */
+  /** Sends a request, and checks the response against the description. */
   async function ask(operationId: string, url: string, init: RequestInit = {}): Promise<Response> {
     const found = operations().find(({ operation }) => operation.operationId === operationId);
     if (!found) throw new Error(`nothing is called ${operationId}`);
@@ -161,7 +161,7 @@ describe('answers are as it says', () => {
   };
   const song = (seed: number) => wav(noise({ samples: 30_000, seed }));
 
-  it('on the way of a track from upload to delete', async () => {
+  it('for a track from upload to delete', async () => {
     await ask('uploadFile', '/upload?wait=ready', send(song(1), 'song.wav'));
     await ask('uploadFile', '/upload', send(song(1), 'again.wav'));
     await ask('uploadFile', '/upload?wait=false', send(song(2), 'other.wav'));
@@ -190,7 +190,7 @@ describe('answers are as it says', () => {
     await ask('getReadiness', '/readyz');
   });
 
-  it('where something is wrong', async () => {
+  it('for errors', async () => {
     await ask('uploadFile', '/upload', send(Buffer.from('no audio'), 'a.wav'));
     await ask('uploadFile', '/upload?wait=maybe', send(song(3), 'a.wav'));
     await ask('uploadFile', '/upload', { headers: {} });
@@ -213,7 +213,7 @@ describe('answers are as it says', () => {
     await ask('getSegment', '/stream/nobody.wav/segment/aac-128k-00000000-00001.m4s');
   });
 
-  it('for a track that failed, and is tried again', async () => {
+  it('for a failed track that is retried', async () => {
     const { executable, failures } = await failingFfmpeg();
     const other = await startServer({ FFMPEG_PATH: executable, SANDBOX: 'off', API_KEYS: `phone:${KEY}` });
     await writeFile(failures, 'once more\n'.repeat(100));
@@ -222,7 +222,7 @@ describe('answers are as it says', () => {
     expect((await ask('retryFile', `${other.url}/files/bad.wav/retry`)).status).toBe(202);
   });
 
-  it('so was each that the way of a client has', () => {
+  it('for each usual response: all of them were checked', () => {
     for (const answer of [
       'uploadFile 200',
       'uploadFile 201',
@@ -236,13 +236,13 @@ describe('answers are as it says', () => {
   });
 });
 
-it('each code of an error is in docs/api.md, once, with its status and what to do', async () => {
+it('docs/api.md lists each error code once, with its status and what to do', async () => {
   const manual = await readFile(path.join(projectFolder, 'docs', 'api.md'), 'utf8');
   const rows = [...manual.matchAll(/^\| (\d{3}) \| (.*?) \| (.+?) \|$/gm)];
   const listed = rows.flatMap(([, status, codes]) =>
     [...(codes ?? '').matchAll(/`(\w+)`/g)].map(([, code]) => `${code} ${status}`),
   );
-  // Nobody is there to read that one.
+  // No client can receive that one.
   const expected = Object.entries(ERROR_STATUS).filter(([code]) => code !== 'client_closed');
   expect(listed.sort()).toEqual(expected.map(([code, status]) => `${code} ${status}`).sort());
 });

@@ -1,4 +1,4 @@
-/** Server-Sent Events, read as a browser reads them. */
+/** Reads Server-Sent Events as a browser does. */
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -41,7 +41,7 @@ async function listen(url: string): Promise<Listening> {
 }
 
 describe('GET /events', () => {
-  it('tells the current states first, then what changes, and what is removed', async () => {
+  it('sends the current states first, then changes and removals', async () => {
     const { events, leave } = await listen(`${server.url}/events`);
     await until(() => expect(events.length).toBe(2));
     expect(events.map(({ event, data }) => [event, data.filename, data.status])).toEqual([
@@ -55,7 +55,7 @@ describe('GET /events', () => {
     const progress = seen.map(({ data }) => data.progress);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(seen.some(({ data }) => data.status === 'processing' && data.manifestUrl !== null)).toBe(true);
-    // At most four times a second; becoming known, playable and ready are told at once.
+    // Progress comes at most four times a second; a new, playable or ready track comes at once.
     const seconds = ((seen.at(-1)?.at ?? 0) - (seen[0]?.at ?? 0)) / 1000;
     expect(seen.length).toBeLessThanOrEqual(4 * seconds + 5);
 
@@ -68,7 +68,7 @@ describe('GET /events', () => {
 });
 
 describe('GET /files/{filename}/events', () => {
-  it('is narrowed to one track, and ends when that is processed', async () => {
+  it('sends one track, and ends when that is processed', async () => {
     await upload(server.url, { name: 'own.mp3', bytes: await longMp3(2) }, '?wait=false');
     const { events, ended } = await listen(`${server.url}/files/own.mp3/events`);
     await upload(server.url, { name: 'other.wav', bytes: wav(noise({ samples: 5000, seed: 50 })) });
@@ -77,7 +77,7 @@ describe('GET /files/{filename}/events', () => {
     expect(events.at(-1)?.data.status).toBe('ready');
   });
 
-  it('ends at once for a track that is processed already, and is 404 for none', async () => {
+  it('ends at once for a processed track, and gets 404 for an unknown one', async () => {
     const { events, ended } = await listen(`${server.url}/files/one.wav/events`);
     await ended;
     expect(events.map(({ data }) => data.status)).toEqual(['ready']);

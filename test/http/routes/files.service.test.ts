@@ -1,4 +1,4 @@
-/** The catalogue, row by row. */
+/** Lists, shows, deletes and retries tracks. */
 import { once } from 'node:events';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -38,7 +38,7 @@ describe('GET /files', () => {
     expect(headers.get('link')).toBeNull();
   });
 
-  it('pages by ?limit and the cursor of its Link header', async () => {
+  it('returns pages by ?limit and the cursor of its Link header', async () => {
     let next: string | null = '/files?limit=2';
     const pages: string[][] = [];
     while (next) {
@@ -76,7 +76,7 @@ describe('GET /files', () => {
   );
 });
 
-describe('names that are no track', () => {
+describe('a name of no track gets 404', () => {
   it.each([
     'nobody.wav',
     '..%2f..%2fetc%2fpasswd',
@@ -107,7 +107,7 @@ describe('names that are no track', () => {
   });
 });
 
-/** By hand, for fetch would tidy `..` away. */
+/** Sends a raw request, for fetch would resolve `..`. */
 async function rawRequest(method: 'GET' | 'DELETE' | 'POST', address: string) {
   const sent = http.request(server.url, { method, path: address });
   sent.end();
@@ -116,7 +116,7 @@ async function rawRequest(method: 'GET' | 'DELETE' | 'POST', address: string) {
 }
 
 describe('DELETE /files/{filename}', () => {
-  it('answers 204 and leaves nothing on disk', async () => {
+  it('gets 204 and leaves nothing on disk', async () => {
     const own = await startServer();
     await upload(own.url, { name: 'gone.wav', bytes: wav(noise({ samples: 50_000 })) });
     expect((await everythingOf(own)).length).toBeGreaterThan(3);
@@ -128,7 +128,7 @@ describe('DELETE /files/{filename}', () => {
     expect((await request(`${own.url}/stream/gone.wav/manifest`)).status).toBe(404);
   });
 
-  it('in the middle of processing cancels it, tells who waits, and leaves nothing', async () => {
+  it('during processing cancels it, answers waiting uploads, and leaves nothing', async () => {
     const own = await startServer();
     const waiting = upload(own.url, { name: 'long.mp3', bytes: await longMp3(10) });
     await until(async () => expect((await getTrack(own.url, 'long.mp3')).progress).toBeGreaterThan(0));
@@ -149,8 +149,8 @@ describe('DELETE /files/{filename}', () => {
   });
 });
 
-describe('a file that decodes and yet cannot be processed', () => {
-  /** An ffmpeg that fails whenever it is to encode. */
+describe('a file that decodes but cannot be encoded', () => {
+  /** Makes an ffmpeg that fails whenever it should encode. */
   async function startBroken(marker: string): Promise<TestServer> {
     const own = await startServer();
     const broken = path.join(own.dataDir, 'ffmpeg-that-fails');
@@ -160,7 +160,7 @@ describe('a file that decodes and yet cannot be processed', () => {
     return startServer({ DATA_DIR: own.dataDir, FFMPEG_PATH: broken, SANDBOX: 'off' });
   }
 
-  it('is answered with 422, kept as failed with the reason, retried and deleted', async () => {
+  it('gets 422, and is kept as a failed track that can be retried and deleted', async () => {
     const marker = path.join(await temporaryFolder(), 'broken');
     await writeFile(marker, '');
     const own = await startBroken(marker);
@@ -174,7 +174,7 @@ describe('a file that decodes and yet cannot be processed', () => {
     expect(kept).toMatchObject({ status: 'failed', manifestUrl: null, error: { code: 'encoder_failed' } });
     expect(await readdir(path.join(own.dataDir, 'uploads'))).toHaveLength(1);
 
-    // Uploading it again is another try, which fails as well.
+    // Uploading the file again is another try, which fails as well.
     const again = await upload(own.url, { name: 'bad.wav', bytes });
     expect(again.status).toBe(422);
     expect(await readdir(path.join(own.dataDir, 'uploads'))).toHaveLength(1);
@@ -191,7 +191,7 @@ describe('a file that decodes and yet cannot be processed', () => {
     expect([notFailed.status, notFailed.body.code]).toEqual([409, 'not_failed']);
   });
 
-  it('is there no more after a delete', async () => {
+  it('is gone after a delete', async () => {
     const marker = path.join(await temporaryFolder(), 'broken');
     await writeFile(marker, '');
     const own = await startBroken(marker);

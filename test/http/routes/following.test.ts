@@ -1,4 +1,4 @@
-/** What one client of an event stream is told, and when that ends. */
+/** Sends states to one client of an event stream, and ends. */
 import { describe, expect, it } from 'vitest';
 import { createTimeSlices } from '../../../src/concurrency/time-slices.ts';
 import type { EventStream } from '../../../src/http/connections/event-stream.ts';
@@ -12,7 +12,7 @@ const NAME = 'song.mp3';
 const processing = sampleTrack({ filename: NAME, status: 'processing' });
 const ready = sampleTrack({ filename: NAME, status: 'ready' });
 
-/** A client that follows one track, and the server around it. */
+/** Makes a client that follows one track, and the server parts around it. */
 function following() {
   const tracks = new Map<string, Track>([[NAME, processing]]);
   const trackEvents = createTrackEvents();
@@ -44,7 +44,7 @@ function following() {
   return {
     ...{ tracks, trackEvents, told },
     ended: follow(stream, what, context),
-    /** From here on the client takes nothing until the result is called. */
+    /** Stops the client from reading until the returned function is called. */
     stall() {
       let go = () => {};
       taken = new Promise((resolve) => {
@@ -60,7 +60,7 @@ function following() {
 }
 
 describe('a client that follows one track', () => {
-  it('is told its last state, also where the record has it before the change is told', async () => {
+  it('gets the last state even if the record has it before the change is published', async () => {
     const { tracks, trackEvents, told, ended } = following();
     await until(() => expect(told).toEqual(['processing']));
     tracks.set(NAME, ready);
@@ -69,7 +69,7 @@ describe('a client that follows one track', () => {
     expect(told).toEqual(['processing', 'ready']);
   });
 
-  it('is told the latest state only, where it was slow', async () => {
+  it('gets only the latest state if it was slow', async () => {
     const { tracks, trackEvents, told, ended, stall } = following();
     const go = stall();
     for (let n = 0; n < 5; n++) trackEvents.changed(NAME);
@@ -81,7 +81,7 @@ describe('a client that follows one track', () => {
     expect(told).toEqual(['processing', 'ready']);
   });
 
-  it('is told that it is gone, and nothing of other tracks', async () => {
+  it('gets the removal, and nothing about other tracks', async () => {
     const { tracks, trackEvents, told, ended } = following();
     trackEvents.changed('other.mp3');
     await until(() => expect(told).toEqual(['processing']));

@@ -1,4 +1,4 @@
-/** `/readyz`, which anybody may ask for, and which writes to the disk. */
+/** Limits the checks of `/readyz`, which anybody may request and which writes to the disk. */
 import { pino } from 'pino';
 import { expect, it, vi } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
@@ -7,7 +7,7 @@ import type { Services } from '../../../src/services.ts';
 import { request } from '../../support/client.ts';
 import { startServer } from '../../support/server.ts';
 
-it('looks once for all who ask at once or within the time that a look holds', async () => {
+it('checks once for all requests at the same time or within the reuse time', async () => {
   const server = await startServer({}, { readinessMs: 60_000 });
   const { storage, library, selfTest } = server.services;
   const looks = [
@@ -24,7 +24,7 @@ it('looks once for all who ask at once or within the time that a look holds', as
   await server.close();
 });
 
-it('looks anew after that time, also after one that could not be taken', async () => {
+it('checks again after the reuse time, and at once after a failed check', async () => {
   const room = vi
     .fn<Services['storage']['room']>()
     .mockRejectedValueOnce(new Error('EIO'))

@@ -1,4 +1,4 @@
-/** Lists and event streams about so many tracks that they are sent in slices. */
+/** Sends lists and event streams of many tracks in slices. */
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,10 +11,10 @@ import { startServer, type TestServer } from '../../support/server.ts';
 import { type UnreadingClients, unreadingClients } from '../../support/unreading.ts';
 
 const COUNT = 30_000;
-/** Of one address, see the governor. */
+/** Share of one address, see the governor. */
 const LISTS_SHARE = 25;
 const EVENT_STREAMS_SHARE = 100;
-/** Slices that the buffers of the system hold, and then some: there are 300 in all. */
+/** More slices than the buffers of the system take, of 300 in total. */
 const MOST_SLICES_UNREAD = 150;
 const MOST_UNREAD_BYTES = 256 * 1024;
 
@@ -35,14 +35,14 @@ const usage = () => server.services.governor.usage();
 const pretend = (count: number, onPage?: (from: number) => void) =>
   pretendTracks(server.services.library, count, onPage);
 
-/** A client that asks and reads nothing, and its connection at the server. */
+/** Opens a client that sends a request and reads nothing, and returns its connection at the server. */
 async function unreading(path: string): Promise<Socket> {
   const { client, ours } = await clients.open();
   client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   return ours;
 }
 
-/** The body as it comes over the wire, and whether it was whole. */
+/** Resolves with the raw body, and whether it was complete. */
 function download(path: string, headers: http.OutgoingHttpHeaders = {}, method = 'GET') {
   return new Promise<{ headers: http.IncomingHttpHeaders; body: Buffer; complete: boolean }>(
     (resolve, reject) => {
@@ -77,7 +77,7 @@ describe('a list without a limit', () => {
     expect(headers).not.toHaveProperty('link');
   });
 
-  it('goes on from a cursor', async () => {
+  it('continues from a cursor', async () => {
     pretend(500);
     const { body } = await download('/files?cursor=200');
     expect(namesIn(body)).toEqual(allNames(500).slice(200));
@@ -91,7 +91,7 @@ describe('a list without a limit', () => {
     expect(pages.filter((from) => from < 29_000)).toEqual([0]);
   });
 
-  it('twenty at once take turns: the event loop goes round between two slices', async () => {
+  it('takes turns with nineteen others: the event loop runs between two slices', async () => {
     let turn = 0;
     let going = true;
     const countTurns = () => {
@@ -110,7 +110,7 @@ describe('a list without a limit', () => {
     expect(Math.max(...slicesOfTurn.values())).toBe(1);
   });
 
-  it('is cut off where the library fails in the middle: what came is no whole list', async () => {
+  it('is cut off if the library fails in the middle, so that the client sees an incomplete response', async () => {
     pretend(1000, (from) => {
       if (from === 500) throw new Error('EIO');
     });
@@ -120,7 +120,7 @@ describe('a list without a limit', () => {
     await until(() => expect(usage().lists).toBe(0));
   });
 
-  it('is made no further than its client reads, and ends with it', async () => {
+  it('is read no further ahead than its client reads, and ends with the client', async () => {
     let pages = 0;
     pretend(COUNT, () => pages++);
     const ours = await unreading('/files');
@@ -134,7 +134,7 @@ describe('a list without a limit', () => {
     await until(() => expect(usage().lists).toBe(0));
   });
 
-  it('is sent to so many of one address at once, and no more', async () => {
+  it('is sent at the same time only up to the share of an address', async () => {
     pretend(COUNT);
     const ours = await Promise.all(Array.from({ length: LISTS_SHARE }, () => unreading('/files')));
     await until(() => expect(usage().lists).toBe(LISTS_SHARE));
@@ -149,7 +149,7 @@ describe('a list without a limit', () => {
   });
 });
 
-it('a page of a thousand comes in slices too, with its link', async () => {
+it('a page of a thousand tracks is sent in slices too, with its Link header', async () => {
   const pages: number[] = [];
   pretend(3000, (from) => pages.push(from));
   const { headers, body } = await download('/files?limit=1000');
@@ -160,7 +160,7 @@ it('a page of a thousand comes in slices too, with its link', async () => {
 });
 
 describe('the event stream of a large library', () => {
-  it('tells every state, the oldest track first', async () => {
+  it('sends every state, the oldest track first', async () => {
     pretend(2345);
     const leaving = new AbortController();
     const response = await fetch(`${server.url}/events`, { signal: leaving.signal });
@@ -177,7 +177,7 @@ describe('the event stream of a large library', () => {
     expect(names.filter((name) => name !== ': still here')).toEqual(allNames(2345).reverse());
   });
 
-  it('is made no further than its client reads, and ends in spite of its heartbeat', async () => {
+  it('is read no further ahead than its client reads, and ends in spite of its heartbeat', async () => {
     let pages = 0;
     pretend(COUNT, () => pages++);
     const ours = await unreading('/events');
@@ -191,7 +191,7 @@ describe('the event stream of a large library', () => {
     await until(() => expect(usage().eventStreams).toBe(0));
   });
 
-  it('may be open so often to one address, and no more', async () => {
+  it('can be open only up to the share of an address', async () => {
     pretend(0);
     await Promise.all(Array.from({ length: EVENT_STREAMS_SHARE }, () => unreading('/events')));
     await until(() => expect(usage().eventStreams).toBe(EVENT_STREAMS_SHARE));

@@ -1,4 +1,4 @@
-/** `POST /upload`, row by row. */
+/** Uploads files over `POST /upload`. */
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -14,13 +14,13 @@ beforeAll(async () => {
   server = await startServer({ MAX_UPLOAD_BYTES: '4000000' });
 });
 
-/** Nothing but placeholders in uploads/. */
+/** Checks that uploads/ contains only its placeholder. */
 async function uploadsOnDisk(): Promise<string[]> {
   return readdir(path.join(server.dataDir, 'uploads'));
 }
 
-describe('an upload that is audio', () => {
-  it('is answered with 201, where to find it, and the whole track object', async () => {
+describe('an upload of audio', () => {
+  it('gets 201, its Location and the whole track', async () => {
     const { status, headers, body } = await upload(server.url, song(1));
     expect(status).toBe(201);
     expect(headers.get('location')).toBe(`/files/${body.filename}`);
@@ -45,7 +45,7 @@ describe('an upload that is audio', () => {
     expect(body).not.toHaveProperty('error');
   });
 
-  it('with ?wait=false is answered with 202 once it is stored and probed', async () => {
+  it('with ?wait=false gets 202 once it is stored and examined', async () => {
     const { status, headers, body } = await upload(
       server.url,
       { name: 'long.mp3', bytes: await longMp3(2) },
@@ -64,7 +64,7 @@ describe('an upload that is audio', () => {
     expect((await settled(server.url, 'long.mp3')).status).toBe('ready');
   });
 
-  it('takes other fields in the form, whatever they are', async () => {
+  it('ignores other fields of the form', async () => {
     const form = new FormData();
     form.append('title', 'A title');
     form.append('file', new Blob([new Uint8Array(song(2).bytes)]), 'fields.wav');
@@ -77,7 +77,7 @@ describe('an upload that is audio', () => {
     );
   });
 
-  it('leaves the original only where it is wanted', async () => {
+  it('keeps the original only with KEEP_ORIGINALS', async () => {
     const keeping = await startServer({ KEEP_ORIGINALS: 'true' });
     const { body } = await upload(keeping.url, song(3));
     const kept = await readdir(path.join(keeping.dataDir, 'uploads'));
@@ -88,8 +88,8 @@ describe('an upload that is audio', () => {
   });
 });
 
-describe('the same bytes again', () => {
-  it('are answered with 200 and the track that exists, also under another name', async () => {
+describe('an upload of the same bytes again', () => {
+  it('gets 200 and the existing track, also under another name', async () => {
     const first = await upload(server.url, { ...song(4), name: 'first.wav' });
     const again = await upload(server.url, { ...song(4), name: 'again.wav' });
     expect([first.status, again.status]).toEqual([201, 200]);
@@ -98,7 +98,7 @@ describe('the same bytes again', () => {
     expect(again.body.message).toContain('here already');
   });
 
-  it('are answered with 200 while the track is processed', async () => {
+  it('gets 200 while the track is processed', async () => {
     const bytes = await longMp3(1);
     const [first, second] = await Promise.all([
       upload(server.url, { name: 'twice.mp3', bytes }, '?wait=false'),
@@ -108,11 +108,11 @@ describe('the same bytes again', () => {
     expect(statuses).toEqual([200, 202]);
     expect(first.body.filename).toBe(second.body.filename);
     await settled(server.url, 'twice.mp3');
-    // The original goes right after the track says that it is ready.
+    // The original is removed right after the track becomes ready.
     await until(async () => expect(await uploadsOnDisk()).toEqual([]));
   });
 
-  it('under a taken name get their own when they are other bytes', async () => {
+  it('of other bytes under a taken name gets its own name', async () => {
     const names = [];
     for (const seed of [5, 6, 7])
       names.push((await upload(server.url, { ...song(seed), name: 'Taken.wav' })).body.filename);
@@ -121,7 +121,7 @@ describe('the same bytes again', () => {
     expect(other.body.filename).toBe('taken-4.WAV');
   });
 
-  it('at the same time, ten different files under one name, all get a name of their own', async () => {
+  it('ten different files under one name at the same time all get their own name', async () => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) => upload(server.url, { ...song(100 + n), name: 'rush.wav' })),
     );
@@ -225,14 +225,14 @@ describe('an upload that is refused', () => {
     expect((await request<unknown[]>(`${server.url}/files`)).body.length).toBe(before);
   });
 
-  it('video without sound', async () => {
+  it('as a video without sound', async () => {
     const bytes = await ffmpeg(['-f', 'lavfi', '-i', 'testsrc=d=1:s=64x64:r=5', '-f', 'matroska', 'pipe:1']);
     const { status, body } = await upload(server.url, { name: 'silent.mkv', bytes });
     expect([status, body.code]).toEqual([415, 'unsupported_media']);
     expect(body.detail).toBe('There is no audio in this file.');
   });
 
-  it('because too much is waiting already: 503 with Retry-After, before the body is read', async () => {
+  it('because too many tracks wait already: 503 with Retry-After, before the body is read', async () => {
     const busy = await startServer({ MAX_WAITING: '1' });
     await upload(busy.url, { name: 'long.mp3', bytes: await longMp3(5) }, '?wait=false');
     const { status, headers, body } = await upload(busy.url, song(60));
@@ -251,7 +251,7 @@ describe('an upload that is refused', () => {
     await full.close();
   });
 
-  it('because room runs out as it comes, whatever it declared: 507, and nothing is left', async () => {
+  it('because room runs out while it arrives: 507, and nothing is left', async () => {
     const { bytes: free } = await server.services.storage.room();
     const full = await startServer({ MIN_FREE_BYTES: String(free - 100 * 1024 ** 2) });
     const chunk = Buffer.alloc(4 * 1024 ** 2, 1);
@@ -280,7 +280,7 @@ describe('an upload that is refused', () => {
     await full.close();
   });
 
-  it('because the client went away in the middle: nothing is left on disk', async () => {
+  it('because the client leaves in the middle: nothing is left on disk', async () => {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
     socket.write(
       'POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n' +
@@ -335,7 +335,7 @@ describe('the name of an upload', () => {
   });
 });
 
-it('says by content what a file is, whatever its name', async () => {
+it('recognises a file by its content, whatever its name', async () => {
   const flac = await audioFile('x.flac', noise({ samples: 30_000, seed: 300 }));
   const { status, body } = await upload(server.url, { name: 'liar.txt', bytes: await readFile(flac) });
   expect(status).toBe(201);

@@ -28,15 +28,15 @@ const get = (headers: Record<string, string> = {}, method: 'GET' | 'HEAD' = 'GET
   app.inject({ method, url: '/digits', headers });
 
 describe('etagOf', () => {
-  it('is strong, quoted, and one for equal bytes', () => {
+  it('returns a strong, quoted tag, the same for equal bytes', () => {
     expect(etag).toMatch(/^"a-[0-9a-z]+"$/);
     expect(etagOf(Buffer.from('0123456789'))).toBe(etag);
     expect(etagOf(Buffer.from('012345678'))).not.toBe(etag);
   });
 });
 
-describe('the whole', () => {
-  it('is answered with 200 and all that a cache wants to know', async () => {
+describe('a response with all bytes', () => {
+  it('has status 200 and all headers for caches', async () => {
     const answer = await get();
     expect(answer.statusCode).toBe(200);
     expect(answer.rawPayload).toEqual(bytes);
@@ -50,7 +50,7 @@ describe('the whole', () => {
     expect(answer.headers).not.toHaveProperty('content-range');
   });
 
-  it('is answered to HEAD with the same headers and no body', async () => {
+  it('has the same headers and no body for HEAD', async () => {
     const [whole, head] = await Promise.all([get(), get({}, 'HEAD')]);
     const { date: _date, ...headers } = head.headers;
     expect(head.statusCode).toBe(200);
@@ -59,7 +59,7 @@ describe('the whole', () => {
     expect(head.rawPayload).toHaveLength(0);
   });
 
-  it('is answered to HEAD even where a range is asked for', async () => {
+  it('answers HEAD even with a range', async () => {
     const answer = await get({ range: 'bytes=0-1' }, 'HEAD');
     expect(answer.statusCode).toBe(200);
     expect(answer.headers['content-length']).toBe('10');
@@ -76,9 +76,9 @@ describe('the whole', () => {
     ['only a dash', 'bytes=-'],
     ['a fraction', 'bytes=0.5-1'],
     ['two dashes', 'bytes=1-2-3'],
-    // RFC 9110 section 14.1.1: such a range is invalid, and an invalid one is ignored.
+    // RFC 9110 section 14.1.1: such a range is invalid, and invalid ranges are ignored.
     ['an end before its start', 'bytes=5-3'],
-  ])('is answered where the range is of no use: %s', async (_what, range) => {
+  ])('answers an unsupported range: %s', async (_what, range) => {
     const answer = await get({ range });
     expect(answer.statusCode).toBe(200);
     expect(answer.rawPayload).toEqual(bytes);
@@ -88,16 +88,16 @@ describe('the whole', () => {
 
 describe('a range', () => {
   it.each([
-    ['from and to', 'bytes=2-4', 2, 4],
+    ['with a start and an end', 'bytes=2-4', 2, 4],
     ['one byte', 'bytes=0-0', 0, 0],
-    ['all of it', 'bytes=0-9', 0, 9],
-    ['from', 'bytes=7-', 7, 9],
-    ['to beyond the end', 'bytes=7-100', 7, 9],
-    ['the last ones', 'bytes=-3', 7, 9],
-    ['as many last ones as there are', 'bytes=-10', 0, 9],
-    // RFC 9110 section 14.1.2: the whole is used where it is shorter than the suffix.
-    ['more last ones than there are', 'bytes=-100', 0, 9],
-  ])('is answered with 206: %s', async (_what, range, start, end) => {
+    ['all bytes', 'bytes=0-9', 0, 9],
+    ['with a start', 'bytes=7-', 7, 9],
+    ['to after the end', 'bytes=7-100', 7, 9],
+    ['the last bytes', 'bytes=-3', 7, 9],
+    ['as many last bytes as there are', 'bytes=-10', 0, 9],
+    // RFC 9110 section 14.1.2: a suffix longer than the bytes selects all of them.
+    ['more last bytes than there are', 'bytes=-100', 0, 9],
+  ])('gets 206: %s', async (_what, range, start, end) => {
     const answer = await get({ range });
     expect(answer.statusCode).toBe(206);
     expect(answer.rawPayload).toEqual(bytes.subarray(start, end + 1));
@@ -111,7 +111,7 @@ describe('a range', () => {
   });
 
   it.each(['bytes=10-', 'bytes=10-20', 'bytes=99-100', 'bytes=-0'])(
-    'beyond the end is answered with 416: %s',
+    'after the end gets 416: %s',
     async (range) => {
       const answer = await get({ range });
       expect(answer.statusCode).toBe(416);
@@ -120,7 +120,7 @@ describe('a range', () => {
     },
   );
 
-  it('is answered where If-Range names what is here', async () => {
+  it('gets 206 if If-Range has the current tag', async () => {
     const answer = await get({ range: 'bytes=2-4', 'if-range': etag });
     expect([answer.statusCode, answer.body]).toEqual([206, '234']);
   });
@@ -129,13 +129,13 @@ describe('a range', () => {
     ['another tag', '"another"'],
     ['a weak tag', `W/${etag}`],
     ['a date', 'Wed, 21 Oct 2015 07:28:00 GMT'],
-  ])('is not answered where If-Range names %s', async (_what, ifRange) => {
+  ])('gets all bytes if If-Range has %s', async (_what, ifRange) => {
     const answer = await get({ range: 'bytes=2-4', 'if-range': ifRange });
     expect([answer.statusCode, answer.body]).toEqual([200, '0123456789']);
   });
 });
 
-describe('what the client has already', () => {
+describe('a request with If-None-Match', () => {
   const tags = [
     ['its tag', etag],
     ['its tag, weak', `W/${etag}`],
@@ -144,7 +144,7 @@ describe('what the client has already', () => {
     ['anything', '*'],
   ];
 
-  it.each(tags)('is answered with 304 for %s', async (_what, ifNoneMatch) => {
+  it.each(tags)('gets 304 for %s', async (_what, ifNoneMatch) => {
     for (const method of ['GET', 'HEAD'] as const) {
       const answer = await get({ 'if-none-match': ifNoneMatch }, method);
       expect(answer.statusCode).toBe(304);
@@ -154,7 +154,7 @@ describe('what the client has already', () => {
     }
   });
 
-  it('is not sent again in part', async () => {
+  it('gets 304 also with a range', async () => {
     expect((await get({ 'if-none-match': etag, range: 'bytes=0-1' })).statusCode).toBe(304);
   });
 
@@ -163,7 +163,7 @@ describe('what the client has already', () => {
     ['other tags', '"one", W/"two"'],
     ['its tag without quotes', etag.slice(1, -1)],
     ['nothing', ''],
-  ])('is answered with 200 for %s', async (_what, ifNoneMatch) => {
+  ])('gets 200 for %s', async (_what, ifNoneMatch) => {
     expect((await get({ 'if-none-match': ifNoneMatch })).statusCode).toBe(200);
   });
 });

@@ -1,4 +1,4 @@
-/** The playlists over a real socket. */
+/** Serves playlists over a real socket. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -17,19 +17,19 @@ beforeAll(async () => {
   master = server.url + body.hlsUrl;
 });
 
-/** What is no tag in a playlist: the addresses in it. */
+/** Returns the addresses in a playlist: the lines that are no tags. */
 const addresses = (playlist: string, base: string) =>
   playlist
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => new URL(line, base).href);
 
-it('the track object says where the master playlist is', async () => {
+it('the track has the address of its master playlist', async () => {
   expect(new URL(master).pathname).toBe('/stream/t%C3%B6k-song-.wav/master.m3u8');
 });
 
 describe('from the master playlist', () => {
-  it('every address leads to what is there, 128k first, and nothing is stored twice', async () => {
+  it('every address exists, 128k is first, and HLS stores no files of its own', async () => {
     const playlists = addresses((await download(master)).toString(), master);
     expect(playlists.map((url) => url.split('/').at(-1))).toEqual([
       'aac-128k.m3u8',
@@ -51,7 +51,7 @@ describe('from the master playlist', () => {
     expect((await readdir(folder)).sort()).toEqual([...names].sort());
   });
 
-  it('both kinds are HLS, asked for again each time, readable from other sites, and the same by HEAD', async () => {
+  it('all playlists are HLS, revalidated, readable from other sites, and answered by HEAD', async () => {
     for (const url of [master, new URL('aac-64k.m3u8', master).href]) {
       const headers = { origin: 'https://player.example' };
       const [head, get] = await Promise.all([
@@ -69,7 +69,7 @@ describe('from the master playlist', () => {
     }
   });
 
-  it('the bit rates are those that were measured', async () => {
+  it('the bit rates are the measured ones', async () => {
     const text = (await download(master)).toString();
     const rates = [...text.matchAll(/BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+),CODECS="mp4a.40.2"/g)];
     expect(rates).toHaveLength(3);
@@ -90,7 +90,7 @@ it.each(['aac-96k.m3u8', 'master2.m3u8', '.m3u8', 'aac-128k.m3u', '..%2fmaster.m
   },
 );
 
-it('a wrong method is 405', async () => {
+it('a wrong method gets 405', async () => {
   for (const name of ['master.m3u8', 'aac-128k.m3u8']) {
     const answer = await request<Problem>(new URL(name, master).href, { method: 'DELETE' });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
@@ -98,7 +98,7 @@ it('a wrong method is 405', async () => {
 });
 
 describe('while the track is being encoded', () => {
-  it('the playlists are there as soon as the manifest, and stay but for the bit rates; segments are held', async () => {
+  it('playlists exist with the manifest and only their bit rates change; requests for segments wait', async () => {
     const { body } = await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '');
     expect(body).toMatchObject({ status: 'processing', hlsUrl: '/stream/long.mp3/master.m3u8' });
     const early = (await download(server.url + body.hlsUrl)).toString();
@@ -114,7 +114,7 @@ describe('while the track is being encoded', () => {
     expect(late).not.toBe(early);
   });
 
-  it('they are 404 before, and hlsUrl is null', async () => {
+  it('playlists get 404 before, and hlsUrl is null', async () => {
     const { body } = await upload(server.url, { name: 'early.mp3', bytes: await longMp3(1) }, '?wait=false');
     expect(body.hlsUrl === null).toBe(body.manifestUrl === null);
     const unknown = await request<Problem>(`${server.url}/stream/nobody.mp3/master.m3u8`);

@@ -8,7 +8,7 @@ import { upload } from '../../support/client.ts';
 import { sampleTrack } from '../../support/sample-track.ts';
 import { startServer } from '../../support/server.ts';
 
-it('each text is rendered and compressed once for all who ask at once, and for those who ask later', async () => {
+it('each text is rendered and compressed once for all requests at the same time and later', async () => {
   const { url, services } = await startServer();
   const { body } = await upload(url, { name: 'tök.wav', bytes: wav(noise({ samples: 50_000, seed: 6 })) });
   const manifests = createManifests(services, crossOrigin('*'));
@@ -32,9 +32,9 @@ it('each text is rendered and compressed once for all who ask at once, and for t
   }
 });
 
-describe('what is kept', () => {
+describe('the cache of manifests', () => {
   const asking = (encoding: string) => ({ headers: { 'accept-encoding': encoding } }) as IncomingMessage;
-  /** Services with so many tracks; nothing else of them is used. */
+  /** Makes services with this many tracks, and nothing else. */
   function servicesWith(count: number) {
     const tracks = new Map(
       Array.from({ length: count }, (_, n) => [
@@ -50,7 +50,7 @@ describe('what is kept', () => {
     return { tracks, services };
   }
 
-  it('takes no more memory than the limit, however many tracks are asked for; the last ones stay', async () => {
+  it('takes no more memory than its limit for any number of tracks, and keeps the last ones', async () => {
     const { tracks, services } = servicesWith(1000);
     const maxBytes = 500_000;
     const manifests = createManifests(services, crossOrigin('*'), maxBytes);
@@ -67,7 +67,7 @@ describe('what is kept', () => {
     }
   });
 
-  it('is made anew once its track has changed', async () => {
+  it('renders a text again once its track has changed', async () => {
     const { tracks, services } = servicesWith(1);
     const manifests = createManifests(services, crossOrigin('*'));
     const find = () => manifests.find({ filename: '0.mp3' }, MANIFEST, asking('gzip'));
@@ -79,7 +79,7 @@ describe('what is kept', () => {
   });
 });
 
-it('one that could not be made is tried anew', async () => {
+it('a text that could not be rendered is rendered again on the next request', async () => {
   const { url, services } = await startServer();
   const { body } = await upload(url, { name: 'a.wav', bytes: wav(noise({ samples: 50_000, seed: 7 })) });
   const manifests = createManifests(services, crossOrigin('*'));

@@ -1,4 +1,4 @@
-/** Requests for segments that are not encoded yet, or are cut: how long they are held, and what answers them. */
+/** Requests for segments that are not encoded yet, or are cut: how long they wait, and which response they get. */
 import { EventEmitter } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { expect, it } from 'vitest';
@@ -15,7 +15,7 @@ function requesting(rig: EncoderRig, segmentWaitSeconds = 9) {
     segments.find({ filename: FILENAME, segmentName }, { raw, request: { ip } } as unknown as FastifyReply);
 }
 
-it('while a track is being loaded a request is held for SEGMENT_WAIT_SECONDS, and not a moment longer', async () => {
+it('while a track is loaded, a request waits exactly SEGMENT_WAIT_SECONDS', async () => {
   const rig = await encoderRig();
   const hold = rig.holdUp('list');
   const track = await rig.addTrack();
@@ -28,7 +28,7 @@ it('while a track is being loaded a request is held for SEGMENT_WAIT_SECONDS, an
   await rig.encoder.whenSettled(FILENAME);
 });
 
-it('a repair that takes long holds a request no longer than that', async () => {
+it('during a long repair, a request waits exactly SEGMENT_WAIT_SECONDS', async () => {
   const rig = await encoderRig();
   const track = await rig.readyTrack();
   const name = await rig.cut(track, 1);
@@ -39,7 +39,7 @@ it('a repair that takes long holds a request no longer than that', async () => {
   expect(rig.governor.usage()).toMatchObject({ holds: 0 });
 });
 
-it('two cut segments that are asked for at once are both answered', async () => {
+it('two cut segments that are requested at once are both repaired and served', async () => {
   const rig = await encoderRig();
   const track = await rig.readyTrack();
   const request = requesting(rig);
@@ -55,7 +55,7 @@ it('two cut segments that are asked for at once are both answered', async () => 
   }
 });
 
-it('a segment whose rendition starts anew meanwhile is found by its new key, and kept by nobody under the old', async () => {
+it('a segment of a rendition that starts anew meanwhile is served under its new encode hash, and not cached', async () => {
   const rig = await encoderRig({ concurrency: 1 });
   const track = await rig.readyTrack();
   await rig.cut(track, 0);
@@ -65,11 +65,11 @@ it('a segment whose rendition starts anew meanwhile is found by its new key, and
   expect(answer.bytes.toString('latin1', 8)).toBe('another init 128000 1');
   expect(answer.headers.join()).toContain('Cache-Control,no-cache');
   await rig.encoder.whenSettled(FILENAME);
-  // Who asks from now on is told at once that there is no such segment.
+  // New requests for the old name get 404 at once.
   await expect(requesting(rig)(name)).rejects.toMatchObject({ code: 'segment_not_found' });
 });
 
-it('requests of one address are held up to its share, and give their places back', async () => {
+it('requests of one address wait up to its share, and give their places back', async () => {
   const rig = await encoderRig({ concurrency: 1 });
   const hold = rig.holdUp('segment');
   const track = await rig.addTrack();
@@ -83,7 +83,7 @@ it('requests of one address are held up to its share, and give their places back
   const outcomes = Promise.all(held.map((one) => one.catch((error) => error.code)));
   await expect(Promise.race(held)).rejects.toMatchObject({ code: 'segment_not_yet' });
   expect(rig.governor.usage()).toMatchObject({ holds: 2000 });
-  // Others have places of their own.
+  // Other addresses have their own share.
   const other = request(rig.nameOf(track, SEGMENTS - 1), '192.0.2.2');
   client.emit('close');
   expect((await outcomes).filter((code) => code === 'client_closed')).toHaveLength(2000);

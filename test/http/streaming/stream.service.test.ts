@@ -1,4 +1,4 @@
-/** Manifests and segments over a real socket. */
+/** Serves manifests and segments over a real socket. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { noise, wav } from '../../support/audio.ts';
 import {
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 describe('the manifest', () => {
-  it('is DASH, asked for again each time, and spares the body when nothing changed', async () => {
+  it('is MPEG-DASH, revalidated before each use, and not sent again if unchanged', async () => {
     const first = await fetch(manifest.url);
     expect(first.headers.get('content-type')).toBe('application/dash+xml');
     expect(first.headers.get('cache-control')).toBe('no-cache');
@@ -36,12 +36,12 @@ describe('the manifest', () => {
     expect((await fetch(manifest.url, { headers: { 'if-none-match': etag } })).status).toBe(304);
   });
 
-  it('holds relative addresses only', () => {
+  it('contains relative addresses only', () => {
     expect(manifest.xml).not.toMatch(/https?:\/\/(?!www\.w3|.*dash)/);
     expect(manifest.xml).toMatch(/media="segment\/aac-128k-[0-9a-f]{8}-\$Number%05d\$\.m4s"/);
   });
 
-  it('HEAD is GET without the body', async () => {
+  it('answers HEAD as GET without the body', async () => {
     const [head, get] = await Promise.all([fetch(manifest.url, { method: 'HEAD' }), fetch(manifest.url)]);
     for (const name of ['content-type', 'content-length', 'etag', 'cache-control']) {
       expect(head.headers.get(name), name).toBe(get.headers.get(name));
@@ -51,7 +51,7 @@ describe('the manifest', () => {
 });
 
 describe('segments', () => {
-  it('are audio, immutable, and the same by HEAD', async () => {
+  it('are audio, immutable, and answered by HEAD', async () => {
     for (const url of [manifest.initUrl, segment]) {
       const [head, get] = await Promise.all([fetch(url, { method: 'HEAD' }), fetch(url)]);
       const bytes = await get.arrayBuffer();
@@ -65,7 +65,7 @@ describe('segments', () => {
     }
   });
 
-  it('come in single ranges', async () => {
+  it('support single ranges', async () => {
     const whole = await download(segment);
     const response = await fetch(segment, { headers: { range: 'bytes=10-19' } });
     expect(response.status).toBe(206);
@@ -76,15 +76,15 @@ describe('segments', () => {
   });
 
   it.each([
-    ['a number past the end', (name: string) => name.replace('00002', '00099')],
+    ['a number after the end', (name: string) => name.replace('00002', '00099')],
     ['number 0', (name: string) => name.replace('00002', '00000')],
-    ['another key', (name: string) => name.replace(/-[0-9a-f]{8}-/, '-00000000-')],
+    ['another encode hash', (name: string) => name.replace(/-[0-9a-f]{8}-/, '-00000000-')],
     ['another rendition', (name: string) => name.replace('128k', '64k')],
     ['a second spelling', (name: string) => name.replace('00002', '000002')],
     ['a path', () => '..%2f..%2fmanifests%2ftrack.json'],
     ['NUL', (name: string) => `${name}%00`],
     ['something else', () => 'x.txt'],
-  ])('%s is 404', async (_case, change) => {
+  ])('get 404 for %s', async (_case, change) => {
     const url = new URL(change(segment.split('/').at(-1) ?? ''), segment).href;
     const { status, body } = await request<Problem>(url);
     expect([status, body.code]).toEqual([404, 'segment_not_found']);
@@ -94,7 +94,7 @@ describe('segments', () => {
 describe('a query', () => {
   const CMCD = `CMCD=${encodeURIComponent('bl=21300,cid="a/b",d=4004,nor="..%2Fsegment35.m4v",su')}`;
 
-  it('changes nothing, and takes the same fast path: no route sees the request', async () => {
+  it('is ignored, and the request takes the same fast path before the routes', async () => {
     const own = await startServer({ LOG_LEVEL: 'debug' });
     const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 90_000 })) });
     const { url, segments } = await getManifest(own.url, body);
@@ -107,7 +107,7 @@ describe('a query', () => {
       expect((await fetch(`${address}?`)).status).toBe(200);
     }
     expect(routed().slice(before)).toEqual([]);
-    // Names that need decoding, and slashes too many, are for the routes.
+    // The routes answer names that need decoding, and addresses with additional slashes.
     expect((await fetch(url.replace('a.wav', '%61.wav').concat(`?${CMCD}`))).status).toBe(200);
     expect((await fetch(url.replace('/stream', '//stream').concat(`?${CMCD}`))).status).toBe(404);
     expect((await fetch(`${segments[0]?.url}/?${CMCD}`)).status).toBe(404);
@@ -117,7 +117,7 @@ describe('a query', () => {
 });
 
 describe('players on other sites', () => {
-  it('may read streams', async () => {
+  it('can read streams', async () => {
     const response = await fetch(segment, { headers: { origin: 'https://player.example' } });
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     expect(response.headers.get('access-control-expose-headers')).toContain('Content-Range');
@@ -133,12 +133,12 @@ describe('players on other sites', () => {
     expect(preflight.headers.get('access-control-allow-headers')).toContain('range');
   });
 
-  it('may not read the API', async () => {
+  it('cannot read the API', async () => {
     const response = await fetch(`${server.url}/files`, { headers: { origin: 'https://player.example' } });
     expect(response.headers.get('access-control-allow-origin')).toBeNull();
   });
 
-  it('only those named by CORS_ORIGIN', async () => {
+  it('must be in CORS_ORIGIN', async () => {
     const own = await startServer({ CORS_ORIGIN: 'https://a.example,https://b.example' });
     const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 3000 })) });
     const allowed = async (origin: string) =>
@@ -160,7 +160,7 @@ describe('a wrong method', () => {
     ['DELETE', '/stream/x.mp3/segment/y.m4s', 'GET, HEAD'],
     ['POST', '/healthz', 'GET, HEAD'],
     ['DELETE', '/', 'GET, HEAD'],
-  ])('%s %s', async (method, address, allow) => {
+  ])('gets 405 with Allow: %s %s', async (method, address, allow) => {
     const body = method === 'POST' ? '{"not":"read"' : null;
     const headers = { 'content-type': 'application/json' };
     const answer = await request<Problem>(server.url + address, { method, body, headers });
@@ -168,14 +168,14 @@ describe('a wrong method', () => {
     expect(answer.headers.get('allow')).toBe(allow);
   });
 
-  it('and an address that does not exist is 404', async () => {
+  it('gets 404 at an address that does not exist', async () => {
     const { status, body } = await request<Problem>(`${server.url}/nowhere`);
     expect([status, body.code]).toEqual([404, 'route_not_found']);
   });
 });
 
 describe('health', () => {
-  it('is alive, and able to work', async () => {
+  it('shows a server that is alive and ready', async () => {
     expect(await request(`${server.url}/healthz`)).toMatchObject({ status: 200, body: { status: 'ok' } });
     const { status, body } = await request(`${server.url}/readyz`);
     expect(status).toBe(200);
@@ -186,7 +186,7 @@ describe('health', () => {
   });
 });
 
-it('serves the page and what it needs from here alone', async () => {
+it('serves the page and all of its files from this server', async () => {
   const page = await (await fetch(server.url)).text();
   const assets = [...page.matchAll(/(?:src|href)="(assets\/[^"]+)"/g)].map((match) => match[1]);
   expect(assets).toEqual(
