@@ -65,11 +65,7 @@ export class AppError extends Error {
  * 415, because ffmpeg or ffprobe failed on the file. The same happens when the tools themselves do not work: test them before
  * blaming the file.
  */
-export class UnreadableMediaError extends AppError {
-  constructor(reason: string, cause: unknown) {
-    super({ code: 'unsupported_media', detail: reason }, { cause });
-  }
-}
+export class UnreadableMediaError extends AppError {}
 
 interface AppProblem {
   code: ErrorCode;
@@ -226,7 +222,8 @@ export const errors = {
       extensions: { limitBytes },
     }),
   unsupportedMedia: (reason: string) => new AppError({ code: 'unsupported_media', detail: reason }),
-  unreadableMedia: (reason: string, cause: unknown) => new UnreadableMediaError(reason, cause),
+  unreadableMedia: (reason: string, cause: unknown) =>
+    new UnreadableMediaError({ code: 'unsupported_media', detail: reason }, { cause }),
   processingFailed: (filename: string, reason: string) =>
     new AppError({
       code: 'processing_failed',

@@ -4,6 +4,7 @@
  */
 import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createSingleFlight } from '../concurrency/single-flight.ts';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import { readHeaders } from '../source/ffprobe.ts';
 import { run } from './encode-range.ts';
@@ -22,19 +23,15 @@ const RECENT_MS = 10_000;
 
 /** @param folder of ours, where the audio goes. */
 export function createSelfTest(tools: Promise<Tools>, folder: string): SelfTest {
-  let underWay: Promise<string | null> | undefined;
+  const looks = createSingleFlight<'look', string | null>();
   let last: { at: number; trouble: string | null } | undefined;
 
   const look = async () => {
     const trouble = await examine(await tools, path.join(folder, 'self-test.wav'));
     last = { at: performance.now(), trouble };
-    underWay = undefined;
     return trouble;
   };
-  const trouble = () => {
-    underWay ??= look();
-    return underWay;
-  };
+  const trouble = () => looks.run('look', look);
   return {
     fault: trouble,
     recentFault: async () =>

@@ -2,6 +2,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
+import { createSingleFlight } from '../concurrency/single-flight.ts';
 import { createTimeSlices } from '../concurrency/time-slices.ts';
 import { createBulkReader } from '../disk/read.ts';
 import { safeJoin } from '../disk/safe-join.ts';
@@ -50,8 +51,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     await syncFolder(folderOf(track.filename));
   };
 
-  /** Reads under way, or done, while the library opens. */
-  let reading: Map<string, Promise<Found>> | undefined = new Map();
+  /** Reads of records under way. */
+  const reads = createSingleFlight<string, Found>();
+  let isOpening = true;
 
   const readFile = createBulkReader();
   const readRecord = async (filename: string): Promise<Found> => {
@@ -65,19 +67,16 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     tracks.set(filename, track);
     return track;
   };
-  const readOnce = (underWay: Map<string, Promise<Found>>, filename: string) => {
-    const started = underWay.get(filename) ?? readRecord(filename);
-    underWay.set(filename, started);
-    return started;
-  };
+  const readOnce = async (filename: string) =>
+    tracks.get(filename) ?? reads.run(filename, () => readRecord(filename));
 
-  const readAll = async (underWay: Map<string, Promise<Found>>) => {
+  const readAll = async () => {
     await sweepTemporaries(root);
     const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
     const names = folders.map(({ name }) => name).values();
     const reader = async () => {
       for (const name of names) {
-        const found = await readOnce(underWay, name);
+        const found = await readOnce(name);
         if (found === undefined) await rm(folderOf(name), { recursive: true, force: true });
         else takenNames.add(filenameKey(name));
         if (found === DAMAGED) damaged.add(name);
@@ -86,9 +85,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     await Promise.all(Array.from({ length: READERS }, reader));
     order.addAll(tracks.values());
     for (const track of tracks.values()) bySha256.add(track);
-    reading = undefined;
+    isOpening = false;
   };
-  const opened = readAll(reading);
+  const opened = readAll();
   // Whoever waits for it meets the error.
   opened.catch(() => {});
 
@@ -96,7 +95,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     opened,
     peek: (filename) => tracks.get(filename),
     async get(filename) {
-      const found = tracks.get(filename) ?? (reading && (await readOnce(reading, filename)));
+      const found = tracks.get(filename) ?? (isOpening ? await readOnce(filename) : undefined);
       return found === DAMAGED ? undefined : found;
     },
     findBySha256: async (sha256) => {

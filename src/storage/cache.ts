@@ -3,6 +3,7 @@
  * segment leaves the cache before it is removed from the storage.
  */
 import { LRUCache } from 'lru-cache';
+import { createSingleFlight } from '../concurrency/single-flight.ts';
 import { inOwnMemory } from '../own-memory.ts';
 import type { Storage } from './storage.ts';
 import { createTrackMap } from './track-map.ts';
@@ -33,8 +34,8 @@ export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOpti
   });
   /** What is in `hot`, by track. */
   const cached = createTrackMap<true>();
-  /** Reads in progress. A read that is no longer listed was overtaken by a change; its bytes are not cached. */
-  const reading = createTrackMap<Promise<Buffer | undefined>>();
+  /** Reads under way, by the keys of `hot`. A read that a change has overtaken is forgotten; its bytes are not cached. */
+  const reads = createSingleFlight<string, Buffer | undefined>();
 
   const keep = (filename: string, name: string, bytes: Buffer) => {
     const key = keyOf(filename, name);
@@ -44,40 +45,33 @@ export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOpti
     else cached.delete(filename, name);
   };
 
-  const startReading = (filename: string, name: string) => {
-    const isCurrent = () => reading.get(filename, name) === read;
-    const read = storage
-      .readSegment(filename, name)
-      .then((bytes) => {
-        if (!bytes || !isWhole(bytes)) return undefined;
-        const own = inOwnMemory(bytes);
-        if (isCurrent()) keep(filename, name, own);
-        return own;
-      })
-      .finally(() => {
-        if (isCurrent()) reading.delete(filename, name);
-      });
-    reading.set(filename, name, read);
-    return read;
-  };
+  const readOnce = (filename: string, name: string) =>
+    reads.run(keyOf(filename, name), async (isCurrent) => {
+      const bytes = await storage.readSegment(filename, name);
+      if (!bytes || !isWhole(bytes)) return undefined;
+      const own = inOwnMemory(bytes);
+      if (isCurrent()) keep(filename, name, own);
+      return own;
+    });
 
   const drop = (filename: string, name: string) => {
     hot.delete(keyOf(filename, name));
-    reading.delete(filename, name);
+    reads.forget(keyOf(filename, name));
   };
   const dropTrack = (filename: string) => {
-    for (const name of [...cached.names(filename), ...reading.names(filename)]) drop(filename, name);
+    for (const name of [...cached.names(filename)]) drop(filename, name);
+    for (const key of reads.keys()) if (trackAndName(key)[0] === filename) reads.forget(key);
   };
 
   return {
     ...storage,
     cachedSegment: (filename, name) => hot.get(keyOf(filename, name)),
     async readSegment(filename, name) {
-      return hot.get(keyOf(filename, name)) ?? reading.get(filename, name) ?? startReading(filename, name);
+      return hot.get(keyOf(filename, name)) ?? readOnce(filename, name);
     },
     async putSegment(filename, name, bytes) {
       await storage.putSegment(filename, name, bytes);
-      reading.delete(filename, name);
+      reads.forget(keyOf(filename, name));
       keep(filename, name, inOwnMemory(bytes));
     },
     async removeSegment(filename, name) {

@@ -1,4 +1,5 @@
 /** Checks whether the server can do its work. Results are reused for a while, for a check writes and syncs three files. */
+import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import type { Config } from '../../config/config.ts';
 import type { Services } from '../../services.ts';
 
@@ -56,17 +57,13 @@ export function createReadiness(services: Services, config: Config, freshMs: num
 
 /** Runs `check` once for all calls while it runs and within `freshMs` after it. Does not keep a failure. */
 function shared<T>(freshMs: number, check: () => Promise<T>): () => Promise<T> {
-  let last: Promise<T> | undefined;
-  let freshUntil = 0;
-  return () => {
-    if (last && performance.now() < freshUntil) return last;
-    const checking = check();
-    last = checking;
-    freshUntil = Number.POSITIVE_INFINITY;
-    const endAfter = (ms: number) => () => {
-      freshUntil = performance.now() + ms;
-    };
-    checking.then(endAfter(freshMs), endAfter(0));
-    return checking;
+  const checks = createSingleFlight<'check', T>();
+  let last: { outcome: T; freshUntil: number } | undefined;
+  const checkAndKeep = async () => {
+    const outcome = await check();
+    last = { outcome, freshUntil: performance.now() + freshMs };
+    return outcome;
   };
+  return async () =>
+    last && performance.now() < last.freshUntil ? last.outcome : checks.run('check', checkAndKeep);
 }

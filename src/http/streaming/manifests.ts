@@ -1,6 +1,7 @@
 /** Renders and compresses the MPD and the HLS playlists, and caches them until their track changes. */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
+import { createSingleFlight, type SingleFlight } from '../../concurrency/single-flight.ts';
 import { errors } from '../../errors.ts';
 import { inOwnMemory } from '../../own-memory.ts';
 import { renderMasterPlaylist, renderMediaPlaylist } from '../../presentation/hls.ts';
@@ -52,9 +53,9 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
     maxSize: maxBytes,
     sizeCalculation: ({ representation: { bytes } }, key) => bytes.length + key.length + ENTRY_BYTES,
   });
-  /** Texts that are being made, shared by all requests for them. */
-  const making = new WeakMap<Track, Map<string, Promise<Representation>>>();
-  // Neither an encoding nor a file name contains a slash.
+  /** Renderings under way, by record: a request for a changed record does not get the text of the old one. */
+  const making = new WeakMap<Track, SingleFlight<string, Representation>>();
+  // Neither an encoding nor a file name holds a slash.
   const keyOf = (filename: string, name: string, request: IncomingMessage) =>
     `${wantedEncoding(request)}/${filename}/${name}`;
   const madeOf = (track: Track, key: string) => {
@@ -63,12 +64,9 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
   };
 
   const makeOnce = (request: IncomingMessage, track: Track, text: Text): Promise<Representation> => {
-    const ofTrack = making.get(track) ?? new Map<string, Promise<Representation>>();
+    const ofTrack = making.get(track) ?? createSingleFlight<string, Representation>();
     making.set(track, ofTrack);
-    const key = keyOf(track.filename, text.name, request);
-    const underWay = ofTrack.get(key) ?? make(request, track, text).finally(() => ofTrack.delete(key));
-    ofTrack.set(key, underWay);
-    return underWay;
+    return ofTrack.run(keyOf(track.filename, text.name, request), () => make(request, track, text));
   };
 
   const make = async (request: IncomingMessage, track: Track, { name, type, render }: Text) => {
