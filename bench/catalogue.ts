@@ -50,7 +50,8 @@ async function measureReaders(inputs: Inputs, sample: Sample): Promise<void> {
   const server = await startServer(inputs.folder, { DATA_DIR: dataDir, RATE_LIMIT: 'off' });
   const segments = (await manifestUrl(server.url, 'long.mp3')).replace(/manifest$/, 'segment/');
   const pace = {
-    ...{ players: 100, everyMs: 200 },
+    players: 100,
+    everyMs: 200,
     url: (player: number, n: number) => `${segments}${names[(player * 7 + n) % names.length]}`,
   };
   const alone = await pacedPlayers({ ...pace, requests: 25 });

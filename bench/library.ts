@@ -88,7 +88,8 @@ export async function makeRecords(dataDir: string, sample: Sample, count: number
     await mkdir(folder, { recursive: true });
     const record = {
       ...sample.record,
-      ...{ filename, uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString() },
+      filename,
+      uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString(),
       source: { ...sample.record.source, sha256: n.toString(16).padStart(64, '0') },
     };
     await writeFile(path.join(folder, 'track.json'), `${JSON.stringify(record, null, 2)}\n`);

@@ -28,7 +28,8 @@ export async function measureNeighbours(inputs: Inputs): Promise<void> {
     report({
       measure: `${measure}: beside two busy loops in its session over an idle machine`,
       result: `${ratio.toFixed(1)}x (${beside}; ${idle})`,
-      ...{ mustReach, aim },
+      mustReach,
+      aim,
     });
   };
   row('serverReady', 'server started to `/readyz` 200', 'at most 3x', '');

@@ -81,7 +81,9 @@ export async function startServer(
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
   };
   return {
-    ...{ url, dataDir, readyMs },
+    url,
+    dataDir,
+    readyMs,
     peakBytes: () => memory('VmHWM'),
     residentBytes: () => memory('VmRSS'),
     async stop(keep = false) {

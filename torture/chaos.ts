@@ -63,8 +63,16 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-chaos-'));
   const dataDir = path.join(folder, 'data');
   const report: ChaosReport = {
-    ...{ failures: [], kills: 0, killedAtStart: 0, acknowledged: 0, deleted: 0 },
-    ...{ unansweredThere: 0, unansweredGone: 0, decoded: 0, samples: 0, folder },
+    failures: [],
+    kills: 0,
+    killedAtStart: 0,
+    acknowledged: 0,
+    deleted: 0,
+    unansweredThere: 0,
+    unansweredGone: 0,
+    decoded: 0,
+    samples: 0,
+    folder,
   };
   const random = seeded(options.seed);
   const sources = await makeSources(folder, options.formats);

@@ -45,8 +45,7 @@ export function createArrival(now: () => number = () => performance.now()): Arri
       const at = now();
       if (at - (counts.at(-1)?.at ?? 0) >= WINDOW_MS / 10) counts.push({ at, bytes });
     },
-    isWorthIt: () =>
-      bytes >= MIN_BYTES && ageMs() >= MIN_AGE_MS && bytesPerSecond() >= MIN_BYTES_PER_SECOND,
+    isWorthIt: () => bytes >= MIN_BYTES && ageMs() >= MIN_AGE_MS && bytesPerSecond() >= MIN_BYTES_PER_SECOND,
     isTooSlow: () => ageMs() >= WINDOW_MS && bytesPerSecond() < MIN_BYTES_PER_SECOND,
   };
 }

@@ -69,11 +69,20 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
     let segments = 0;
     await run({
       track: {
-        ...{ sampleRate: SAMPLE_RATE, samples: SAMPLES, segmentFrames: 20, channels: 1 },
-        ...{ streamIndex: 0, hasSeekableCopy: false },
+        sampleRate: SAMPLE_RATE,
+        samples: SAMPLES,
+        segmentFrames: 20,
+        channels: 1,
+        streamIndex: 0,
+        hasSeekableCopy: false,
       },
       rendition: { codec: 'aac', bitRate: 64_000 },
-      ...{ executable: tools.ffmpeg, input: file, from: 0, until: () => 2, signal, silentMs },
+      executable: tools.ffmpeg,
+      input: file,
+      from: 0,
+      until: () => 2,
+      signal,
+      silentMs,
       onInit: async () => {},
       onSegment: async () => void segments++,
     });

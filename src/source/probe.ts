@@ -75,7 +75,12 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
   const { end, declared } = await examineEnds(request, found, decoding);
   const declaredSeconds = Number(stream.duration ?? headers.format.duration) || null;
   const length = await settledLength({
-    ...{ declared, end, decoding, bytes, segmentSeconds, pcmBytesPerSecond: pcmBytesPerSecond(found) },
+    declared,
+    end,
+    decoding,
+    bytes,
+    segmentSeconds,
+    pcmBytesPerSecond: pcmBytesPerSecond(found),
     makeCopy: ({ hasTimeline }) => request.makeCopy(decoding, { hasTimeline, declaredSeconds }),
   }).catch((error: unknown) => {
     request.signal.throwIfAborted();
@@ -103,7 +108,10 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
 
 function decodingOf(request: ProbeRequest, { stream, opening }: Recognised): Decoding {
   return {
-    ...{ executable: request.executables.ffmpeg, input: request.input, opening, signal: request.signal },
+    executable: request.executables.ffmpeg,
+    input: request.input,
+    opening,
+    signal: request.signal,
     channels: outputChannels(stream.channels ?? 0),
     streamIndex: stream.index,
     sampleRate: outputSampleRate(Number(stream.sample_rate)),

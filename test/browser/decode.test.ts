@@ -59,7 +59,8 @@ async function expectExact(source: string, file: string, reference: ArrayLike<nu
     const urls = [initUrl, ...segments.map(({ url }) => url)];
     const decoded = await decodeInBrowser(page, urls, body.sampleRate);
     rows.push({
-      ...{ source, rendition: id },
+      source,
+      rendition: id,
       samplesOff: decoded.length - chromiumLength(reference.length, body.sampleRate),
       lag: worstLag(decoded, reference),
     });

@@ -17,7 +17,8 @@ const MIN_FREE_BYTES = 100 * MIB;
 async function rig(roomBytes: number) {
   const free = { bytes: MIN_FREE_BYTES + roomBytes, files: 1_000_000 };
   const governor = createGovernor({
-    ...{ maxUploads: 1, concurrency: 1 },
+    maxUploads: 1,
+    concurrency: 1,
     disk: { room: async () => free, minFreeBytes: MIN_FREE_BYTES },
   });
   const folder = await temporaryFolder();
@@ -28,8 +29,14 @@ async function rig(roomBytes: number) {
 }
 
 const decoding = (input: string, changes: Partial<Decoding> = {}): Decoding => ({
-  ...{ executable: 'ffmpeg', input, opening: null, signal: new AbortController().signal },
-  ...{ channels: 1, streamIndex: 0, sampleRate: 44_100, maxDurationSeconds: 86_400 },
+  executable: 'ffmpeg',
+  input,
+  opening: null,
+  signal: new AbortController().signal,
+  channels: 1,
+  streamIndex: 0,
+  sampleRate: 44_100,
+  maxDurationSeconds: 86_400,
   ...changes,
 });
 const OPTIONS = { hasTimeline: true, declaredSeconds: null };
@@ -70,8 +77,14 @@ describe('a copy', () => {
     const { copySource, governor, folder } = await rig(1000 * MIB);
     const chunk = Buffer.from(noise({ samples: 36_000 }).pcm.buffer);
     const bytes = indexedMov({
-      ...{ chunk, chunks: 20_000, samplesPerChunk: 4, sampleBytes: 18_000, sampleDuration: 9000 },
-      ...{ codec: 'sowt', sampleRate: 44_100, channels: 1 },
+      chunk,
+      chunks: 20_000,
+      samplesPerChunk: 4,
+      sampleBytes: 18_000,
+      sampleDuration: 9000,
+      codec: 'sowt',
+      sampleRate: 44_100,
+      channels: 1,
     });
     const input = path.join(folder, 'loop.mov');
     await writeFile(input, bytes);

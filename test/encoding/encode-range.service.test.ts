@@ -25,7 +25,10 @@ async function encodeStretches(input: string, stretches: [number, number][]) {
   const inits: Buffer[] = [];
   for (const [from, until] of stretches) {
     await run({
-      ...{ track, input, from, until: () => until },
+      track,
+      input,
+      from,
+      until: () => until,
       rendition: track.renditions[0] as Track['renditions'][number],
       executable: 'ffmpeg',
       signal: new AbortController().signal,
@@ -81,15 +84,13 @@ describe('one track, encoded in several runs', () => {
     const stop = new AbortController();
     const reason = new Error('enough');
     const running = run({
-      ...{
-        track,
-        input,
-        from: 0,
-        until: () => count,
-        signal: stop.signal,
-        executable: 'ffmpeg',
-        silentMs: 60_000,
-      },
+      track,
+      input,
+      from: 0,
+      until: () => count,
+      signal: stop.signal,
+      executable: 'ffmpeg',
+      silentMs: 60_000,
       rendition: track.renditions[0] as Track['renditions'][number],
       onInit: async () => {},
       onSegment: async () => stop.abort(reason),

@@ -11,7 +11,11 @@ async function watching(share: number, seconds: number, changes: Partial<ActiveR
   const levels: number[] = [];
   let looks = 0;
   const runs = [1, 2].map((id) => ({
-    ...{ id, pid: 1000 + id, startedAt: performance.now(), published: 0, isWaited: false },
+    id,
+    pid: 1000 + id,
+    startedAt: performance.now(),
+    published: 0,
+    isWaited: false,
     ...changes,
   })) as ActiveRun[];
   const watch = createWatch({

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { createBackgroundLevel, type Measured } from '../../src/ffmpeg/background-level.ts';
 
 const second = (changes: Partial<Measured> = {}): Measured => ({
-  ...{ seconds: 1, workSeconds: 0, runs: 2, isRunnable: true, serverSeconds: 0.05 },
+  seconds: 1,
+  workSeconds: 0,
+  runs: 2,
+  isRunnable: true,
+  serverSeconds: 0.05,
   ...changes,
 });
 

@@ -15,8 +15,11 @@ it('ends, and leaves no process, at whatever instant it is stopped', async () =>
   for (let afterMs = 0; afterMs < 40; afterMs++) {
     const stop = new AbortController();
     const { done } = startFfmpeg({
-      ...{ executable: tools.ffmpeg, input, outputOptions: ['-f', 's16le'] },
-      ...{ signal: stop.signal, timeoutMs: 60_000 },
+      executable: tools.ffmpeg,
+      input,
+      outputOptions: ['-f', 's16le'],
+      signal: stop.signal,
+      timeoutMs: 60_000,
     });
     setTimeout(() => stop.abort(new Error('stopped')), afterMs);
     await expect(done).rejects.toThrow('stopped');

@@ -4,7 +4,9 @@ import { runTool } from '../../src/ffmpeg/tool-process.ts';
 
 const sh = (script: string, limits: Partial<Parameters<typeof runTool>[2]> = {}) =>
   runTool('/bin/sh', ['-c', script], {
-    ...{ signal: new AbortController().signal, timeoutMs: 30_000, maxOutputBytes: 1_000_000 },
+    signal: new AbortController().signal,
+    timeoutMs: 30_000,
+    maxOutputBytes: 1_000_000,
     ...limits,
   });
 

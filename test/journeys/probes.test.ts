@@ -29,8 +29,14 @@ it('an index of 18 million packets is refused, and four of them at once share on
   const bombs = Array.from({ length: 4 }, (_, n) => ({
     name: `bomb-${n}.mov`,
     bytes: indexedMov({
-      ...{ chunk: Buffer.alloc(72_000, n + 1), chunks: 1, samplesPerChunk: 18_000_000 },
-      ...{ sampleBytes: 2, sampleDuration: 3, codec: 'sowt', sampleRate: 44_100, channels: 1 },
+      chunk: Buffer.alloc(72_000, n + 1),
+      chunks: 1,
+      samplesPerChunk: 18_000_000,
+      sampleBytes: 2,
+      sampleDuration: 3,
+      codec: 'sowt',
+      sampleRate: 44_100,
+      channels: 1,
     }),
   }));
   expect(bombs[0]?.bytes.length).toBeLessThan(73_000);

@@ -28,11 +28,20 @@ describe('a length', () => {
   const options = (changes: Partial<LengthOptions>): LengthOptions => ({
     declared: { samples: seconds(60), headerSeconds: [60.1] },
     decoding: {
-      ...{ executable: '/nothing/ffmpeg', input: '/nothing/a.mp3', opening: null },
-      ...{ signal: new AbortController().signal, channels: 2, streamIndex: 0, sampleRate: RATE },
+      executable: '/nothing/ffmpeg',
+      input: '/nothing/a.mp3',
+      opening: null,
+      signal: new AbortController().signal,
+      channels: 2,
+      streamIndex: 0,
+      sampleRate: RATE,
       maxDurationSeconds: 3600,
     },
-    ...{ end: seconds(60), bytes: 1_000_000, pcmBytesPerSecond: null, segmentSeconds: 4, makeCopy },
+    end: seconds(60),
+    bytes: 1_000_000,
+    pcmBytesPerSecond: null,
+    segmentSeconds: 4,
+    makeCopy,
     ...changes,
   });
   const certain = { samples: seconds(60), copy: null, declaredSeconds: null, isEndKnown: true };

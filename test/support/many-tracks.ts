@@ -7,7 +7,8 @@ import { sampleTrack } from './sample-track.ts';
 /** The oldest track is `track-0.mp3`. */
 const trackAt = (n: number): Track =>
   sampleTrack({
-    ...{ filename: `track-${n}.mp3`, status: 'ready' as const },
+    filename: `track-${n}.mp3`,
+    status: 'ready' as const,
     uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString(),
   });
 

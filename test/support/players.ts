@@ -167,8 +167,11 @@ const DRIVERS: Record<PlayerName, Driver> = {
     const { audio, driver } = window as unknown as PlayerPage;
     const { Hls } = window as unknown as { Hls: typeof import('hls.js').default };
     const hls = new Hls({
-      ...{ maxBufferLength: bufferSeconds, maxMaxBufferLength: bufferSeconds },
-      ...{ maxBufferHole: 0, nudgeMaxRetry: 0, startPosition: from },
+      maxBufferLength: bufferSeconds,
+      maxMaxBufferLength: bufferSeconds,
+      maxBufferHole: 0,
+      nudgeMaxRetry: 0,
+      startPosition: from,
     });
     hls.on(Hls.Events.ERROR, (_event, { details, fatal }) => {
       if (fatal) driver.errors.push(details);

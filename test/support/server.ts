@@ -59,7 +59,11 @@ export async function startServer(
   let isRunning = true;
   const server: TestServer = {
     url: `http://127.0.0.1:${port}`,
-    ...{ dataDir, config, app, services, logged },
+    dataDir,
+    config,
+    app,
+    services,
+    logged,
     async close() {
       if (!isRunning) return;
       isRunning = false;

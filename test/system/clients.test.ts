@@ -24,8 +24,14 @@ it('a client that is generated from the description compiles, and goes from uplo
   const described = await (await fetch(`${server.url}/openapi.json`)).json();
   await writeFile(path.join(folder, 'api.ts'), astToString(await openapiTS(described)));
   const compilerOptions = {
-    ...{ strict: true, target: 'ES2023', module: 'NodeNext', lib: ['ES2023', 'DOM'], types: ['node'] },
-    ...{ allowImportingTsExtensions: true, rewriteRelativeImportExtensions: true, outDir: 'out' },
+    strict: true,
+    target: 'ES2023',
+    module: 'NodeNext',
+    lib: ['ES2023', 'DOM'],
+    types: ['node'],
+    allowImportingTsExtensions: true,
+    rewriteRelativeImportExtensions: true,
+    outDir: 'out',
   };
   await writeFile(
     path.join(folder, 'tsconfig.json'),
@@ -45,8 +51,14 @@ it('a client that is generated from the description compiles, and goes from uplo
   ]);
   expect([code, stderr]).toEqual([0, '']);
   expect(JSON.parse(stdout)).toEqual({
-    ...{ status: 'ready', samples: 50_000, listed: ['song.wav'], same: true },
-    ...{ manifest: [200, '<?xml'], missing: 'track_not_found', removed: 204, after: 'track_not_found' },
+    status: 'ready',
+    samples: 50_000,
+    listed: ['song.wav'],
+    same: true,
+    manifest: [200, '<?xml'],
+    missing: 'track_not_found',
+    removed: 204,
+    after: 'track_not_found',
   });
 });
 

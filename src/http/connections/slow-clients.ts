@@ -25,8 +25,10 @@ const CHECKS_PER_TIMEOUT = 4;
  */
 export function serverOptions({ headersMs, headersCheckMs }: ClientTimeouts): ServerOptions {
   return {
-    ...{ headersTimeout: headersMs, connectionsCheckingInterval: headersCheckMs },
-    ...{ requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: headersCheckMs,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
   };
 }
 

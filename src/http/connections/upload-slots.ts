@@ -133,8 +133,13 @@ export function createUploadSlots(places: Budget, timeouts: ClientTimeouts): Upl
       const lease = places.tryTake(holder);
       if (!lease) throw errors.tooManyUploads(places.limit);
       const slot: Taken = {
-        ...{ holder, lease, end: new AbortController(), waitsFor: null },
-        ...{ formSeconds: 0, bytes: 0, samples: [] },
+        holder,
+        lease,
+        end: new AbortController(),
+        waitsFor: null,
+        formSeconds: 0,
+        bytes: 0,
+        samples: [],
       };
       taken.add(slot);
       clock ??= setInterval(check, SECOND_MS).unref();

@@ -57,7 +57,9 @@ export async function eventRoutes(
     'text/event-stream',
   );
   const all = {
-    ...{ operationId: 'followFiles', tags: ['files'], summary: 'Follow all tracks' },
+    operationId: 'followFiles',
+    tags: ['files'],
+    summary: 'Follow all tracks',
     response: { 200: stream, ...problems('unauthorized', 'rate_limited', 'too_busy') },
   };
   app.get('/events', { exposeHeadRoute, schema: all }, (request, reply) =>
@@ -69,11 +71,9 @@ export async function eventRoutes(
   );
 
   const one = {
-    ...{
-      operationId: 'followFile',
-      tags: ['files'],
-      summary: 'Follow a track until it is processed',
-    },
+    operationId: 'followFile',
+    tags: ['files'],
+    summary: 'Follow a track until it is processed',
     params: TrackParams,
     response: { 200: stream, ...problems('track_not_found', 'unauthorized', 'rate_limited', 'too_busy') },
   };

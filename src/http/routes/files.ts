@@ -61,7 +61,9 @@ export async function fileRoutes(
   compressJson(app);
 
   const list = {
-    ...{ operationId: 'listFiles', tags, summary: 'List tracks, newest first' },
+    operationId: 'listFiles',
+    tags,
+    summary: 'List tracks, newest first',
     querystring: ListQuery,
     response: {
       200: json('A page of tracks', z.array(TrackView), headers.nextPage),
@@ -96,7 +98,10 @@ export async function fileRoutes(
   };
 
   const details = {
-    ...{ operationId: 'getFile', tags, summary: 'Get a track', params: TrackParams },
+    operationId: 'getFile',
+    tags,
+    summary: 'Get a track',
+    params: TrackParams,
     response: { 200: json('The track as it is now', TrackView), ...ofTrack },
   };
   app.get<{ Params: TrackParams }>('/files/:filename', { schema: details }, async (request) =>
@@ -104,9 +109,12 @@ export async function fileRoutes(
   );
 
   const remove = {
-    ...{ operationId: 'deleteFile', tags, summary: 'Delete a track', params: TrackParams },
-    description: 'Cancels processing, and removes all files of the track.',
-    response: { 204: empty('The track is deleted'), ...ofTrack },
+    operationId: 'deleteFile',
+    tags,
+    summary: 'Delete a track',
+    params: TrackParams,
+    description: 'Processing is cancelled, and nothing is left on the disk.',
+    response: { 204: empty('It is gone'), ...ofTrack },
   };
   app.delete<{ Params: TrackParams }>('/files/:filename', { schema: remove }, async (request, reply) => {
     await removeTrack(trackName(request.params), services);
@@ -114,7 +122,10 @@ export async function fileRoutes(
   });
 
   const retry = {
-    ...{ operationId: 'retryFile', tags, summary: 'Process a failed track again', params: TrackParams },
+    operationId: 'retryFile',
+    tags,
+    summary: 'Process a failed track again',
+    params: TrackParams,
     response: {
       202: json('The track is being processed', TrackView, headers.location),
       ...problems('track_not_found', 'not_failed', 'unauthorized', 'rate_limited'),

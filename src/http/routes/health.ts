@@ -30,8 +30,10 @@ export async function healthRoutes(
   );
 
   const healthz = {
-    ...{ operationId: 'getHealth', tags: ['health'], summary: 'Check that the process runs' },
-    response: { 200: json('The process runs', Health) },
+    operationId: 'getHealth',
+    tags: ['health'],
+    summary: 'Check that the process runs',
+    response: { 200: json('It does', Health) },
   };
   app.get('/healthz', { schema: healthz }, async (_request, reply) => {
     void reply.header('cache-control', 'no-store');
@@ -39,7 +41,9 @@ export async function healthRoutes(
   });
 
   const readyz = {
-    ...{ operationId: 'getReadiness', tags: ['health'], summary: 'Check that the server can do its work' },
+    operationId: 'getReadiness',
+    tags: ['health'],
+    summary: 'Check that the server can do its work',
     description:
       'Checks that the library is read, ffmpeg encodes, folders are writable and the disk has room. Details need an API key; without `API_KEYS`, they need a Host header with one of the own names of the server.',
     response: {

@@ -135,8 +135,11 @@ export async function uploadRoutes(
       await readOneFile(
         request,
         {
-          ...{ boundary, signal, maxFileBytes: config.maxUploadBytes },
-          ...{ onWait: slot.waitsFor, onFileBytes: slot.stored },
+          boundary,
+          signal,
+          maxFileBytes: config.maxUploadBytes,
+          onWait: slot.waitsFor,
+          onFileBytes: slot.stored,
         },
         async ({ content, originalName }) => {
           received = { originalName, ...(await ingest.receive(content, originalName, room as UploadRoom)) };

@@ -75,7 +75,8 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
     const more = encoding === 'identity' ? vary : [...vary, 'Content-Encoding', encoding];
     const bytes = inOwnMemory(await compress(Buffer.from(render(track)), encoding));
     const representation = representationOf(bytes, {
-      ...{ type, cacheControl: REVALIDATE },
+      type,
+      cacheControl: REVALIDATE,
       more: [...origins.always, ...more],
     });
     made.set(keyOf(track.filename, name, request), { track, representation });

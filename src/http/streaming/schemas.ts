@@ -17,7 +17,10 @@ const text = (description: string, type: string) => ({
 });
 
 export const manifest = ({ params, id }: Place) => ({
-  ...{ operationId: `get${id}Manifest`, tags, summary: 'The MPEG-DASH manifest (ISO/IEC 23009-1)', params },
+  operationId: `get${id}Manifest`,
+  tags,
+  summary: 'The MPEG-DASH manifest (ISO/IEC 23009-1)',
+  params,
   response: {
     ...text('The MPD', 'application/dash+xml'),
     ...problems('link_invalid', 'track_not_found', 'manifest_not_ready'),
@@ -25,7 +28,10 @@ export const manifest = ({ params, id }: Place) => ({
 });
 
 export const masterPlaylist = ({ params, id }: Place) => ({
-  ...{ operationId: `get${id}MasterPlaylist`, tags, summary: 'The HLS master playlist (RFC 8216)', params },
+  operationId: `get${id}MasterPlaylist`,
+  tags,
+  summary: 'The HLS master playlist (RFC 8216)',
+  params,
   response: {
     ...text('The master playlist', playlist),
     ...problems('link_invalid', 'track_not_found', 'manifest_not_ready'),
@@ -34,7 +40,9 @@ export const masterPlaylist = ({ params, id }: Place) => ({
 
 const Rendition = z.string().meta({ description: 'Id of a rendition', examples: ['aac-128k'] });
 export const mediaPlaylist = ({ params, id }: Place) => ({
-  ...{ operationId: `get${id}MediaPlaylist`, tags, summary: 'The HLS playlist of a rendition (RFC 8216)' },
+  operationId: `get${id}MediaPlaylist`,
+  tags,
+  summary: 'The HLS playlist of a rendition (RFC 8216)',
   params: params.extend({ rendition: Rendition }),
   response: {
     ...text('The playlist', playlist),
@@ -48,7 +56,9 @@ const SegmentName = z.string().meta({
 });
 const ofSegment = { ...headers.validators, ...headers.ranges };
 export const segment = ({ params, id }: Place) => ({
-  ...{ operationId: `get${id}Segment`, tags, summary: 'An init or media segment (ISO/IEC 23000-19)' },
+  operationId: `get${id}Segment`,
+  tags,
+  summary: 'An init or media segment (ISO/IEC 23000-19)',
   description:
     'A segment never changes. A request for a segment that is not encoded yet waits for it, at most `SEGMENT_WAIT_SECONDS`. Single ranges are supported.',
   params: params.extend({ segmentName: SegmentName }),

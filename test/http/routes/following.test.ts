@@ -39,10 +39,13 @@ function following() {
   const context = {
     library: { get: async (filename: string) => tracks.get(filename) },
     presenter: { view: (track: Track) => track },
-    ...{ trackEvents, slices: createTimeSlices() },
+    trackEvents,
+    slices: createTimeSlices(),
   } as unknown as FollowContext;
   return {
-    ...{ tracks, trackEvents, told },
+    tracks,
+    trackEvents,
+    told,
     ended: follow(stream, what, context),
     /** Stops the client from reading until the returned function is called. */
     stall() {
