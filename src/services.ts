@@ -47,11 +47,11 @@ export interface Services {
 }
 
 /**
- * Opens everything that serving takes; `tools` and `started` go on behind it.
+ * Opens everything that serving takes. `tools` and `started` settle later.
  *
  * @param options.toolTimeouts for ffmpeg; tests shorten them.
- * @param options.tools found before, for a server that is not to look for them again: tests start hundreds.
- * @throws {StartupError} with a message for the operator: the folder in use or not writable.
+ * @param options.tools that were found before. Tests start hundreds of servers and look for ffmpeg once.
+ * @throws {StartupError} with a message for the operator: the folder is in use or not writable.
  */
 export async function openServices(
   config: Config,
@@ -87,20 +87,40 @@ export async function openServices(
     const { concurrency, keepOriginals, maxDurationSeconds, minFreeBytes } = config;
     const trackEvents = createTrackEvents();
     const governor = createGovernor({
-      ...{ maxUploads: config.maxUploads, concurrency },
+      maxUploads: config.maxUploads,
+      concurrency,
       disk: { room: () => storage.room(), minFreeBytes, demand: () => encoder.outstanding },
     });
     const encoder: Encoder = createEncoder({
-      ...{ library, storage, trackEvents, log, tools, selfTest, governor, run },
-      ...{ concurrency, keepOriginals, maxDurationSeconds },
+      library,
+      storage,
+      trackEvents,
+      log,
+      tools,
+      selfTest,
+      governor,
+      run,
+      concurrency,
+      keepOriginals,
+      maxDurationSeconds,
     });
     const { audioLadder: ladder, segmentSeconds, maxWaiting } = config;
     const started = library.opened.then(() => recover({ library, storage, encoder, log }));
     started.catch(noop);
     const ingest = createIngest({
       started,
-      ...{ library, storage, encoder, trackEvents, tools, selfTest, governor, log },
-      ...{ ladder, segmentSeconds, maxDurationSeconds, maxWaiting },
+      library,
+      storage,
+      encoder,
+      trackEvents,
+      tools,
+      selfTest,
+      governor,
+      log,
+      ladder,
+      segmentSeconds,
+      maxDurationSeconds,
+      maxWaiting,
     });
     const segmentRepair = createSegmentRepair({ library, storage, encoder, trackEvents, log });
     const stopWork = async () => {
@@ -109,8 +129,19 @@ export async function openServices(
     closers.push(stopWork, () => started.catch(noop));
 
     return {
-      ...{ log, tools, selfTest, library, storage, encoder, trackEvents, ingest, segmentRepair, governor },
-      ...{ started, stopWork, close },
+      log,
+      tools,
+      selfTest,
+      library,
+      storage,
+      encoder,
+      trackEvents,
+      ingest,
+      segmentRepair,
+      governor,
+      started,
+      stopWork,
+      close,
     };
   } catch (error) {
     await close();
