@@ -1,8 +1,9 @@
 /** What the launchers take away from ffmpeg: files, network, environment, memory, rights. */
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { createSelfTest } from '../../src/encoding/self-test.ts';
@@ -198,6 +199,24 @@ it('the system is asked once at the start what it can do, and at no start of a p
   const scripts = (await readFile(calls, 'utf8')).trim().split('\n');
   // Both tools tell their version at the start.
   expect(scripts).toEqual(['1', ...Array(2 + 3).fill('setpgrp')]);
+});
+
+it('a build that lacks launch.sh does not start, for ffmpeg would have no limits', async () => {
+  const build = await temporaryFolder();
+  const sources = fileURLToPath(new URL('../../src/', import.meta.url));
+  for (const name of ['errors.ts', 'ffmpeg']) {
+    await cp(path.join(sources, name), path.join(build, name), { recursive: true });
+  }
+  await rm(path.join(build, 'ffmpeg', 'launch.sh'));
+  const launcher = (await import(path.join(build, 'ffmpeg', 'launcher.ts'))) as {
+    prepareTools: typeof prepareTools;
+  };
+  const settings = { ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe', maxDurationSeconds: 3600 };
+  const starting = launcher.prepareTools(path.join(build, '.launch'), { ...settings, sandbox: 'off' });
+  await expect(starting).rejects.toMatchObject({
+    name: 'StartupError',
+    message: expect.stringMatching(/launch\.sh.*npm run build/),
+  });
 });
 
 it('a program that cannot be started is a failure, not an empty output', async () => {
