@@ -248,7 +248,7 @@ async function finish(settings: Record<string, string>, judged: Judged): Promise
 
 /**
  * All frames of N samples and the priming before them. What the container hides of the first and the last one is in the
- * edit list and in the lengths that `assertOnGrid` has added up to N.
+ * edit list and in the lengths that `assertOnTimeline` has added up to N.
  */
 function decodedLength({ samples }: ListedTrack): number {
   return timelineOf({ samples, sampleRate: 1, segmentFrames: 1 }).frameCount * FRAME_SAMPLES;

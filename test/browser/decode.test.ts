@@ -12,7 +12,7 @@ import { decodeInBrowser, openPage } from '../support/browser.ts';
 import { getManifest, upload } from '../support/client.ts';
 import { DAMAGES } from '../support/damage.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { referenceOf } from '../support/on-timeline.ts';
+import { expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 
 const RATE = 44_100;
@@ -53,7 +53,9 @@ afterAll(() => {
 async function expectExact(source: string, file: string, reference: ArrayLike<number>): Promise<void> {
   const { status, body } = await upload(server.url, file);
   expect(status, body.detail).toBe(201);
-  const { representations } = await getManifest(server.url, body);
+  const manifest = await getManifest(server.url, body);
+  await expectOnTimeline(manifest, reference.length);
+  const { representations } = manifest;
   const rows: Row[] = [];
   for (const { id, initUrl, segments } of representations) {
     const urls = [initUrl, ...segments.map(({ url }) => url)];

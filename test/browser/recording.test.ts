@@ -3,10 +3,10 @@
  * rendition each of them is of, and wherever it began.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { lagAt, noise, type Sound, wav } from '../support/audio.ts';
+import { lagAt, likeness, noise, type Sound, wav } from '../support/audio.ts';
 import { getManifest, type Manifest, upload } from '../support/client.ts';
 import { openPlayer, type Stream } from '../support/players.ts';
-import { likeness, record } from '../support/recording.ts';
+import { record } from '../support/recording.ts';
 import { DEFAULT_LADDER, startServer } from '../support/server.ts';
 
 const RATE = 44_100;

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { audioFile, longMp3, noise, wav } from '../support/audio.ts';
 import { getManifest, type Problem, request, until, upload } from '../support/client.ts';
 import { startServer } from '../support/server.ts';
-import { failingFfmpeg, slowFfmpeg } from '../support/slow-ffmpeg.ts';
+import { failingFfmpeg, haltingFfmpeg } from '../support/slow-ffmpeg.ts';
 
 describe('a retry and a delete at the same moment', () => {
   it('end, whichever is first, and leave nothing', async () => {
@@ -58,7 +58,7 @@ it('a delete right after far seeks leaves nothing on disk', async () => {
 });
 
 it('a request that is held as the server stops is told to come again', async () => {
-  const server = await startServer({ FFMPEG_PATH: await slowFfmpeg(1), CONCURRENCY: '1' });
+  const server = await startServer({ FFMPEG_PATH: await haltingFfmpeg(100_000), CONCURRENCY: '1' });
   const { body } = await upload(
     server.url,
     { name: 'slow.wav', bytes: wav(noise({ samples: 40 * 44_100 })) },

@@ -41,25 +41,8 @@ describe('sources of any rate', () => {
   });
 });
 
-describe('sources of any format', () => {
-  const stereo = noise({ samples: 427_770, channels: 2, seed: 9 });
-  // Those that browsers are asked about as well are in `browser/decode.test.ts` and, with joints, in `while-encoding`.
-  it.each<[string, string[]]>([
-    ['no-header.mp3', ['-q:a', '4', '-write_xing', '0']],
-    ['windows.wma', ['-b:a', '160k']],
-    ['opus.webm', ['-c:a', 'libopus', '-b:a', '128k']],
-  ])('%s: as long as it decodes, for nothing declares less', async (name, options) => {
-    const file = await audioFile(name, stereo, options);
-    const { status, body } = await upload(server.url, file);
-    expect(status).toBe(201);
-    expect(body.channels).toBe(2);
-    const reference = await referenceOf(file, body.sampleRate);
-    expect(body.samples).toBe(reference.length);
-    const manifest = await getManifest(server.url, body);
-    await expectOnTimeline(manifest, body.samples);
-    await expectInPlace(manifest, reference);
-  });
-
+// Formats are in `encoding/encode-range` and, as browsers decode them, in `browser/decode`.
+describe('sources of more than one stream or two channels', () => {
   it('the sound of a video, from its default stream, with cover art doing no harm', async () => {
     const folder = await temporaryFolder();
     const [first, second] = [noise({ samples: 50_000, seed: 3 }), noise({ samples: 60_000, seed: 4 })];

@@ -18,7 +18,7 @@ import {
 } from '../support/client.ts';
 import { decodeTrack, expectInPlace, expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { failingFfmpeg, slowFfmpeg } from '../support/slow-ffmpeg.ts';
+import { failingFfmpeg, haltingFfmpeg, slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
 /** Beside the project, on the machines of its developers. */
 const MUSIC = fileURLToPath(new URL('../../../shared/corpus/music/viper.mp3', import.meta.url));
@@ -98,7 +98,7 @@ describe('a segment that is not encoded yet', () => {
 
   it('is 503 with Retry-After when it takes too long', async () => {
     const slow = await startServer({
-      FFMPEG_PATH: await slowFfmpeg(0.2),
+      FFMPEG_PATH: await haltingFfmpeg(25_000),
       SEGMENT_WAIT_SECONDS: '1',
       SEGMENT_SECONDS: '1',
     });
@@ -185,20 +185,10 @@ describe('joints', () => {
     one = await startServer({ SEGMENT_SECONDS: '1', CONCURRENCY: '1' });
   });
 
+  // One that is sought in, and one that is copied first; all other formats are in `encoding/encode-range`.
   it.each<[string, string[]]>([
-    ['cbr.mp3', ['-b:a', '128k']],
     ['vbr.mp3', ['-q:a', '4']],
-    ['no-header.mp3', ['-q:a', '4', '-write_xing', '0']],
-    ['raw.aac', ['-b:a', '160k']],
-    ['aac.m4a', ['-b:a', '160k']],
-    ['alac.m4a', ['-c:a', 'alac']],
-    ['plain.flac', []],
-    ['plain.wav', []],
-    ['plain.aiff', []],
-    ['vorbis.ogg', ['-c:a', 'libvorbis']],
-    ['plain.opus', ['-b:a', '128k']],
     ['windows.wma', ['-b:a', '160k']],
-    ['opus.webm', ['-c:a', 'libopus', '-b:a', '128k']],
   ])('%s, sought in at random, is in place everywhere', async (name, options) => {
     const file = await audioFile(name, sound, options);
     const { body } = await upload(many.url, file, '');

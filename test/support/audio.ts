@@ -93,13 +93,47 @@ export async function decode(file: string, options: readonly string[] = []): Pro
 }
 
 /**
- * By how many samples `actual` is late against `expected` around sample `at`: where the two are most alike.
+ * How alike two stretches of white noise must be in the same place to be alike in no other. Another stretch of the noise is
+ * like it by 0.12 at most (1,500 samples, 2,400 places), an angle of 83 degrees; what is within half of that of one is not
+ * within half of that of the other.
+ */
+const SURELY_IN_PLACE = Math.cos((83 / 2) * (Math.PI / 180));
+
+/**
+ * By how many samples `actual` is late against the white noise `expected` around sample `at`: where the two are most alike.
+ * Searches only where they are not surely in place.
  */
 export function lagAt(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   at: number,
   { window = 1500, reach = 1200 } = {},
+): number {
+  if (likeness(actual, expected, { at, window }) > SURELY_IN_PLACE) return 0;
+  return searchLag(actual, expected, at, { window, reach });
+}
+
+/** How like two stretches are, however loud: 1 where they are the same. */
+export function likeness(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { at, window }: { at: number; window: number },
+): number {
+  let [product, mine, theirs] = [0, 0, 0];
+  for (let n = at; n < at + window; n++) {
+    const [a, b] = [actual[n] ?? 0, expected[n] ?? 0];
+    product += a * b;
+    mine += a * a;
+    theirs += b * b;
+  }
+  return product / Math.sqrt(mine * theirs || 1);
+}
+
+function searchLag(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  at: number,
+  { window, reach }: { window: number; reach: number },
 ): number {
   let best = Number.NEGATIVE_INFINITY;
   let lag = Number.NaN;

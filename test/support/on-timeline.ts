@@ -11,20 +11,32 @@ async function* once(bytes: Buffer) {
   yield bytes;
 }
 
-/**
- * Checks `tfdt` and length of each segment against the manifest, in all renditions. Media time is 1,024 samples ahead of
- * presentation time.
- */
+/** Compares `tfdt` and length of each segment with the manifest, in all renditions. */
 export async function expectOnTimeline(manifest: Manifest, samples: number): Promise<void> {
   expect(manifest.durationSeconds).toBeCloseTo(samples / manifest.timescale, 8);
-  for (const representation of manifest.representations) await expectEachOnTimeline(representation, samples);
+  for (const { segments } of manifest.representations) {
+    const parts: Part[] = [];
+    for (const segment of segments) parts.push({ ...segment, bytes: await download(segment.url) });
+    await expectInTime(parts, samples);
+  }
 }
 
-async function expectEachOnTimeline({ segments }: Representation, samples: number): Promise<void> {
+/** A segment, and where it is presented, in samples. */
+export interface Part {
+  bytes: Buffer;
+  start: number;
+  duration: number;
+}
+
+/**
+ * Compares `tfdt` and length of each segment with where it is presented; media time is 1,024 samples ahead of presentation
+ * time.
+ */
+export async function expectInTime(parts: readonly Part[], samples: number): Promise<void> {
   let mediaEnd = 0;
-  for (const segment of segments) {
+  for (const segment of parts) {
     let start: number | undefined;
-    for await (const { type, bytes } of readBoxes(once(await download(segment.url)))) {
+    for await (const { type, bytes } of readBoxes(once(segment.bytes))) {
       if (type !== 'moof') continue;
       const fragment = readFragment(bytes);
       start ??= fragment.decodeTime;
@@ -39,9 +51,14 @@ async function expectEachOnTimeline({ segments }: Representation, samples: numbe
 
 /** Decodes a rendition as served: init segment and media segments, mixed to mono, without the priming samples. */
 export async function decodeTrack(manifest: Representation): Promise<Int16Array> {
+  return decodeSegments(await downloadTrack(manifest));
+}
+
+/** @param bytes of the init segment and all media segments, one after the other. */
+export async function decodeSegments(bytes: Buffer): Promise<Int16Array> {
   const file = path.join(await temporaryFolder(), 'track.mp4');
-  await writeFile(file, await downloadTrack(manifest));
-  // ffmpeg decodes the priming samples as well: it takes the edit list of a fragmented file as a mere offset.
+  await writeFile(file, bytes);
+  // ffmpeg gives the priming samples out as well, for it takes the edit list of a fragmented file as a mere offset.
   return (await decode(file, ['-ac', '1'])).subarray(1024);
 }
 
@@ -54,10 +71,19 @@ export function referenceOf(file: string, sampleRate: number): Promise<Int16Arra
 export async function expectInPlace(manifest: Manifest, reference: Int16Array): Promise<void> {
   for (const representation of manifest.representations) {
     const actual = await decodeTrack(representation);
-    for (const { start } of representation.segments) {
-      // Skips the very start: WMA begins with some 2,048 samples of silence, in which no lag can be measured.
-      const at = Math.max(0, Math.min(Math.max(start, 3000), reference.length - 1600));
-      expect(lagAt(actual, reference, at), `${representation.id} at sample ${at}`).toBe(0);
-    }
+    const starts = representation.segments.map(({ start }) => start);
+    expectSoundAt(starts, { actual, reference, of: representation.id });
+  }
+}
+
+/** Compares the sound at each of these samples with what the source has there. */
+export function expectSoundAt(
+  starts: readonly number[],
+  { actual, reference, of }: { actual: Int16Array; reference: Int16Array; of: string },
+): void {
+  for (const start of starts) {
+    // Not at the very start: WMA begins with some 2,048 samples of silence, in which nothing can be told apart.
+    const at = Math.max(0, Math.min(Math.max(start, 3000), reference.length - 1600));
+    expect(lagAt(actual, reference, at), `${of} at sample ${at}`).toBe(0);
   }
 }

@@ -63,19 +63,3 @@ export async function record(
   );
   return { left: fromBase64(left), right: fromBase64(right) };
 }
-
-/** How like two stretches are, however loud: 1 where they are the same. */
-export function likeness(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  { at, window }: { at: number; window: number },
-): number {
-  let [product, mine, theirs] = [0, 0, 0];
-  for (let n = at; n < at + window; n++) {
-    const [a, b] = [actual[n] ?? 0, expected[n] ?? 0];
-    product += a * b;
-    mine += a * a;
-    theirs += b * b;
-  }
-  return product / Math.sqrt(mine * theirs || 1);
-}
