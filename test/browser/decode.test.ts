@@ -7,11 +7,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { audioFile, decode, lagAt, noise, type Sound } from '../support/audio.ts';
+import { audioFile, decode, noise, type Sound } from '../support/audio.ts';
 import { decodeInBrowser, openPage } from '../support/browser.ts';
 import { getManifest, upload } from '../support/client.ts';
 import { DAMAGES } from '../support/damage.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { lagAt } from '../support/lag.ts';
 import { expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 

@@ -3,8 +3,9 @@
  * rendition each of them is of, and wherever it began.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { lagAt, likeness, noise, type Sound, wav } from '../support/audio.ts';
+import { noise, type Sound, wav } from '../support/audio.ts';
 import { getManifest, type Manifest, upload } from '../support/client.ts';
+import { lagAt, likeness } from '../support/lag.ts';
 import { openPlayer, type Stream } from '../support/players.ts';
 import { record } from '../support/recording.ts';
 import { DEFAULT_LADDER, startServer } from '../support/server.ts';

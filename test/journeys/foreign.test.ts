@@ -3,11 +3,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readAdtsHeader } from '../../src/source/mpeg-frame.ts';
-import { audioFile, decode, lagAt, noise } from '../support/audio.ts';
+import { audioFile, decode, noise } from '../support/audio.ts';
 import { getManifest, getTrack, settled, upload } from '../support/client.ts';
 import { flacParts, numberedBySamples, withComments, withTotalSamples } from '../support/flac.ts';
 import { id3 } from '../support/hostile.ts';
-import { decodeTrack, expectOnTimeline } from '../support/on-timeline.ts';
+import { lagAt } from '../support/lag.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const SAMPLES = 3 * 44_100;

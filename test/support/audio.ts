@@ -6,32 +6,11 @@ import { promisify } from 'node:util';
 import { inject } from 'vitest';
 import { temporaryFolder } from './folders.ts';
 import { copyOfFile, keyOf } from './made-once.ts';
+import { noise, type Sound } from './noise.ts';
 
 const run = promisify(execFile);
 
-export interface Sound {
-  sampleRate: number;
-  channels: number;
-  /** Interleaved, 16 bits. */
-  pcm: Int16Array;
-}
-
-/** White noise: a shift by one sample shows, and so does everything that is lost or played twice. */
-export function noise(options: {
-  samples: number;
-  sampleRate?: number;
-  channels?: number;
-  seed?: number;
-}): Sound {
-  const { samples, sampleRate = 44_100, channels = 1, seed = 1 } = options;
-  const pcm = new Int16Array(samples * channels);
-  let state = seed * 2_654_435_761;
-  for (let n = 0; n < pcm.length; n++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-    pcm[n] = state >> 18;
-  }
-  return { sampleRate, channels, pcm };
-}
+export { noise, type Sound };
 
 export function wav({ sampleRate, channels, pcm }: Sound): Buffer {
   const data = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
@@ -90,62 +69,6 @@ export async function ffmpeg(args: readonly string[]): Promise<Buffer> {
 export async function decode(file: string, options: readonly string[] = []): Promise<Int16Array> {
   const bytes = await ffmpeg(['-i', file, '-map', '0:a:0', ...options, '-f', 's16le', 'pipe:1']);
   return new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~1)));
-}
-
-/**
- * How alike two stretches of white noise must be in the same place to be alike in no other. Another stretch of the noise is
- * like it by 0.12 at most (1,500 samples, 2,400 places), an angle of 83 degrees; what is within half of that of one is not
- * within half of that of the other.
- */
-const SURELY_IN_PLACE = Math.cos((83 / 2) * (Math.PI / 180));
-
-/**
- * By how many samples `actual` is late against the white noise `expected` around sample `at`: where the two are most alike.
- * Searches only where they are not surely in place.
- */
-export function lagAt(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  at: number,
-  { window = 1500, reach = 1200 } = {},
-): number {
-  if (likeness(actual, expected, { at, window }) > SURELY_IN_PLACE) return 0;
-  return searchLag(actual, expected, at, { window, reach });
-}
-
-/** How like two stretches are, however loud: 1 where they are the same. */
-export function likeness(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  { at, window }: { at: number; window: number },
-): number {
-  let [product, mine, theirs] = [0, 0, 0];
-  for (let n = at; n < at + window; n++) {
-    const [a, b] = [actual[n] ?? 0, expected[n] ?? 0];
-    product += a * b;
-    mine += a * a;
-    theirs += b * b;
-  }
-  return product / Math.sqrt(mine * theirs || 1);
-}
-
-function searchLag(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  at: number,
-  { window, reach }: { window: number; reach: number },
-): number {
-  let best = Number.NEGATIVE_INFINITY;
-  let lag = Number.NaN;
-  for (let shift = -reach; shift <= reach; shift++) {
-    let likeness = 0;
-    for (let n = at; n < at + window; n++) likeness += (actual[n + shift] ?? 0) * (expected[n] ?? 0);
-    if (likeness > best) {
-      best = likeness;
-      lag = shift;
-    }
-  }
-  return lag;
 }
 
 /**

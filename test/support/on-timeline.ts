@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { readBoxes, readFragment } from '../../src/encoding/boxes.ts';
-import { decode, lagAt } from './audio.ts';
+import { decode } from './audio.ts';
 import { download, downloadTrack, type Manifest, type Representation } from './client.ts';
 import { temporaryFolder } from './folders.ts';
+import { lagAt } from './lag.ts';
 
 async function* once(bytes: Buffer) {
   yield bytes;
