@@ -5,6 +5,7 @@ import {
   ensureChromium,
   ensureDependencies,
   ensureFfmpeg,
+  ensureProgram,
   missing,
   projectFolder,
   run,
@@ -14,9 +15,17 @@ ensureFfmpeg();
 ensureDependencies();
 const chromium = ensureChromium();
 if (!chromium) missing('NO CHROMIUM: THE BROWSER TESTS ARE NOT RUN. Install chromium or set CHROMIUM_PATH.');
+// Tests that need one of these say so loudly where it is missing, and fail under CI.
+const nginx = ensureProgram('nginx', 'nginx-light');
+for (const [name, aptPackage] of [
+  ['bwrap', 'bubblewrap'],
+  ['strace', 'strace'],
+]) {
+  ensureProgram(/** @type {string} */ (name), /** @type {string} */ (aptPackage));
+}
 ensureBuild();
 
 await import('./check.mjs');
-const env = { ...process.env, CHROMIUM_PATH: chromium ?? '' };
+const env = { ...process.env, CHROMIUM_PATH: chromium ?? '', NGINX_PATH: nginx ?? '' };
 const vitest = path.join(projectFolder, 'node_modules', 'vitest', 'vitest.mjs');
 run(process.execPath, [vitest, 'run', ...process.argv.slice(2)], env);

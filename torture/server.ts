@@ -1,10 +1,8 @@
 /** The built server as a process of its own, to be filled with rubbish and killed; and a look at what it leaves. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import * as testkit from '../testkit/server-process.ts';
 
 export interface TortureServer {
   url: string;
@@ -19,30 +17,17 @@ export async function startServer(
   settings: Record<string, string>,
   onStart: (child: ChildProcess) => void = () => {},
 ): Promise<TortureServer> {
-  const program = fileURLToPath(new URL('../dist/server.js', import.meta.url));
-  const limits = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
-  const env = { ...process.env, HOST: '127.0.0.1', LOG_LEVEL: 'info', ...limits, ...settings };
-  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const endWithUs = () => child.kill('SIGKILL');
-  process.once('exit', endWithUs);
-  const exited = once(child, 'exit').then(() => process.off('exit', endWithUs));
-  onStart(child);
-  const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', () => reject(new Error('the server ended before it listened')));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = /listening at (http:[^"\s]+)/.exec(line)?.[1];
-      if (found) resolve(found);
-    });
+  const env = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off', ...settings };
+  const { url, child, exited } = await testkit.startServerProcess(testkit.BUILT_SERVER, env, (started) => {
+    started.stderr?.pipe(process.stderr);
+    onStart(started);
   });
   return {
     url,
     get isAlive() {
       return child.exitCode === null && child.signalCode === null;
     },
-    async residentBytes() {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-      return 1024 * Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0);
-    },
+    residentBytes: async () => (await testkit.memoryOf(child, 'VmRSS')) ?? 0,
     async end(signal) {
       child.kill(signal);
       await exited;
@@ -72,12 +57,7 @@ export async function untilNone(look: () => Promise<string[]>, timeoutMs: number
 
 /** Command lines of processes that mention `text`. */
 export async function processesMentioning(text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
-    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(text) && Number(pid) !== process.pid) found.push(line.replaceAll('\0', ' '));
-  }
-  return found;
+  return [...(await testkit.processesMentioning(text)).values()];
 }
 
 /** A generator of numbers from 0 to 1 that gives the same again for the same seed (mulberry32). */

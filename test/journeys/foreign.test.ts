@@ -8,6 +8,7 @@ import { getManifest, getTrack, settled, upload } from '../support/client.ts';
 import { flacParts, numberedBySamples, withComments, withTotalSamples } from '../support/flac.ts';
 import { id3 } from '../support/hostile.ts';
 import { lagAt } from '../support/lag.ts';
+import { decodeTrack, expectOnTimeline } from '../support/on-timeline.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const SAMPLES = 3 * 44_100;

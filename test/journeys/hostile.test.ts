@@ -17,7 +17,10 @@ import {
   urlReference,
   withDataReference,
 } from '../support/hostile.ts';
+
 import { expectOnTimeline } from '../support/on-timeline.ts';
+import { isThere } from '../support/requirement.ts';
+
 import { startServer, type TestServer } from '../support/server.ts';
 
 const run = promisify(execFile);
@@ -273,11 +276,13 @@ describe('polyglots', () => {
   );
 });
 
-const hasStrace = await run('strace', ['-f', '-o', '/dev/null', 'true']).then(
-  () => true,
-  () => false,
+const hasStrace = isThere(
+  await run('strace', ['-f', '-o', '/dev/null', 'true']).then(
+    () => true,
+    () => false,
+  ),
+  { what: 'strace is not installed or may not trace', untested: 'what ffmpeg opens' },
 );
-if (!hasStrace) console.warn('NOT TESTED: what ffmpeg opens, for strace is not there or may not trace.');
 
 describe.runIf(hasStrace)('as strace sees it, without a sandbox', () => {
   const SYSTEM =

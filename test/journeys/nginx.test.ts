@@ -1,7 +1,7 @@
 /** `deploy/nginx.conf`, in a real nginx in front of a real server. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -19,26 +19,20 @@ import {
 import { temporaryFolder } from '../support/folders.ts';
 import { expectOnTimeline } from '../support/on-timeline.ts';
 import { projectFolder } from '../support/process.ts';
+import { isThere } from '../support/requirement.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 
 const run = promisify(execFile);
 
-/** Where nginx is; distributions keep servers beside the PATH. */
-async function nginxPath(): Promise<string | undefined> {
-  for (const folder of [...(process.env.PATH ?? '').split(':'), '/usr/sbin']) {
-    const file = path.join(folder, 'nginx');
-    const isThere = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return file;
-  }
-  return undefined;
-}
-
-const program = await nginxPath();
-if (!program) console.warn('NOT TESTED: deploy/nginx.conf, for there is no nginx here.');
+const program = process.env.NGINX_PATH || 'nginx';
+const hasNginx = isThere(
+  await run(program, ['-v']).then(
+    () => true,
+    () => false,
+  ),
+  { what: 'there is no nginx: install it, or set NGINX_PATH', untested: 'deploy/nginx.conf' },
+);
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
@@ -49,7 +43,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe.runIf(program)('behind nginx', () => {
+describe.runIf(hasNginx)('behind nginx', () => {
   let server: TestServer;
   let url: string;
   let stop: () => Promise<void>;
@@ -75,8 +69,8 @@ describe.runIf(program)('behind nginx', () => {
 events {} http { access_log off; ${temporary.join(' ')} include ${folder}/conf.d/*.conf; }`,
     );
     const args = ['-p', folder, '-c', path.join(folder, 'nginx.conf')];
-    await run(program as string, ['-t', ...args]);
-    const child = spawn(program as string, args, { stdio: 'ignore' });
+    await run(program, ['-t', ...args]);
+    const child = spawn(program, args, { stdio: 'ignore' });
     stop = async () => {
       child.kill('SIGTERM');
       await once(child, 'exit');

@@ -1,82 +1,39 @@
-/** The real server as a process of its own, to be stopped and killed. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** Programs of a test's own, such as the real server, to be stopped and killed. They end with the test file. */
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import {
+  type Command,
+  killGroup,
+  type ServerProcess,
+  startProgram,
+  startServerProcess,
+} from '../../testkit/server-process.ts';
 import { atEndOfFile } from './end-of-file.ts';
+import { NO_LIMITS } from './server.ts';
 
-export const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
+export {
+  exitOf,
+  processesMentioning,
+  projectFolder,
+  type ServerProcess,
+  textOf,
+} from '../../testkit/server-process.ts';
 
-export interface ServerProcess {
-  url: string;
-  child: ChildProcess;
-  /** Resolves with the exit code, or the signal that ended it. */
-  exited: Promise<number | string>;
-}
-
-/** Starts a program in a process group of its own, as a terminal does. */
-export function start(command: readonly [string, ...string[]], env: Record<string, string>): ChildProcess {
-  const [file, ...args] = command;
-  const child = spawn(file, args, {
-    cwd: projectFolder,
-    env: { ...process.env, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  atEndOfFile(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    // The group, for npm has children of its own.
-    process.kill(-(child.pid as number), 'SIGKILL');
-    await once(child, 'exit');
-  });
-  return child;
+/** Starts a program in a process group of its own. */
+export function start(command: Command, env: Record<string, string>): ChildProcess {
+  return ended(startProgram(command, { NODE_ENV: 'production', ...env }));
 }
 
 /** Starts a server and waits until it listens. */
-export async function startProcess(
-  command: readonly [string, ...string[]],
-  env: Record<string, string>,
-): Promise<ServerProcess> {
-  const child = start(command, {
-    PORT: '0',
-    LOG_LEVEL: 'info',
-    RATE_LIMIT: 'off',
-    UPLOAD_RATE_LIMIT: 'off',
-    ...env,
+export function startProcess(command: Command, env: Record<string, string>): Promise<ServerProcess> {
+  return startServerProcess(command, { NODE_ENV: 'production', ...NO_LIMITS, ...env }, ended);
+}
+
+function ended(child: ChildProcess): ChildProcess {
+  atEndOfFile(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    killGroup(child);
+    await once(child, 'exit');
   });
-  const exited = exitOf(child);
-  const stderr = textOf(child.stderr);
-  const url = new Promise<string>((resolve) => {
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    lines.on('line', (line) => {
-      const listening = /listening at (http:[^"\s]+)/.exec(line)?.[1];
-      if (listening) resolve(listening);
-    });
-  });
-  const first = await Promise.race([url, exited.then(async (code) => ({ code, stderr: await stderr }))]);
-  if (typeof first !== 'string') throw new Error(`the server ended with ${first.code}: ${first.stderr}`);
-  return { url: first, child, exited };
-}
-
-export async function exitOf(child: ChildProcess): Promise<number | string> {
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  return code ?? signal ?? 'nothing';
-}
-
-export async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
-  let text = '';
-  for await (const chunk of stream ?? []) text += String(chunk);
-  return text;
-}
-
-/** Command lines of all processes that mention `text`, by process id. */
-export async function processesMentioning(text: string): Promise<Map<number, string>> {
-  const found = new Map<number, string>();
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(text) && Number(pid) !== process.pid)
-      found.set(Number(pid), line.replaceAll('\0', ' '));
-  }
-  return found;
+  return child;
 }

@@ -35,7 +35,7 @@ async function startMidTrack(
 ): Promise<ServerProcess> {
   // However slow the test is, the track is not done before it looks.
   const server = await startProcess(command, { DATA_DIR: dataDir, FFMPEG_PATH: await slowFfmpeg(8), ...env });
-  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '?wait=false');
+  await upload(server.url, { name: 'long.mp3', bytes: await longMp3(1) }, '?wait=false');
   await until(async () => expect((await segmentsOf(dataDir, 'long.mp3')).length).toBeGreaterThan(1));
   return server;
 }
@@ -68,7 +68,8 @@ describe('a stop in the middle of processing, and the next start finishes the jo
   ])('%s', async (_way, command, stop) => {
     const dataDir = await temporaryFolder();
     const server = await startMidTrack(command, dataDir);
-    const waiting = upload(server.url, { name: 'other.mp3', bytes: await longMp3(1) });
+    const other = Buffer.concat([await longMp3(1), Buffer.alloc(1)]);
+    const waiting = upload(server.url, { name: 'other.mp3', bytes: other });
     await until(async () => expect((await request<unknown[]>(`${server.url}/files`)).body).toHaveLength(2));
 
     const begin = Date.now();
