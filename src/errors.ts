@@ -86,8 +86,7 @@ export interface FieldError {
   detail: string;
 }
 
-const sentenceOf = (fieldErrors: readonly FieldError[]) =>
-  `${fieldErrors.map(({ detail }) => detail).join('; ')}.`;
+const sentenceOf = (fields: readonly FieldError[]) => `${fields.map(({ detail }) => detail).join('; ')}.`;
 
 /** The error catalogue. Each entry makes the error to throw. */
 export const errors = {
@@ -116,18 +115,10 @@ export const errors = {
     }),
   emptyFile: (originalName: string) =>
     new AppError({ code: 'empty_file', detail: `"${originalName}" is empty. Send a file with audio.` }),
-  invalidQuery: (fieldErrors: readonly FieldError[]) =>
-    new AppError({
-      code: 'invalid_query',
-      detail: sentenceOf(fieldErrors),
-      extensions: { errors: fieldErrors },
-    }),
-  invalidBody: (fieldErrors: readonly FieldError[]) =>
-    new AppError({
-      code: 'invalid_body',
-      detail: sentenceOf(fieldErrors),
-      extensions: { errors: fieldErrors },
-    }),
+  invalidQuery: (fields: readonly FieldError[]) =>
+    new AppError({ code: 'invalid_query', detail: sentenceOf(fields), extensions: { errors: fields } }),
+  invalidBody: (fields: readonly FieldError[]) =>
+    new AppError({ code: 'invalid_body', detail: sentenceOf(fields), extensions: { errors: fields } }),
 
   bodyTooLarge: (limitBytes: number) =>
     new AppError({
@@ -141,8 +132,7 @@ export const errors = {
   unauthorized: () =>
     new AppError({
       code: 'unauthorized',
-      detail:
-        'This request needs one of the API keys of the server (API_KEYS), as "Authorization: Bearer <key>".',
+      detail: 'Send one of the API keys of the server (API_KEYS) as "Authorization: Bearer <key>".',
     }),
   crossOrigin: () =>
     new AppError({
@@ -157,10 +147,7 @@ export const errors = {
     }),
   /** Gives no reason, so that a client that guesses links learns nothing about the tracks. */
   linkInvalid: () =>
-    new AppError({
-      code: 'link_invalid',
-      detail: 'This link is invalid or has expired. Ask for a new one.',
-    }),
+    new AppError({ code: 'link_invalid', detail: 'This link is invalid or has expired. Ask for a new one.' }),
   rateLimited: (retryAfterSeconds: number) =>
     new AppError({
       code: 'rate_limited',
@@ -168,16 +155,9 @@ export const errors = {
       retryAfterSeconds,
     }),
 
-  routeNotFound: () =>
-    new AppError({
-      code: 'route_not_found',
-      detail: 'There is nothing at this address. /docs lists the addresses of the API.',
-    }),
+  routeNotFound: () => new AppError({ code: 'route_not_found', detail: 'There is nothing at this address.' }),
   trackNotFound: (filename: string) =>
-    new AppError({
-      code: 'track_not_found',
-      detail: `There is no track named "${filename}". GET /files lists all tracks.`,
-    }),
+    new AppError({ code: 'track_not_found', detail: `There is no track named "${filename}".` }),
   segmentNotFound: (filename: string, segmentName: string) =>
     new AppError({
       code: 'segment_not_found',
