@@ -1,4 +1,4 @@
-/** Whether the list, the lookups and the start stay fast as the library grows. */
+/** Measures the list, the lookups and the start of a growing library. */
 import path from 'node:path';
 import { manifestUrl } from './client.ts';
 import type { Inputs } from './inputs.ts';
@@ -21,7 +21,7 @@ export async function measureCatalogue(inputs: Inputs): Promise<void> {
       const server = await startServer(inputs.folder, { DATA_DIR: dataDir });
       ready.push(server.readyMs);
       pages.push(await pageMs(server.url));
-      // The largest one is measured once more.
+      // Keep the largest library for one more measurement.
       await server.stop(round < ROUNDS - 1 || count === 100_000);
     }
     measured[count] = { ready: median(ready), page: median(pages) };
@@ -43,7 +43,7 @@ export async function measureCatalogue(inputs: Inputs): Promise<void> {
   await measureStalls(inputs, sample);
 }
 
-/** What others notice of clients that read all of a large library. */
+/** Measures the effect on other clients while some read all of a large library. */
 async function measureReaders(inputs: Inputs, sample: Sample): Promise<void> {
   const dataDir = path.join(inputs.folder, 'library-100000');
   const names = await makeLongTrack(dataDir, sample, 200);
@@ -78,7 +78,7 @@ async function measureStalls(inputs: Inputs, sample: Sample): Promise<void> {
   const server = await startServer(inputs.folder, { DATA_DIR: dataDir, RATE_LIMIT: 'off' });
   const { url } = server;
   const lists = () => all(20, () => download(`${url}/files`, { headers: BROWSER }));
-  // Less than any track takes in an event stream.
+  // Fewer bytes than any track takes in an event stream.
   const allStates = count * 500;
   const events = () => all(20, () => download(`${url}/events`, { headers: AUTHORIZED }, allStates));
   const [ofLists, ofEvents] = [await longestStall(url, lists), await longestStall(url, events)];
@@ -99,7 +99,7 @@ async function pageMs(url: string): Promise<number> {
   for (let n = 0; n < 600; n++) {
     const begin = performance.now();
     await (await fetch(`${url}/files?limit=50`, { headers: AUTHORIZED })).arrayBuffer();
-    // The first ones find a server that is not warm.
+    // The first requests warm the server up.
     if (n >= 200) times.push(performance.now() - begin);
   }
   return median(times);

@@ -1,4 +1,4 @@
-/** A client that looks at the clock. All times are in milliseconds. */
+/** Sends requests and measures their times, in milliseconds. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import http from 'node:http';
@@ -15,12 +15,12 @@ interface Track {
 
 export interface Uploaded {
   track: Track;
-  /** When the last byte was handed to the system. */
+  /** Time at which the system took the last byte. */
   flushedAt: number;
   answeredAt: number;
 }
 
-/** @param query which answer is waited for: by default that the track is playable. */
+/** Uploads a file. @param query selects the response to wait for; by default that of a playable track. */
 export async function upload(url: string, file: string, query = ''): Promise<Uploaded> {
   const head = `--b\r\nContent-Disposition: form-data; name="file"; filename="${path.basename(file)}"\r\n\r\n`;
   const tail = '\r\n--b--\r\n';
@@ -56,7 +56,7 @@ export interface SegmentUrls {
   media: string[];
 }
 
-/** Addresses of the segments of each rendition of a track, from its manifest; the one of 128k comes first. */
+/** Resolves with the segment addresses of each rendition, from the manifest; the rendition of 128k comes first. */
 export async function segmentUrls(url: string, track: Track): Promise<[SegmentUrls, ...SegmentUrls[]]> {
   const manifestUrl = url + track.manifestUrl;
   const xml = await (await fetch(manifestUrl)).text();
@@ -78,7 +78,7 @@ export async function segmentUrls(url: string, track: Track): Promise<[SegmentUr
   ];
 }
 
-/** Downloads, and gives how long that took. */
+/** Downloads, and resolves with the duration. */
 export async function get(url: string): Promise<number> {
   const begin = performance.now();
   const response = await fetch(url);
@@ -87,7 +87,7 @@ export async function get(url: string): Promise<number> {
   return performance.now() - begin;
 }
 
-/** Its events end when its processing does. */
+/** Resolves when the track is ready: its event stream ends then. */
 export async function untilReady(url: string, track: Track): Promise<void> {
   const address = `${url}/files/${encodeURIComponent(track.filename)}/events`;
   const events = await (await fetch(address, { headers: AUTHORIZED })).text();
@@ -95,7 +95,7 @@ export async function untilReady(url: string, track: Track): Promise<void> {
     throw new Error(`${track.filename} failed: ${events.slice(-500)}`);
 }
 
-/** The address of a track's manifest, with its signature. */
+/** Resolves with the address of the manifest, with its signature. */
 export async function manifestUrl(url: string, filename: string): Promise<string> {
   const answer = await fetch(`${url}/files/${encodeURIComponent(filename)}`, { headers: AUTHORIZED });
   return url + ((await answer.json()) as Track).manifestUrl;
@@ -108,7 +108,7 @@ export async function remove(url: string, track: Track): Promise<void> {
   });
 }
 
-/** How much of a track is encoded, 0 to 1. */
+/** Resolves with the encoded share of a track, 0 to 1. */
 export async function progressOf(url: string, track: Track): Promise<number> {
   const answer = await fetch(`${url}/files/${encodeURIComponent(track.filename)}`, { headers: AUTHORIZED });
   return ((await answer.json()) as { progress: number }).progress;

@@ -1,4 +1,4 @@
-/** How fast what is uploaded can be played: ratios against plain ffmpeg on the same file, in the same run. */
+/** Measures the time from upload to playback, as ratios to plain ffmpeg on the same file in the same run. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,19 +7,19 @@ import { ffmpeg, type Inputs } from './inputs.ts';
 import { median, report, seconds } from './report.ts';
 import { startServer } from './server.ts';
 
-/** One plain ffmpeg, as others use it: the same bit rates and segment length, on an idle machine. */
+/** Encodes with one plain ffmpeg: the same bit rates and segment length, on an idle machine. */
 async function plainFfmpeg(folder: string, file: string, bitRates = ['128k']): Promise<number> {
   const begin = performance.now();
-  const rungs = bitRates.flatMap((bitRate, at) => ['-map', '0:a:0', `-b:a:${at}`, bitRate]);
+  const renditions = bitRates.flatMap((bitRate, at) => ['-map', '0:a:0', `-b:a:${at}`, bitRate]);
   const dash = ['-f', 'dash', '-seg_duration', '4', path.join(folder, 'plain.mpd')];
-  await ffmpeg(['-i', file, ...rungs, '-c:a', 'aac', ...dash]);
+  await ffmpeg(['-i', file, ...renditions, '-c:a', 'aac', ...dash]);
   return performance.now() - begin;
 }
 
-/** From the last byte of an upload to its first segment in hand: of the rendition of 128k, or of so many. */
+/** Resolves with the time from the last byte of an upload to its first segment at the client, in several renditions. */
 async function firstInHand(url: string, uploaded: Uploaded, renditions = 1): Promise<number> {
   const urls = (await segmentUrls(url, uploaded.track)).slice(0, renditions);
-  if (urls.length < renditions) throw new Error(`there are ${urls.length} renditions only`);
+  if (urls.length < renditions) throw new Error(`there are only ${urls.length} renditions`);
   await Promise.all(urls.flatMap(({ init, media }) => [get(init), get(media[0] as string)]));
   return performance.now() - uploaded.flushedAt;
 }
@@ -35,7 +35,7 @@ export async function measureHour(inputs: Inputs): Promise<void> {
   const [{ media }] = await segmentUrls(server.url, uploaded.track);
   const far = await get(media[Math.floor(media.length * 0.9)] as string);
   await remove(server.url, uploaded.track);
-  const everyRung = await firstInHand(server.url, await upload(server.url, hour), 3);
+  const everyRendition = await firstInHand(server.url, await upload(server.url, hour), 3);
   await server.stop();
   report({
     measure:
@@ -53,8 +53,8 @@ export async function measureHour(inputs: Inputs): Promise<void> {
   });
   report({
     measure:
-      'last uploaded byte to first segment of every rung of three, 1 h MP3: sooner than plain ffmpeg finishes 128k',
-    result: `${(plain / everyRung).toFixed(0)}x (${seconds(everyRung)})`,
+      'last uploaded byte to first segment of all three renditions, 1 h MP3: sooner than plain ffmpeg finishes 128k',
+    result: `${(plain / everyRendition).toFixed(0)}x (${seconds(everyRendition)})`,
     mustReach: '40x',
     aim: '80x',
   });
@@ -88,7 +88,10 @@ export async function measureLengths(inputs: Inputs): Promise<void> {
   await server.stop();
 }
 
-/** A whole encode and one plain ffmpeg, three times in turns: the median of the ratios, for a busy host slows either. */
+/**
+ * Runs a whole encode and one plain ffmpeg three times in turns. Resolves with the median ratio, for a busy host slows
+ * both.
+ */
 async function againstPlain(
   folder: string,
   file: string,
@@ -100,7 +103,7 @@ async function againstPlain(
     const ladder = bitRates.map((bitRate) => `aac@${bitRate}`).join(',');
     const server = await startServer(folder, { AUDIO_LADDER: ladder });
     const { track, flushedAt, answeredAt } = await upload(server.url, file, '?wait=ready');
-    if (track.renditions.length !== bitRates.length) throw new Error('there is another ladder');
+    if (track.renditions.length !== bitRates.length) throw new Error('the ladder is not as expected');
     await server.stop();
     const all = answeredAt - flushedAt;
     rounds.push({ ratio: plain / all, all, plain });
@@ -114,7 +117,7 @@ export async function measureOneFile(inputs: Inputs): Promise<void> {
   const { ratio, all, plain } = await againstPlain(inputs.folder, file, ['128k']);
   report({
     measure:
-      '10 min, one rung, all cores on one file, from the last byte to ready: faster than one plain ffmpeg',
+      '10 min, one rendition, all cores on one file, from the last byte to ready: faster than one plain ffmpeg',
     result: `${ratio.toFixed(2)}x (${seconds(all)}; ${seconds(plain)})`,
     mustReach: '1.6x on 2 cores',
     aim: '1.9x',
@@ -162,7 +165,7 @@ export async function measureTwenty(inputs: Inputs): Promise<void> {
     aim: 'a twentieth',
   });
   report({
-    measure: 'longest hold while those twenty encode and a listener makes ten far seeks',
+    measure: 'longest wait for a segment while those twenty encode and a listener makes ten far seeks',
     result: seconds(longest),
     mustReach: '3 s',
     aim: '1 s',
@@ -172,7 +175,7 @@ export async function measureTwenty(inputs: Inputs): Promise<void> {
 export async function measureMemory(inputs: Inputs): Promise<void> {
   const { folder } = inputs;
   const file = await inputs.wav('two-gigabytes.wav', 2 * 1024 ** 3);
-  // Without the cache, which is as large as it is set to be.
+  // Without the cache, whose size is a setting.
   const server = await startServer(folder, { SEGMENT_CACHE_BYTES: '0' });
   const { track } = await upload(server.url, file);
   await untilReady(server.url, track);
@@ -180,7 +183,7 @@ export async function measureMemory(inputs: Inputs): Promise<void> {
   await server.stop();
   report({
     measure: 'peak memory of the server during a 2 GB upload and its encode, beside the cache',
-    result: peak === undefined ? 'not told by this system' : `${Math.round(peak / 1e6)} MB`,
+    result: peak === undefined ? 'not reported by this system' : `${Math.round(peak / 1e6)} MB`,
     mustReach: '150 MB',
     aim: '100 MB',
   });

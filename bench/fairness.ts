@@ -1,4 +1,4 @@
-/** Who gets what of the encoder: short tracks beside long ones, many tracks at once, and new ones under attack. */
+/** Measures how the encoder is shared: short tracks beside long ones, many tracks at once, and new ones under attack. */
 import http from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { progressOf, remove, segmentUrls, type Uploaded, untilReady, upload } from './client.ts';
@@ -50,7 +50,7 @@ async function measureSongAndBook(inputs: Inputs, server: BenchServer): Promise<
   });
   const lost = meanwhile.ms - meanwhile.gained / (rate.gained / rate.ms);
   report({
-    measure: 'how much that delays the book, over the time of the song alone',
+    measure: 'delay of the book by that, over the time of the song alone',
     result: `${(lost / alone.ready).toFixed(2)}x (${seconds(lost)})`,
     mustReach: 'no more than that work',
     aim: '',
@@ -66,7 +66,7 @@ async function measureSongAndBook(inputs: Inputs, server: BenchServer): Promise<
     }
     await attack.stop();
     report({
-      measure: `the same song, last byte to playable while ${connections} connections ask random segments of the book, over its time alone`,
+      measure: `the same song, last byte to playable while ${connections} connections request random segments of the book, over its time alone`,
       result: `${(median(attacked) / alone.playable).toFixed(1)}x (${seconds(median(attacked))}; ${seconds(alone.playable)})`,
       mustReach: 'at most 3x',
       aim: '',
@@ -75,14 +75,14 @@ async function measureSongAndBook(inputs: Inputs, server: BenchServer): Promise<
   await remove(server.url, book.track);
 }
 
-/** How far a track comes while something else is done: a share of all its segments. */
+/** Resolves with the progress of a track during `work`, as a share of its segments. */
 async function bookRate(server: BenchServer, { track }: Uploaded, work: () => Promise<void>) {
   const [begin, before] = [performance.now(), await progressOf(server.url, track)];
   await work();
   return { gained: (await progressOf(server.url, track)) - before, ms: performance.now() - begin };
 }
 
-/** Connections that ask random segments of a track, each the next one as soon as it is answered. */
+/** Opens connections that request random segments of a track one after the other. */
 async function attacking(server: BenchServer, { track }: Uploaded, connections: number) {
   const all = (await segmentUrls(server.url, track)).flatMap(({ media }) => media);
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
@@ -107,7 +107,7 @@ async function attacking(server: BenchServer, { track }: Uploaded, connections: 
   };
 }
 
-/** One minute to ten, twice, long and short ones mixed. */
+/** Minutes of the twenty tracks: one to ten, twice, long and short ones mixed. */
 const MINUTES = Array.from({ length: 20 }, (_, n) => 1 + ((n * 7) % 10));
 
 async function measureTwentyLengths(inputs: Inputs, server: BenchServer): Promise<void> {
@@ -134,14 +134,14 @@ async function measureTwentyLengths(inputs: Inputs, server: BenchServer): Promis
   });
 }
 
-/** Of those twenty, the mean time to ready over that of the last one. */
+/** Returns the mean time to ready of those twenty over that of the last one, if they are encoded in order of length. */
 function meanInOrder(): number {
   const total = MINUTES.reduce((sum, minutes) => sum + minutes, 0);
   let before = 0;
   let sum = 0;
   for (const minutes of MINUTES) {
     before += minutes;
-    // The main renditions of all tracks are a third of the work.
+    // The main renditions of all tracks come first and are a third of the work.
     sum += 1 / 3 + ((2 / 3) * before) / total;
   }
   return sum / MINUTES.length;

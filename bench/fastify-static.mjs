@@ -1,4 +1,4 @@
-/** What serving is compared with: a folder, served by a bare Fastify and @fastify/static. */
+/** Serves a folder with a bare Fastify and @fastify/static, to compare with. */
 import fastifyStatic from '@fastify/static';
 import Fastify from 'fastify';
 

@@ -1,4 +1,4 @@
-/** Sources for the measurements, made by ffmpeg in a folder of their own. */
+/** Makes the sources of the measurements with ffmpeg, in their own folder. */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,19 +10,19 @@ export async function ffmpeg(args: readonly string[]): Promise<void> {
   await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args]);
 }
 
-/** Pink noise under a slow tremolo: no silence, and not the same for an encoder everywhere. */
+/** Pink noise with a slow tremolo: no silence, and not equally hard for an encoder everywhere. */
 const sound = (seconds: number, rate: number) =>
   `anoisesrc=d=${seconds}:r=${rate}:color=pink:seed=4:a=0.4,tremolo=f=0.3:d=0.6`;
 
 export interface Inputs {
   folder: string;
-  /** MP3 with a header; any number of minutes in no time, by repeating one. */
+  /** Makes an MP3 with a header. Repeats one minute, which is fast for any length. */
   mp3(name: string, minutes: number, bitRate?: '128k' | '320k'): Promise<string>;
-  /** FLAC, mono at 22.05 kHz and soft, so that ten hours are no gigabytes. */
+  /** Makes a FLAC, mono at 22.05 kHz and soft, so that ten hours stay below a gigabyte. */
   flac(name: string, minutes: number): Promise<string>;
-  /** FLAC without a sound: its segments take 1 to 2 kB. */
+  /** Makes a silent FLAC: its segments take 1 to 2 kB. */
   silence(name: string, minutes: number): Promise<string>;
-  /** WAV of 96 kHz, stereo, 32-bit float. */
+  /** Makes a WAV of 96 kHz, stereo, 32-bit float. */
   wav(name: string, bytes: number): Promise<string>;
 }
 
@@ -32,7 +32,7 @@ export function createInputs(folder: string): Inputs {
   return {
     folder,
     async mp3(name, minutes, bitRate = '128k') {
-      // Another seed each time: the same bytes twice would be the same track.
+      // Another seed each time, for equal bytes would be the same track.
       const minute = at(`minute-${name}.mp3`);
       const source = sound(60, 44_100).replace('seed=4', `seed=${++seed}`);
       await ffmpeg(['-f', 'lavfi', '-i', source, '-ac', '2', '-b:a', bitRate, minute]);

@@ -1,4 +1,4 @@
-/** Libraries as large as they come, made by copying what one upload left. */
+/** Makes large libraries by copying the files of one upload. */
 import { createHash } from 'node:crypto';
 import { link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { startServer } from './server.ts';
 
 const AT_ONCE = 32;
 
-/** What is on disk of one track of a minute, in one rendition. */
+/** The files of one track of a minute, in one rendition. */
 export interface Sample {
   record: {
     filename: string;
@@ -39,14 +39,14 @@ export async function makeSample(inputs: Inputs): Promise<Sample> {
   return sample;
 }
 
-/** A track that one upload left, to be copied as often as is wanted. */
+/** The files of one uploaded track, to be copied. */
 export interface Original {
   record: Sample['record'];
   /** Paths of its segments. */
   segments: string[];
 }
 
-/** Uploads a file in all renditions of the default ladder, to a folder of its own. */
+/** Uploads a file in all renditions of the default ladder, to its own folder. */
 export async function makeOriginal(inputs: Inputs, file: string): Promise<Original> {
   const dataDir = path.join(inputs.folder, `original-${path.basename(file)}`);
   const server = await startServer(inputs.folder, { DATA_DIR: dataDir });
@@ -60,7 +60,7 @@ export async function makeOriginal(inputs: Inputs, file: string): Promise<Origin
   };
 }
 
-/** Copies of a track, named `<prefix>-0`, `<prefix>-1`, ... Segments are links: they take no room on the disk. */
+/** Copies a track as `<prefix>-0`, `<prefix>-1`, ... Segments are hard links and take no room on the disk. */
 export async function makeCopies(
   dataDir: string,
   { record, segments }: Original,
@@ -80,7 +80,7 @@ export async function makeCopies(
   });
 }
 
-/** Records only, as for the list: each is another track. */
+/** Writes records without segments, each of another track, to measure the list. */
 export async function makeRecords(dataDir: string, sample: Sample, count: number): Promise<void> {
   const one = async (n: number) => {
     const filename = `track-${n}.mp3`;
@@ -97,7 +97,7 @@ export async function makeRecords(dataDir: string, sample: Sample, count: number
   await inParallel(count, one);
 }
 
-/** One track of so many segments. @returns the paths of its media segments, below `/stream/`. */
+/** Makes one track with many segments. @returns the paths of its media segments, below `/stream/`. */
 export async function makeLongTrack(dataDir: string, sample: Sample, count: number): Promise<string[]> {
   const filename = 'long.mp3';
   const [rendition] = sample.record.renditions;

@@ -1,4 +1,4 @@
-/** What is left for listeners and uploads beside a busy neighbour: two loops in the server's own process session. */
+/** Measures listeners and uploads beside a busy neighbour: two loops in the process session of the server. */
 import type { Uploaded } from './client.ts';
 import { remove, untilReady, upload } from './client.ts';
 import type { Inputs } from './inputs.ts';
@@ -16,7 +16,7 @@ interface Times {
 export async function measureNeighbours(inputs: Inputs): Promise<void> {
   const song = await inputs.mp3('four-minutes.mp3', 4, '320k');
   const rounds: { idle: Times; beside: Times }[] = [];
-  // In turns, for a busy host slows either.
+  // In turns, for a busy host slows both.
   while (rounds.length < ROUNDS) {
     rounds.push({ idle: await timesOf(inputs, song, 0), beside: await timesOf(inputs, song, 2) });
   }

@@ -1,4 +1,4 @@
-/** Clients that ask for one thing after the other at a steady pace, and how long each answer took. */
+/** Runs clients that send requests at a steady pace, and measures the times of the responses. */
 import http from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AUTHORIZED } from './server.ts';
@@ -7,14 +7,14 @@ export interface Pace {
   players: number;
   /** Milliseconds between two requests of one player. */
   everyMs: number;
-  /** Requests of each player; without a number they go on until `signal` is aborted. */
+  /** Requests of each player; by default until `signal` aborts. */
   requests?: number;
   signal?: AbortSignal;
-  /** The address that a player asks for as its n-th. */
+  /** Returns the address of the n-th request of a player. */
   url(player: number, n: number): string;
 }
 
-/** Each player has a connection of its own. Resolves with the latencies in milliseconds, those of connecting left out. */
+/** Runs players, each on its own connection. Resolves with the latencies in milliseconds, without the time to connect. */
 export async function pacedPlayers({ players, everyMs, requests, signal, url }: Pace): Promise<number[]> {
   const latencies: number[] = [];
   const play = async (player: number) => {
@@ -32,7 +32,7 @@ export async function pacedPlayers({ players, everyMs, requests, signal, url }: 
   return latencies;
 }
 
-/** Resolves when the answer has arrived, or as soon as `enoughBytes` of it have. @throws when its status is not 2xx. */
+/** Resolves when the response, or `enoughBytes` of it, has arrived. @throws when its status is not 2xx. */
 export function download(
   url: string,
   options: http.RequestOptions = {},
@@ -56,7 +56,7 @@ export function download(
   });
 }
 
-/** Asks for `/healthz` every 2 ms until `work` is done. Resolves with the longest time that an answer took, in ms. */
+/** Requests `/healthz` every 2 ms until `work` is done. Resolves with the longest time of a response in milliseconds. */
 export async function longestStall(url: string, work: () => Promise<unknown>): Promise<number> {
   const stop = new AbortController();
   const probe = { players: 1, everyMs: 2, signal: stop.signal, url: () => `${url}/healthz` };
@@ -66,5 +66,5 @@ export async function longestStall(url: string, work: () => Promise<unknown>): P
   return Math.max(...(await probing));
 }
 
-/** Headers of a client that has a key, and takes what browsers take. */
+/** Headers of a client with an API key that accepts the codings of browsers. */
 export const BROWSER = { ...AUTHORIZED, 'accept-encoding': 'gzip, deflate, br' };

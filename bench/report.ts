@@ -1,4 +1,4 @@
-/** The table that `npm run bench` prints. */
+/** Prints the table of `npm run bench`. */
 interface Row {
   measure: string;
   result: string;

@@ -1,4 +1,4 @@
-/** What serving is compared with, and what makes the load: nginx, a bare @fastify/static, and wrk. */
+/** Starts the servers to compare with (nginx, a bare @fastify/static), and the load generator wrk. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ export interface Rival {
   stop(): Promise<void>;
 }
 
-/** One worker, sendfile, open_file_cache: as nginx is at its best. */
+/** Configures nginx for its best speed: one worker, sendfile, open_file_cache. */
 export async function startNginx(folder: string, root: string): Promise<Rival> {
   const own = path.join(folder, 'nginx');
   await mkdir(own, { recursive: true });
@@ -40,17 +40,17 @@ http {
   const child = spawn(process.env.NGINX_PATH ?? 'nginx', ['-p', own, '-c', path.join(own, 'nginx.conf')], {
     stdio: ['ignore', 'ignore', 'ignore'],
   });
-  // A measurement that fails leaves none behind.
+  // A failed measurement must leave no process behind.
   process.once('exit', () => child.kill('SIGTERM'));
   const url = `http://127.0.0.1:${port}`;
   await untilItAnswers(url);
   return { url, stop: () => stopped(child) };
 }
 
-/** A server of one line, as most are written. */
+/** Starts a server of one line with @fastify/static, as most are written. */
 export const startFastifyStatic = (root: string) => startProgram('fastify-static.mjs', root);
 
-/** One file from memory, at any address. */
+/** Starts a server that sends one file from memory at any address. */
 export const startNodeHttp = (file: string) => startProgram('node-http.mjs', file);
 
 async function startProgram(name: string, argument: string): Promise<Rival> {
@@ -62,7 +62,7 @@ async function startProgram(name: string, argument: string): Promise<Rival> {
   return { url, stop: () => stopped(child) };
 }
 
-/** nginx ends its workers on TERM. */
+/** Stops a server. nginx ends its workers on TERM. */
 async function stopped(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -77,7 +77,7 @@ async function untilItAnswers(url: string): Promise<void> {
     if (isUp) return;
     await pause(25);
   }
-  throw new Error(`nothing answers at ${url}`);
+  throw new Error(`no server answers at ${url}`);
 }
 
 async function freePort(): Promise<number> {
@@ -89,7 +89,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** Requests a second, with 64 connections from one thread. */
+/** Resolves with the requests per second of 64 connections from one thread. */
 export async function wrk(url: string, { durationSeconds = 4, script = '' } = {}): Promise<number> {
   const args = ['-t1', '-c64', `-d${durationSeconds}s`, ...(script ? ['-s', script] : []), url];
   const { stdout } = await run(process.env.WRK_PATH ?? 'wrk', args);
@@ -98,7 +98,7 @@ export async function wrk(url: string, { durationSeconds = 4, script = '' } = {}
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 
-/** The same load in turns, for a busy host slows all alike: the median of the ratio to the last of them. */
+/** Runs loads in turns, for a busy host slows all alike. Resolves with the median ratios to the last of them. */
 export async function inTurns(
   loads: readonly (() => Promise<number>)[],
   rounds = 5,

@@ -1,4 +1,4 @@
-/** What the service is measured by: ratios, each of two things that were measured side by side in the same run. */
+/** `npm run bench`: measures ratios, each of two things that are measured side by side in the same run. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -33,7 +33,7 @@ const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(measures, name));
 if (unknown.length > 0) {
   process.stderr.write(
-    `There is no measure "${unknown.join('", "')}": name some of ${Object.keys(measures).join(', ')}.\n`,
+    `There is no measure "${unknown.join('", "')}": use one or more of ${Object.keys(measures).join(', ')}.\n`,
   );
   process.exit(1);
 }
@@ -47,5 +47,5 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
-// The table alone goes to standard output of this process; `npm run bench` shows both.
+// Only the table goes to standard output.
 printTable();

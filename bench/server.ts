@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BUILT_SERVER, memoryOf, startServerProcess } from '../testkit/server-process.ts';
 
-/** It is measured as it is run where strangers can reach it: with keys, signed links, and limits. */
+/** Settings of a public server: API keys, signed links, and limits. */
 const KEY = 'bench-key-0123456789-0123456789-0123456789';
 export const AUTHORIZED = { authorization: `Bearer ${KEY}` };
 
@@ -13,23 +13,25 @@ export const CACHE_BYTES = 256 * 1024 ** 2;
 
 export interface BenchServer {
   url: string;
-  /** The most memory that it has had so far, in bytes; undefined where the system does not tell. */
+  /** Resolves with the peak of its memory in bytes, or undefined if the system does not report it. */
   peakBytes(): Promise<number | undefined>;
-  /** The memory that it has now. */
+  /** Resolves with its current memory in bytes. */
   residentBytes(): Promise<number | undefined>;
   dataDir: string;
-  /** From its start until it knew its whole library, in milliseconds: until the list was answered. */
+  /** Milliseconds from its start to the first response with the list, which waits for the whole library. */
   readyMs: number;
-  /** @param keep its data, for the next one. */
+  /** Stops it. @param keep true to keep its data for the next server. */
   stop(keep?: boolean): Promise<void>;
 }
 
-/** Starts so many loops that never rest, and then a program in their place. */
+/** Shell script that starts endless loops and then runs the server in the same session. */
 const BESIDE_LOOPS = 'n=$0; while [ "$n" -gt 0 ]; do (while :; do :; done) & n=$((n - 1)); done; exec "$@"';
 
 /**
+ * Starts a server.
+ *
  * @param settings beyond the defaults.
- * @param neighbours loops that take all the processor time they can get, in the server's own process session.
+ * @param neighbours number of busy loops in the process session of the server.
  */
 export async function startServer(
   folder: string,

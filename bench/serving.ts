@@ -1,4 +1,4 @@
-/** How fast segments and manifests are served: against nginx and a bare @fastify/static, in turns, with the same bytes. */
+/** Measures serving of segments and manifests against nginx and a bare @fastify/static, in turns, with the same bytes. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,7 +16,7 @@ const PLAYERS = 500;
 
 export async function measureServing(inputs: Inputs): Promise<void> {
   if (process.env.WRK_PATH === undefined || process.env.NGINX_PATH === undefined) {
-    process.stderr.write('NOT MEASURED: serving. It takes wrk and nginx: apt-get install wrk nginx-light.\n');
+    process.stderr.write('NOT MEASURED: serving. It needs wrk and nginx: apt-get install wrk nginx-light.\n');
     return;
   }
   const { folder } = inputs;
@@ -29,17 +29,17 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   const manifestAddress = await manifestUrl(server.url, 'long.mp3');
   const ours = manifestAddress.replace(/manifest$/, 'segment/');
   const theirs = '/segments/long.mp3/';
-  const hot = names[10] as string;
-  const node = await startNodeHttp(path.join(dataDir, 'segments', 'long.mp3', hot));
+  const cached = names[10] as string;
+  const node = await startNodeHttp(path.join(dataDir, 'segments', 'long.mp3', cached));
 
   const { ratios, rates } = await inTurns([
-    () => wrk(ours + hot),
-    () => wrk(nginx.url + theirs + hot),
-    () => wrk(bare.url + theirs + hot),
+    () => wrk(ours + cached),
+    () => wrk(nginx.url + theirs + cached),
+    () => wrk(bare.url + theirs + cached),
     () => wrk(node.url),
   ]);
   report({
-    measure: `hot segment of ${Math.round(sample.segment.length / 1000)} kB, requests/s over nginx's`,
+    measure: `cached segment of ${Math.round(sample.segment.length / 1000)} kB, requests/s over nginx's`,
     result: `${ratio(ratios, 0, 1)} (${thousands(rates[0])}; ${thousands(rates[1])})`,
     mustReach: '0.75',
     aim: '1.0',
@@ -51,23 +51,23 @@ export async function measureServing(inputs: Inputs): Promise<void> {
     aim: '11x',
   });
   report({
-    measure: "the same over Node's own HTTP server answering from memory, the most that there is",
+    measure: "the same over Node's own HTTP server answering from memory, the upper limit",
     result: `${ratio(ratios, 0, 3)} (${thousands(rates[3])})`,
     mustReach: '',
     aim: '',
   });
   await node.stop();
 
-  // As dash.js sends it (CTA-5004).
+  // A query as dash.js sends it (CTA-5004).
   const cmcd = `?CMCD=${encodeURIComponent('bl=21300,br=128,cid="faec5fc2-ac30",d=4004,mtp=48100,ot=a,sf=d,sid="6e2fb550-c457",st=v,tb=256')}`;
   const queried = await inTurns([
-    () => wrk(ours + hot + cmcd),
-    () => wrk(ours + hot),
+    () => wrk(ours + cached + cmcd),
+    () => wrk(ours + cached),
     () => wrk(manifestAddress + cmcd),
     () => wrk(manifestAddress),
   ]);
   report({
-    measure: 'requests/s with a `?CMCD=` query over those without: hot segment; manifest',
+    measure: 'requests/s with a `?CMCD=` query over those without: cached segment; manifest',
     result: `${ratio(queried.ratios, 0, 1)}; ${ratio(queried.ratios, 2, 3)}`,
     mustReach: '0.95',
     aim: '1.0',
@@ -109,7 +109,7 @@ export async function measureServing(inputs: Inputs): Promise<void> {
   await Promise.all([nginx.stop(), bare.stop()]);
 
   await measureMemory(server, await random(new URL(ours).pathname), {
-    hot: ours + hot,
+    cached: ours + cached,
     manifest: manifestAddress,
   });
   await measureWhileEncoding(inputs, server, ours, names);
@@ -120,11 +120,11 @@ export async function measureServing(inputs: Inputs): Promise<void> {
 async function measureMemory(
   server: BenchServer,
   script: string,
-  { hot, manifest }: { hot: string; manifest: string },
+  { cached, manifest }: { cached: string; manifest: string },
 ): Promise<void> {
   const mixed = async () => {
     await wrk(server.url, { script, durationSeconds: 10 });
-    await wrk(hot, { durationSeconds: 5 });
+    await wrk(cached, { durationSeconds: 5 });
     await wrk(manifest, { durationSeconds: 5 });
     return (await server.residentBytes()) ?? 0;
   };
@@ -145,23 +145,23 @@ async function measureWhileEncoding(
   prefix: string,
   names: string[],
 ): Promise<void> {
-  const hot = prefix + names[10];
+  const cached = prefix + names[10];
   const file = await inputs.mp3('ten-hours.mp3', 600);
   const pairs: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const idle = await wrk(hot);
+    const idle = await wrk(cached);
     const { track } = await upload(server.url, file);
-    pairs.push((await wrk(hot)) / idle);
+    pairs.push((await wrk(cached)) / idle);
     await remove(server.url, track);
     await pause(500);
   }
   report({
-    measure: 'hot requests/s with encodes on all cores over idle',
+    measure: 'cached requests/s with encodes on all cores over idle',
     result: quantile(pairs, 0.5).toFixed(2),
     mustReach: '0.9',
     aim: '0.95',
   });
-  // What the machine and the client take by themselves.
+  // Latency of an idle server, for comparison.
   const url = (player: number, n: number) => `${prefix}${names[(player * 7 + n) % 2000]}`;
   const pace = { players: PLAYERS, everyMs: 4000, requests: 6, url };
   const idle = await pacedPlayers(pace);

@@ -1,4 +1,4 @@
-/** What small segments cost: memory after an hour of random requests, in short; and removing tracks while others are played. */
+/** Measures small segments: memory under random requests, and latency while tracks are deleted. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Inputs } from './inputs.ts';
@@ -12,7 +12,7 @@ import { AUTHORIZED, type BenchServer, CACHE_BYTES, startServer } from './server
 const TRACKS = 1000;
 const DELETES = 10_000;
 const DELETES_AT_ONCE = 8;
-/** Players that ask ten times a second each. */
+/** Players that send ten requests a second each. */
 const PLAYERS = 100;
 const ROUNDS = 9;
 const ROUND_SECONDS = 10;
@@ -24,7 +24,7 @@ export async function measureSilence(inputs: Inputs): Promise<void> {
   await makeCopies(dataDir, silence, { prefix: 'silence', count: TRACKS });
   await makeCopies(dataDir, sound, { prefix: 'sound', count: TRACKS });
   const script = await randomRequests(inputs.folder, { silence, sound });
-  // Without signatures: each track would have another one.
+  // Without signatures, for each track would have another one.
   const open = { DATA_DIR: dataDir, STREAM_SECRET: '', RATE_LIMIT: 'off' };
   const first = await startServer(inputs.folder, open);
   await measureMemory(first, script);
@@ -39,7 +39,7 @@ export async function measureSilence(inputs: Inputs): Promise<void> {
   await second.stop();
 }
 
-/** A script for wrk: any segment of any track, those of silent tracks half of the time. */
+/** Makes a script for wrk: random segments of random tracks, half of them silent. */
 async function randomRequests(folder: string, originals: Record<string, Original>): Promise<string> {
   const kinds = Object.entries(originals).map(([kind, { segments }]) => {
     const names = segments.map((segment) => `"${path.basename(segment)}"`);

@@ -1,4 +1,4 @@
-/** `npm run bench`: prepares, then measures; needs some minutes, an idle machine and 6 GB in the temporary folder. */
+/** `npm run bench`: prepares, then measures. Needs an idle machine and 6 GB in the temporary folder; takes some minutes. */
 import path from 'node:path';
 import {
   ensureBuild,
@@ -13,7 +13,7 @@ ensureFfmpeg();
 ensureDependencies();
 ensureBuild();
 const env = { ...process.env };
-// What serving is measured with; without them the other measures are taken, and it is said so.
+// Serving is measured with these. Without them the bench says so and measures the rest.
 for (const [name, program, apt] of [
   ['WRK_PATH', 'wrk', 'wrk'],
   ['NGINX_PATH', 'nginx', 'nginx-light'],

@@ -1,4 +1,4 @@
-/** `npm run build` */
+/** `npm run build`: compiles src/ to dist/. */
 import { ensureBuild, ensureDependencies } from './prepare.mjs';
 
 ensureDependencies();

@@ -1,4 +1,4 @@
-/** `npm run dev`: the server from its sources, started again at every change. */
+/** `npm run dev`: runs the server from its sources, and restarts it after every change. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ensureDependencies, ensureFfmpeg, projectFolder } from './prepare.mjs';

@@ -22,11 +22,11 @@ import { fileURLToPath } from 'node:url';
 export const projectFolder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const inProject = (/** @type {string[]} */ ...parts) => path.join(projectFolder, ...parts);
 
-/** Installs what package-lock.json says, unless that is what is installed. */
+/** Installs the packages of package-lock.json, unless exactly these are installed. */
 export function ensureDependencies() {
   if (dependenciesAreInstalled()) return;
-  // The tools of the build belong to it, also under NODE_ENV=production. No package here needs its install script,
-  // and some try to download what this machine may not reach.
+  // Includes the tools of the build, also under NODE_ENV=production. No package needs its install script, and some
+  // scripts try downloads that this machine may not reach.
   const npm = process.env.npm_execpath;
   const arguments_ = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
   say('installing dependencies (npm ci)');
@@ -39,7 +39,7 @@ function dependenciesAreInstalled() {
   if (!existsSync(installed)) return false;
   const wanted = packagesOf(inProject('package-lock.json'));
   const found = packagesOf(installed);
-  // What is optional may be for another system.
+  // Optional packages may be for another system.
   return Object.entries(wanted).every(
     ([name, entry]) => name === '' || entry.optional || found[name]?.version === entry.version,
   );
@@ -53,7 +53,7 @@ function packagesOf(lockFile) {
   return JSON.parse(readFileSync(lockFile, 'utf8')).packages ?? {};
 }
 
-/** Compiles src/ to dist/, unless that was made of just these files. */
+/** Compiles src/ to dist/, unless dist/ was made from exactly these files. */
 export function ensureBuild() {
   const stamp = inProject('dist', '.built-from');
   const fingerprint = fingerprintOf(['src', 'tsconfig.json', 'package-lock.json']);
@@ -86,7 +86,7 @@ function fingerprintOf(names) {
   return hash.digest('hex');
 }
 
-/** Finds ffmpeg and ffprobe, installs them where that can be done, or ends with what to type. */
+/** Finds ffmpeg and ffprobe, installs them if possible, or ends with the command to install them. */
 export function ensureFfmpeg() {
   const found =
     (process.env.FFMPEG_PATH || onPath('ffmpeg')) && (process.env.FFPROBE_PATH || onPath('ffprobe'));
@@ -99,12 +99,12 @@ export function ensureFfmpeg() {
   macOS:           brew install ffmpeg
   Windows:         winget install Gyan.FFmpeg
 
-Or set FFMPEG_PATH and FFPROBE_PATH to where they are.
+Or set FFMPEG_PATH and FFPROBE_PATH to their paths.
 `);
   process.exit(1);
 }
 
-/** @returns {string | undefined} the path of a Chromium, installed for the browser tests where that can be done. */
+/** Finds Chromium for the browser tests, and installs it if possible. @returns {string | undefined} its path */
 export function ensureChromium() {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const find = () => process.env.CHROMIUM_PATH || names.map(onPath).find(Boolean);
@@ -112,20 +112,24 @@ export function ensureChromium() {
 }
 
 /**
+ * Finds a program, and installs it if possible.
+ *
  * @param {string} name
  * @param {string} aptPackage
- * @returns {string | undefined} the path of a program, installed where that can be done.
+ * @returns {string | undefined} its path
  */
 export function ensureProgram(name, aptPackage) {
-  // Where Debian keeps servers; not everybody has it on the PATH.
+  // Debian installs servers in /usr/sbin, which may not be on the PATH.
   const find = () => onPath(name) ?? (existsSync(`/usr/sbin/${name}`) ? `/usr/sbin/${name}` : undefined);
   return find() ?? (installWithApt(name, [aptPackage]) ? find() : undefined);
 }
 
 /**
+ * Installs packages with apt-get.
+ *
  * @param {string} what
  * @param {string[]} packages
- * @returns {boolean} whether it could be done
+ * @returns {boolean} false if there is no apt-get, or no root
  */
 function installWithApt(what, packages) {
   const apt = process.getuid?.() === 0 ? onPath('apt-get') : undefined;
@@ -178,7 +182,7 @@ function say(text) {
  */
 export function run(file, arguments_, env = process.env) {
   const windowsShell = platform() === 'win32' && file === 'npm';
-  // Standard output is the server's own: whoever reads its log as JSON reads nothing else there.
+  // To standard error, for standard output belongs to the log of the server, which programs read as JSON.
   const result = spawnSync(file, arguments_, {
     cwd: projectFolder,
     env,

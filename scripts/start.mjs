@@ -1,4 +1,4 @@
-/** `npm start`: prepares what is missing, then becomes the server: one process, so that every signal reaches it. */
+/** `npm start`: prepares what is missing, then runs the server in this process, so that every signal reaches it. */
 import { ensureBuild, ensureDependencies, ensureFfmpeg } from './prepare.mjs';
 
 ensureFfmpeg();

@@ -1,4 +1,4 @@
-/** `npm run fuzz` and `npm run chaos`: prepare, then try to break the built server. */
+/** `npm run fuzz` and `npm run chaos`: prepares, then tries to break the built server. */
 import path from 'node:path';
 import { ensureBuild, ensureDependencies, ensureFfmpeg, projectFolder, run } from './prepare.mjs';
 

@@ -1,4 +1,4 @@
-/** `npm run verify`: holds a whole library, that of DATA_DIR, against its records. Ends with 1 when something is wrong. */
+/** `npm run verify`: compares the library in DATA_DIR with its records. Exits with 1 if something is wrong. */
 import { ensureBuild, ensureDependencies, projectFolder } from './prepare.mjs';
 
 ensureDependencies();
@@ -12,7 +12,7 @@ const { verifyLibrary } = await built('pipeline/verify.js');
 
 try {
   const { dataDir } = parseConfig(process.env, projectFolder);
-  // A server that is encoding changes what is looked at.
+  // Locked, for a running server would change the files meanwhile.
   const lock = await lockDataDir(dataDir);
   const storage = await openDiskStorage(dataDir);
   const library = await openDiskLibrary(dataDir);
@@ -22,7 +22,7 @@ try {
     process.stdout.write(`${filename === null ? '' : `${JSON.stringify(filename)}: `}${problem}\n`);
   }
   const { tracks } = await library.page({});
-  process.stdout.write(`${tracks.length} tracks looked through, ${wrong} things are wrong.\n`);
+  process.stdout.write(`${tracks.length} tracks checked, ${wrong} problems found.\n`);
   await lock.release();
   process.exitCode = wrong > 0 ? 1 : 0;
 } catch (error) {

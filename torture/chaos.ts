@@ -1,6 +1,6 @@
 /**
- * Kills the server at random instants while clients upload, play and delete, starts it again, and looks whether what was
- * answered holds: what was acknowledged is there, what was not is there whole or not at all, and nothing else is left.
+ * Kills the server at random instants while clients upload, play and delete, starts it again, and checks its data:
+ * acknowledged uploads exist, others exist whole or not at all, and nothing else is left.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ import { makeSources, type SourceFile } from './sources.ts';
 const run = promisify(execFile);
 
 const CLIENTS = 3;
-/** Tracks that are kept; the oldest are deleted beyond that. */
+/** Most tracks to keep; the oldest are deleted above that. */
 const KEPT = 8;
 const LATEST_KILL_MS = 2500;
 const READY_LIMIT_MS = 120_000;
@@ -41,7 +41,7 @@ export interface ChaosReport {
   killedAtStart: number;
   acknowledged: number;
   deleted: number;
-  /** Uploads whose answer never arrived: found whole, or not found at all. */
+  /** Uploads without a response that were found whole, or not at all. */
   unansweredThere: number;
   unansweredGone: number;
   decoded: number;
@@ -49,16 +49,16 @@ export interface ChaosReport {
   folder: string;
 }
 
-/** What the clients know. */
+/** Knowledge of the clients. */
 interface Known {
-  /** By file name: acknowledged with 201 or 202. */
+  /** Tracks by file name that were acknowledged with 201 or 202. */
   tracks: Map<string, SourceFile>;
-  /** A DELETE without an answer: may be there or not. */
+  /** Tracks after a DELETE without a response: they may exist or not. */
   maybeDeleted: Set<string>;
   unanswered: SourceFile[];
 }
 
-/** Runs it. The folder is removed, unless something failed. */
+/** Runs the kills. Removes the data folder, unless something failed. */
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-chaos-'));
   const dataDir = path.join(folder, 'data');
@@ -83,7 +83,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   while (report.kills < options.kills && report.failures.length === 0) {
     const delay = random() * LATEST_KILL_MS;
     const dies = new AbortController();
-    // From its very start on: a server that is killed as it recovers must recover from that.
+    // Kill from the very start on: a server that is killed during recovery must recover from that.
     const started = await startServer(settings, (child) => {
       if (random() < 0.15) setTimeout(() => child.kill('SIGKILL'), delay / 5);
     }).catch(() => undefined);
@@ -117,7 +117,7 @@ interface Judged {
   fail(text: string): void;
 }
 
-/** Right after a start: what must be there is there, and nothing that must not. */
+/** Checks the data right after a start: everything that must exist does, and nothing else. */
 async function judge(server: TortureServer, { dataDir, known, report, fail }: Judged): Promise<void> {
   const listed = (await (await fetch(`${server.url}/files`)).json()) as
     | { files?: ListedTrack[] }
@@ -145,7 +145,7 @@ async function judge(server: TortureServer, { dataDir, known, report, fail }: Ju
   }
 }
 
-/** Files that no record owns. Segments being published have a `.tmp-` name for a moment, so it is looked at again. */
+/** Finds files without a record. Looks twice, for segments have a `.tmp-` name for a moment while they are written. */
 async function rubbishIn(dataDir: string): Promise<string[]> {
   const found: string[] = [];
   const uploads = new Set<string>();
@@ -177,7 +177,7 @@ interface Client {
 
 let lastFile = 0;
 
-/** Uploads, listens and deletes until the server is gone. */
+/** Uploads, plays and deletes until the server is gone. */
 async function client(url: string, { sources, random, known, report, signal }: Client): Promise<void> {
   while (!signal.aborted) {
     const source = sources[Math.floor(random() * sources.length)] as SourceFile;
@@ -200,13 +200,13 @@ async function client(url: string, { sources, random, known, report, signal }: C
       known.tracks.delete(oldest);
       report.deleted++;
     } catch {
-      // The server was killed under it: what was asked has no answer.
+      // The server was killed, so the request has no response.
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
 }
 
-/** The same sound with other bytes behind it. */
+/** Returns the same sound with other bytes after it, which make it another track. */
 function unlike({ name, bytes }: SourceFile, number: number): SourceFile {
   return { name: `${number}-${name}`, bytes: Buffer.concat([bytes, Buffer.from(`chaos ${number}`)]) };
 }
@@ -219,7 +219,7 @@ async function submit(url: string, file: SourceFile, wait: string) {
   return { status: response.status, body: (await response.json()) as ListedTrack };
 }
 
-/** In the end everything becomes ready, and decodes to exactly N samples. */
+/** Checks that in the end every track becomes ready and decodes to exactly N samples. */
 async function finish(settings: Record<string, string>, judged: Judged): Promise<void> {
   const { known, report, fail, dataDir } = judged;
   const server = await startServer(settings);

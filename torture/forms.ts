@@ -1,17 +1,17 @@
-/** Forms that are not as they should be. The same random numbers give the same form again. */
+/** Makes malformed forms. The same random numbers give the same form again. */
 
 type Random = () => number;
 
-/** A request that brings a form. */
+/** A request with a form. */
 export interface Form {
   contentType: string;
   body: Buffer;
-  /** What is wrong with it. */
+  /** The mutations of the form. */
   done: string[];
 }
 
 const BOUNDARY = 'b0undary';
-/** Below and above what the buffers on the way hold: 16 and 64 KiB. */
+/** Sizes below and above the buffers on the way: 16 and 64 KiB. */
 const SIZES = [0, 1, 100, 5000, 16_000, 17_000, 40_000, 64_000, 70_000, 140_000];
 
 const below = (random: Random, limit: number) => Math.floor(random() * Math.max(1, limit));
@@ -19,7 +19,7 @@ const pick = <T>(random: Random, values: readonly T[]): T => values[below(random
 const field = (rest: string) => `Content-Disposition: form-data; ${rest}`;
 
 const GOOD = 'a field';
-/** Headers of parts by what is wrong with them. */
+/** Malformed headers of parts, by their fault. */
 const HEADERS: Record<string, string> = {
   [GOOD]: field('name="title"'),
   'a long name': field(`name="${'n'.repeat(300)}"`),
@@ -52,7 +52,7 @@ const splice = (bytes: Buffer, at: number, removed: number, ...added: (Buffer | 
     bytes.subarray(at + removed),
   ]);
 const somewhere = (bytes: Buffer, random: Random) => below(random, bytes.length);
-/** Where a delimiter begins. */
+/** Returns the offset of a delimiter. */
 function delimiterIn(bytes: Buffer, random: Random): number {
   const places: number[] = [];
   for (let at = bytes.indexOf(`--${BOUNDARY}`); at >= 0; at = bytes.indexOf(`--${BOUNDARY}`, at + 1)) {
@@ -123,7 +123,7 @@ const MUTATIONS: Record<string, (form: Form, random: Random) => Form> = {
 };
 const NAMES = Object.keys(MUTATIONS);
 
-/** @returns a form of one to five parts, the audio among them as a rule, with up to two mutations. */
+/** Returns a form of one to five parts, usually with the audio, and with up to two mutations. */
 export function mutatedForm(audio: Buffer, random: Random): Form {
   const file = part(field('name="file"; filename="song.wav"'), audio);
   const parts: Buffer[] = random() < 0.8 ? [file] : [];
@@ -148,13 +148,13 @@ export function mutatedForm(audio: Buffer, random: Random): Form {
   return form;
 }
 
-/** The bytes of a request that brings a form, and how they are sent. */
+/** Returns the bytes of a request with a form, and how to send them. */
 export function requestOf(
   form: Form,
   random: Random,
 ): { bytes: Buffer; cuts: number[]; end: 'wait' | 'leave' } {
   const { body, contentType } = form;
-  // Some do not send all that they declare, and leave.
+  // Some clients do not send all that they declare, and leave.
   const lacks = random() < 0.15 ? 1 + below(random, 5000) : 0;
   const isChunked = lacks === 0 && random() < 0.2;
   const length = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length + lacks}`;
@@ -165,7 +165,7 @@ export function requestOf(
   return { bytes, cuts: cuts.sort((a, b) => a - b), end: lacks > 0 || random() < 0.1 ? 'leave' : 'wait' };
 }
 
-/** In chunks of any length (RFC 9112 section 7.1). */
+/** Encodes a body in chunks of random lengths (RFC 9112 section 7.1). */
 function chunked(body: Buffer, random: Random): Buffer {
   const chunks: Buffer[] = [];
   for (let at = 0; at < body.length; ) {

@@ -1,19 +1,19 @@
-/** Mutated forms, one after the other: each is answered with sense, and the server holds nothing after it. */
+/** Sends mutated forms one after the other: each must get a sensible response, and leave nothing in use. */
 import { mutatedForm, requestOf } from './forms.ts';
 import { sendRaw } from './raw-http.ts';
 import { seeded, untilNone } from './server.ts';
 
-/** Known already, stored, malformed, too slow, not audio. */
+/** Sensible statuses: known already, stored, malformed, too slow, not audio. */
 const SENSIBLE = new Set([200, 202, 400, 408, 415]);
 const SETTLE_MS = 10_000;
 
 export interface FormFuzzOptions {
   url: string;
-  /** A file that the server has already, so that one that arrives whole is answered at once. */
+  /** A file that the server has already, so that a form that arrives whole gets a response at once. */
   audio: Buffer;
   forms: number;
   seed: number;
-  /** Units that the server holds, by the name of their budget. */
+  /** Resolves with the units in use, by the name of their budget. */
   usage(): Promise<Record<string, number>>;
 }
 
@@ -42,12 +42,12 @@ export async function fuzzForms(options: FormFuzzOptions): Promise<FormFuzzRepor
 }
 
 async function assertNothingHeld({ usage }: FormFuzzOptions): Promise<void> {
-  const held = await untilNone(() => heldBy(usage), SETTLE_MS);
-  if (held.length > 0) throw new Error(`the server holds ${held.join(', ')}`);
+  const inUse = await untilNone(() => budgetsInUse(usage), SETTLE_MS);
+  if (inUse.length > 0) throw new Error(`still in use: ${inUse.join(', ')}`);
 }
 
-/** What is not zero. */
-export async function heldBy(usage: FormFuzzOptions['usage']): Promise<string[]> {
+/** Lists the budgets with units in use. */
+export async function budgetsInUse(usage: FormFuzzOptions['usage']): Promise<string[]> {
   const inUse = Object.entries(await usage()).filter(([, units]) => units !== 0);
   return inUse.map(([name, units]) => `${name}: ${units}`);
 }

@@ -1,34 +1,34 @@
 /**
- * Mutated files of every format through the whole service, and whether it bears them: it answers each in time and with
- * sense, encodes what it takes on the timeline, keeps nothing it need not, and does not grow.
+ * Sends mutated files of every format through the whole service, and checks it: each file gets a sensible response in time,
+ * accepted files are encoded on the timeline, nothing unnecessary is kept, and memory does not grow.
  */
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fuzzForms, heldBy } from './fuzz-forms.ts';
+import { budgetsInUse, fuzzForms } from './fuzz-forms.ts';
 import { mutated } from './mutate.ts';
 import { assertOnTimeline, type ListedTrack } from './on-timeline.ts';
 import { processesMentioning, seeded, startServer, type TortureServer, untilNone } from './server.ts';
 import { makeSources, type SourceFile } from './sources.ts';
 
-/** Longer than any probe, copy or encode of a file may take that is not longer than that. */
+/** Timeout of a file: longer than any probe, copy or encode of such a short file takes. */
 const ANSWER_LIMIT_MS = 60_000;
-/** A header that says so makes hours of silence of a second of audio: right, but slow. */
+/** Limit of the duration. A mutated header can make hours of silence from a second of audio: right, but slow. */
 const MAX_DURATION_SECONDS = 600;
 const AT_ONCE = 4;
-/** Kept, taken already, not a file, not audio, not encodable. */
+/** Sensible statuses: stored, known already, no file, no audio, not encodable. */
 const SENSIBLE = new Set([200, 201, 400, 415, 422]);
 const GROWTH = 1.25;
 const GROWTH_BYTES = 20 * 1024 ** 2;
 
 export interface FuzzOptions {
   files: number;
-  /** Forms around a file that are tried before the files. */
+  /** Number of mutated forms to send before the files. */
   forms: number;
   seed: number;
-  /** One file alone, by its number. */
+  /** Number of the only file to send. */
   only?: number | undefined;
-  /** Formats; all where it is left out. */
+  /** Formats; all by default. */
   formats?: number;
   log(line: string): void;
 }
@@ -36,7 +36,7 @@ export interface FuzzOptions {
 export interface FuzzReport {
   failures: string[];
   answers: Map<number, number>;
-  /** To the mutated forms. */
+  /** Responses to the mutated forms. */
   formAnswers: Map<number, number>;
   tracks: number;
   slowestMs: number;
@@ -44,7 +44,7 @@ export interface FuzzReport {
   memory: number[];
 }
 
-/** Runs it, and removes what it made; files that something failed on are kept, and named. */
+/** Runs the fuzzing, and removes its files. Keeps and names the files that failed. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-fuzz-'));
   const dataDir = path.join(folder, 'data');
@@ -100,7 +100,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return report;
 }
 
-/** Mutated forms around a file that the server has: those that are whole are answered at once. */
+/** Sends mutated forms around a file that the server has already, so that whole forms get a response at once. */
 async function tryForms(
   { url }: TortureServer,
   { name, bytes }: SourceFile,
@@ -127,14 +127,14 @@ async function tryForms(
   }
 }
 
-/** What the server holds for clients, as `/readyz` tells it. */
+/** Resolves with the units in use, from `/readyz`. */
 async function usageOf(url: string): Promise<Record<string, number>> {
   const { inUse } = (await (await fetch(`${url}/readyz`)).json()) as { inUse?: Record<string, number> };
-  if (!inUse) throw new Error('/readyz does not tell what is in use');
+  if (!inUse) throw new Error('/readyz has no inUse');
   return inUse;
 }
 
-/** One upload, its track, and its removal. */
+/** Uploads a file, checks its track, and deletes it. */
 async function submit(url: string, number: number, file: SourceFile, report: FuzzReport): Promise<void> {
   const form = new FormData();
   form.append('file', new Blob([new Uint8Array(file.bytes)]), `${number}-${file.name}`);
@@ -154,7 +154,7 @@ async function submit(url: string, number: number, file: SourceFile, report: Fuz
   const filename = answer.filename;
   if (filename === undefined) return;
   const removed = await fetch(`${url}/files/${encodeURIComponent(filename)}`, { method: 'DELETE' });
-  // Two equal files at once are one track.
+  // Two equal files at once are one track, so it may be deleted already.
   if (removed.status !== 204 && removed.status !== 404) throw new Error(`DELETE answered ${removed.status}`);
 }
 
@@ -163,8 +163,8 @@ async function judgeTheEnd(server: TortureServer, dataDir: string, report: FuzzR
   else {
     const ready = await fetch(`${server.url}/readyz`);
     if (ready.status !== 200) report.failures.push(`/readyz answers ${ready.status}: ${await ready.text()}`);
-    const held = await untilNone(() => heldBy(() => usageOf(server.url)), 5000);
-    if (held.length > 0) report.failures.push(`held in the end: ${held.join(', ')}`);
+    const inUse = await untilNone(() => budgetsInUse(() => usageOf(server.url)), 5000);
+    if (inUse.length > 0) report.failures.push(`still in use at the end: ${inUse.join(', ')}`);
   }
   const left = await untilNone(async () => {
     const folders = ['uploads', 'segments', 'manifests'].map((name) => path.join(dataDir, name));

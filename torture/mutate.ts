@@ -1,15 +1,15 @@
-/** What may happen to a file, by chance or by malice. The same random numbers give the same file again. */
+/** Mutates files as accidents and attackers do. The same random numbers give the same file again. */
 import type { SourceFile } from './sources.ts';
 
 type Random = () => number;
 
-/** Most of what decides how a file is read is at its beginning. */
+/** Prefers the beginning of a file, which decides most about how it is read. */
 const HEADER_BYTES = 512;
 const EXTREMES = [0, 1, 0x7f_ff_ff_ff, 0x80_00_00_00, 0xff_ff_ff_ff, 0x00_ff_ff_ff, 0xff_00_00_00];
 
 const below = (random: Random, limit: number) => Math.floor(random() * Math.max(1, limit));
 
-/** Two places of a file, in their order. */
+/** Returns two offsets in a file, in order. */
 function stretch(bytes: Buffer, random: Random): [number, number] {
   const from = below(random, bytes.length);
   return [from, Math.min(bytes.length, from + 1 + below(random, Math.min(5000, bytes.length)))];
@@ -77,7 +77,7 @@ const MUTATIONS: Record<string, (bytes: Buffer, random: Random, other: Buffer) =
 };
 const NAMES = Object.keys(MUTATIONS);
 
-/** @returns one to three mutations of one of the sources. */
+/** Returns one of the sources after one to three mutations. */
 export function mutated(sources: readonly SourceFile[], random: Random): SourceFile & { done: string[] } {
   const pick = () => sources[below(random, sources.length)] as SourceFile;
   const { name, bytes: whole } = pick();

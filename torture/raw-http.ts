@@ -1,24 +1,24 @@
-/** A request as just these bytes, written as they are given. */
+/** Sends the raw bytes of a request. */
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 export interface RawRequest {
   /** Head and body. */
   bytes: Buffer;
-  /** Where in them one write ends and the next begins; a turn of the event loop lies between. */
+  /** Offsets at which to split the bytes into writes, with a turn of the event loop between two writes. */
   cuts?: readonly number[];
-  /** What comes after the last byte: wait for the answer, end the sending half, or go away. */
+  /** Step after the last byte: wait for the response, end the sending half, or leave. */
   end?: 'wait' | 'half' | 'leave';
   timeoutMs?: number;
 }
 
 export interface RawAnswer {
-  /** 0 where there was none. */
+  /** Status; 0 if there was no response. */
   status: number;
   body: string;
 }
 
-/** Resolves with the first answer, or when the connection closes. Rejects when neither happens in time. */
+/** Resolves with the first response, or when the connection closes. Rejects when neither happens in time. */
 export function sendRaw(url: string, request: RawRequest): Promise<RawAnswer> {
   const { bytes, cuts = [], end = 'wait', timeoutMs = 20_000 } = request;
   const { hostname, port } = new URL(url);
@@ -32,10 +32,10 @@ export function sendRaw(url: string, request: RawRequest): Promise<RawAnswer> {
     };
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`no answer in ${timeoutMs} ms`));
+      reject(new Error(`no response in ${timeoutMs} ms`));
     }, timeoutMs);
     socket.setNoDelay(true);
-    // A server that has answered may reset what is sent after it.
+    // A server may reset the connection after its response.
     socket.on('error', () => {});
     socket.on('close', done);
     socket.on('data', (chunk) => {

@@ -1,4 +1,4 @@
-/** `npm run chaos`: two hundred kills, `--kills` more or less, `--seed` others. */
+/** `npm run chaos`: kills the server two hundred times. `--kills` sets the number, `--seed` the random numbers. */
 import { chaos } from './chaos.ts';
 import { numberOption } from './server.ts';
 

@@ -1,4 +1,7 @@
-/** `npm run fuzz`: a thousand mutated forms and two thousand mutated files; `--forms`, `--files`, `--seed`, `--only` one file. */
+/**
+ * `npm run fuzz`: sends a thousand mutated forms and two thousand mutated files. Options: `--forms`, `--files`, `--seed`,
+ * and `--only` for one file.
+ */
 import { fuzz } from './fuzz.ts';
 import { numberOption } from './server.ts';
 
@@ -18,7 +21,7 @@ const listed = (answers: Map<number, number>) =>
 console.log(`
 forms:          ${listed(report.formAnswers)}
 answers:        ${listed(report.answers)}
-on timeline:    ${report.tracks} tracks, every segment looked at
+on timeline:    ${report.tracks} tracks, every segment checked
 slowest:        ${(report.slowestMs / 1000).toFixed(1)} s
 memory:         ${report.memory.map((bytes) => Math.round(bytes / 1e6)).join(', ')} MB at most in each quarter
 took:           ${Math.round((performance.now() - started) / 1000)} s

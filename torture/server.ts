@@ -7,12 +7,12 @@ import * as testkit from '../testkit/server-process.ts';
 export interface TortureServer {
   url: string;
   readonly isAlive: boolean;
-  /** Memory that it has now, in bytes; 0 where the system does not tell. */
+  /** Memory in bytes; 0 if the system does not report it. */
   residentBytes(): Promise<number>;
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
-/** Starts it. Rejects when it ends before it listens, by itself or by what `onStart` does to it. */
+/** Starts the server. Rejects when it ends before it listens, by itself or because of `onStart`. */
 export async function startServer(
   settings: Record<string, string>,
   onStart: (child: ChildProcess) => void = () => {},
@@ -35,7 +35,7 @@ export async function startServer(
   };
 }
 
-/** A port of the loopback that is free just now. */
+/** Resolves with a free port of the loopback. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -45,7 +45,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Looks again until there is nothing wrong, for what is being cleaned up. Returns what is wrong in the end. */
+/** Repeats a check until it finds nothing, for clean-up takes a moment. Resolves with the last findings. */
 export async function untilNone(look: () => Promise<string[]>, timeoutMs: number): Promise<string[]> {
   const end = Date.now() + timeoutMs;
   for (;;) {
@@ -55,12 +55,12 @@ export async function untilNone(look: () => Promise<string[]>, timeoutMs: number
   }
 }
 
-/** Command lines of processes that mention `text`. */
+/** Returns the command lines of processes that contain `text`. */
 export async function processesMentioning(text: string): Promise<string[]> {
   return [...(await testkit.processesMentioning(text)).values()];
 }
 
-/** A generator of numbers from 0 to 1 that gives the same again for the same seed (mulberry32). */
+/** Returns a generator of numbers from 0 to 1 that repeats for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -71,7 +71,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** A number given on the command line, as in `--files 2000`. */
+/** Reads a number from the command line, as in `--files 2000`. */
 export function numberOption(name: string, usual: number): number {
   const at = process.argv.indexOf(`--${name}`);
   const value = at < 0 ? usual : Number(process.argv[at + 1]);

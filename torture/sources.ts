@@ -1,4 +1,4 @@
-/** Whole files of every format that is read, some seconds each, made by ffmpeg. */
+/** Makes intact files of every supported format with ffmpeg, some seconds each. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -11,7 +11,7 @@ export interface SourceFile {
   bytes: Buffer;
 }
 
-/** Name, seconds, and what ffmpeg is told beside. */
+/** Name, seconds, and options of ffmpeg. */
 const FORMATS: [name: string, seconds: number, ...options: string[]][] = [
   ['cbr.mp3', 5, '-b:a', '96k'],
   ['vbr.mp3', 3, '-q:a', '5'],
@@ -35,14 +35,14 @@ const FORMATS: [name: string, seconds: number, ...options: string[]][] = [
   ['aac.ts', 3, '-c:a', 'aac', '-f', 'mpegts'],
 ];
 
-/** Files that ffmpeg does not recognise, made of others. */
+/** Makes files that ffmpeg does not recognise, from the others. */
 const FOREIGN: [name: string, source: string, change: (bytes: Buffer) => Buffer][] = [
   ['behind-garbage.mp3', 'plain.mp3', (bytes) => Buffer.concat([Buffer.alloc(5000, 0xde), bytes])],
   ['behind-garbage.aac', 'raw.aac', (bytes) => Buffer.concat([Buffer.alloc(5000, 0xad), bytes])],
   ['headless.flac', 'lossless.flac', (bytes) => bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xf8])))],
 ];
 
-/** @param folder where they are made. */
+/** Makes all sources. @param folder to write them to. */
 export async function makeSources(folder: string, count = FORMATS.length): Promise<SourceFile[]> {
   const sources: SourceFile[] = [];
   for (const [name, seconds, ...options] of FORMATS.slice(0, count)) {

@@ -42,6 +42,6 @@ it('finds nothing wrong with a library that is whole, and every damage to one th
   const verify = start(['npm', 'run', '-s', 'verify'], { DATA_DIR: server.dataDir });
   const [text, code] = await Promise.all([textOf(verify.stdout), exitOf(verify)]);
   expect(text).toContain(`"song.wav": ${second} is missing\n`);
-  expect(text).toContain('1 tracks looked through, 3 things are wrong.');
+  expect(text).toContain('1 tracks checked, 3 problems found.');
   expect(code).toBe(1);
 });

@@ -27,7 +27,7 @@ export interface TestServer {
 }
 
 /** A test asks more often than any client. */
-const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
+export const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
 
 /** For `startServer`: the ladder that the service has where nothing is set. */
 export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
