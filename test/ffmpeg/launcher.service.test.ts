@@ -202,7 +202,7 @@ it('the system is asked once at the start what it can do, and at no start of a p
 it('a build that lacks launch.sh does not start, for ffmpeg would have no limits', async () => {
   const build = await temporaryFolder();
   const sources = fileURLToPath(new URL('../../src/', import.meta.url));
-  for (const name of ['errors.ts', 'ffmpeg']) {
+  for (const name of ['errors.ts', 'app-error.ts', 'ffmpeg']) {
     await cp(path.join(sources, name), path.join(build, name), { recursive: true });
   }
   await rm(path.join(build, 'ffmpeg', 'launch.sh'));
