@@ -46,7 +46,7 @@ describe('the cache of manifests', () => {
       get: async (name: string) => tracks.get(name),
       peek: (name: string) => tracks.get(name),
     };
-    const services = { library, encoder: { live: () => undefined } } as unknown as Services;
+    const services = { library, encoder: { progressOf: () => undefined } } as unknown as Services;
     return { tracks, services };
   }
 
