@@ -3,7 +3,7 @@
 /** Fewer bytes do not tell the format of most files. */
 export const MIN_BYTES = 64 * 1024;
 /** A slower upload would hold its processes for longer than it spares its listener. */
-export const MIN_BYTES_PER_SECOND = 8 * 1024;
+const MIN_BYTES_PER_SECOND = 8 * 1024;
 /** An upload from the same machine is over before its format is known: its early encode would only cost processor time. */
 export const MIN_AGE_MS = 250;
 /** Rates are measured over this time. A phone that changes its cell pauses for less. */
