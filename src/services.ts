@@ -25,7 +25,7 @@ import { createTrackEvents, type TrackEvents } from './tracks/track-events.ts';
 
 export interface Services {
   log: Logger;
-  /** Nothing but encoding waits for it. Rejects with a StartupError when there is no ffmpeg that can do it. */
+  /** Resolves with the tools, for which only encoding waits. Rejects with a StartupError when ffmpeg is missing or unfit. */
   tools: Promise<Tools>;
   selfTest: SelfTest;
   library: Library;
@@ -36,22 +36,22 @@ export interface Services {
   segmentRepair: SegmentRepair;
   governor: Governor;
   /**
-   * Resolves when the library is read and unfinished work is taken up again. Until then what is ready is served, and
-   * uploads wait. Rejects when the library cannot be read.
+   * Resolves when the library is read and unfinished work has started again. Until then ready tracks are served, and uploads
+   * wait. Rejects when the library is unreadable.
    */
   started: Promise<void>;
-  /** Stops probing and encoding; who waits for it is told at once. What is unfinished goes on at the next start. */
+  /** Stops probing and encoding; waiting requests get their response at once. Unfinished work goes on at the next start. */
   stopWork(): Promise<void>;
-  /** Stops work and lets go of the folder: another server may use it then. */
+  /** Stops work and unlocks the folder, so that another server can use it. */
   close(): Promise<void>;
 }
 
 /**
- * Opens everything that serving takes. `tools` and `started` settle later.
+ * Opens everything that serving needs. Resolves before `tools` and `started`, which go on in the background.
  *
  * @param options.toolTimeouts for ffmpeg; tests shorten them.
  * @param options.tools that were found before. Tests start hundreds of servers and look for ffmpeg once.
- * @throws {StartupError} with a message for the operator: the folder is in use or not writable.
+ * @throws {StartupError} with a message for the operator, when `DATA_DIR` is in use or not writable.
  */
 export async function openServices(
   config: Config,
@@ -64,7 +64,9 @@ export async function openServices(
   };
   try {
     await mkdir(config.dataDir, { recursive: true }).catch((error: Error) => {
-      throw new StartupError(`DATA_DIR ${config.dataDir} cannot be made: ${error.message}.`);
+      throw new StartupError(
+        `DATA_DIR ${config.dataDir} cannot be created: ${error.message}. Set DATA_DIR to a folder that can.`,
+      );
     });
     const lock = await lockDataDir(config.dataDir);
     closers.push(() => lock.release());
@@ -73,7 +75,7 @@ export async function openServices(
     const tools = options.tools
       ? Promise.resolve(options.tools)
       : findTools(launchFolder, config, options.toolTimeouts);
-    // Whoever waits for it meets the error.
+    // Callers that await the tools get the error.
     tools.catch(noop);
     closers.push(() => tools.then(noop, noop));
     const [storage, library] = await Promise.all([
@@ -146,21 +148,25 @@ export async function openServices(
   } catch (error) {
     await close();
     if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'EACCES') {
-      throw new StartupError(`DATA_DIR ${config.dataDir} is not writable: ${error.message}.`);
+      throw new StartupError(
+        `DATA_DIR ${config.dataDir} is not writable: ${error.message}. Change its permissions, or set DATA_DIR to another folder.`,
+      );
     }
     throw error;
   }
 }
 
-/** @throws {StartupError} when ffmpeg or ffprobe does not run, or cannot do what is asked of it. */
+/** Prepares ffmpeg and ffprobe. @throws {StartupError} when one of them does not run, or lacks a needed capability. */
 async function findTools(folder: string, config: Config, timeouts?: ToolTimeouts): Promise<Tools> {
   const lacking = missingCapability(config.ffmpegPath);
-  // Where it does not even run, that is what is told.
+  // If ffmpeg does not run at all, `prepareTools` throws first.
   lacking.catch(noop);
   const tools = await prepareTools(folder, config, timeouts);
   const missing = await lacking;
   if (missing === null) return tools;
-  throw new StartupError(`The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}.`);
+  throw new StartupError(
+    `The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}. Set FFMPEG_PATH to one that has it.`,
+  );
 }
 
 function noop(): void {}

@@ -16,7 +16,7 @@ const MAX_CHECKED_BYTES = 4 * 1024 * 1024;
 const STREAMINFO_BYTES = 34;
 
 export interface Head {
-  /** The first bytes of a file, or those behind a tag that it begins with. */
+  /** The first bytes of a file, or those after a tag at its beginning. */
   bytes: Buffer;
   /** True if these bytes reach the end of the file. */
   isWhole: boolean;

@@ -1,6 +1,6 @@
 /** Recognises FLAC frames by their checksums (RFC 9639 section 9). Pure. */
 
-/** Bytes of a block size or a sample rate behind the coded number, by its four bits (sections 9.1.1, 9.1.2). */
+/** Bytes of a block size or a sample rate after the coded number, by its four bits (sections 9.1.1, 9.1.2). */
 const BLOCK_SIZE_WIDTHS: Record<number, number> = { 6: 1, 7: 2 };
 const SAMPLE_RATE_WIDTHS: Record<number, number> = { 12: 1, 13: 2, 14: 2 };
 const RESERVED_CHANNELS = 11;

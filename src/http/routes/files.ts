@@ -113,8 +113,8 @@ export async function fileRoutes(
     tags,
     summary: 'Delete a track',
     params: TrackParams,
-    description: 'Processing is cancelled, and nothing is left on the disk.',
-    response: { 204: empty('It is gone'), ...ofTrack },
+    description: 'Cancels processing, and removes all files of the track.',
+    response: { 204: empty('The track is deleted'), ...ofTrack },
   };
   app.delete<{ Params: TrackParams }>('/files/:filename', { schema: remove }, async (request, reply) => {
     await removeTrack(trackName(request.params), services);

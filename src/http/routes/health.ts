@@ -33,7 +33,7 @@ export async function healthRoutes(
     operationId: 'getHealth',
     tags: ['health'],
     summary: 'Check that the process runs',
-    response: { 200: json('It does', Health) },
+    response: { 200: json('The process runs', Health) },
   };
   app.get('/healthz', { schema: healthz }, async (_request, reply) => {
     void reply.header('cache-control', 'no-store');

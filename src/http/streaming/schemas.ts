@@ -19,7 +19,7 @@ const text = (description: string, type: string) => ({
 export const manifest = ({ params, id }: Place) => ({
   operationId: `get${id}Manifest`,
   tags,
-  summary: 'The MPEG-DASH manifest (ISO/IEC 23009-1)',
+  summary: 'Get the MPEG-DASH manifest (ISO/IEC 23009-1)',
   params,
   response: {
     ...text('The MPD', 'application/dash+xml'),
@@ -30,7 +30,7 @@ export const manifest = ({ params, id }: Place) => ({
 export const masterPlaylist = ({ params, id }: Place) => ({
   operationId: `get${id}MasterPlaylist`,
   tags,
-  summary: 'The HLS master playlist (RFC 8216)',
+  summary: 'Get the HLS master playlist (RFC 8216)',
   params,
   response: {
     ...text('The master playlist', playlist),
@@ -42,7 +42,7 @@ const Rendition = z.string().meta({ description: 'Id of a rendition', examples: 
 export const mediaPlaylist = ({ params, id }: Place) => ({
   operationId: `get${id}MediaPlaylist`,
   tags,
-  summary: 'The HLS playlist of a rendition (RFC 8216)',
+  summary: 'Get the HLS playlist of a rendition (RFC 8216)',
   params: params.extend({ rendition: Rendition }),
   response: {
     ...text('The playlist', playlist),
@@ -58,7 +58,7 @@ const ofSegment = { ...headers.validators, ...headers.ranges };
 export const segment = ({ params, id }: Place) => ({
   operationId: `get${id}Segment`,
   tags,
-  summary: 'An init or media segment (ISO/IEC 23000-19)',
+  summary: 'Get an init or media segment (ISO/IEC 23000-19)',
   description:
     'A segment never changes. A request for a segment that is not encoded yet waits for it, at most `SEGMENT_WAIT_SECONDS`. Single ranges are supported.',
   params: params.extend({ segmentName: SegmentName }),
