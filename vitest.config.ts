@@ -2,15 +2,16 @@ import { defineConfig } from 'vitest/config';
 
 const hasChromium = Boolean(process.env.CHROMIUM_PATH);
 
-/** Milliseconds for a test and for a hook. */
+/** What all lanes have. Importing the server takes a second of processor time: test files of a worker share its modules. */
+const lane = { setupFiles: 'test/support/setup.ts', isolate: false };
+/** Milliseconds for a test and for a hook, several times what the longest takes while other lanes are at work. */
 const within = (timeoutMs: number) => ({ testTimeout: timeoutMs, hookTimeout: timeoutMs });
-/** Importing the server takes a second of processor time: test files of a worker share its modules. */
-const shared = { setupFiles: 'test/support/setup.ts', isolate: false };
 
 export default defineConfig({
   test: {
     globalSetup: 'test/support/run-wide.ts',
-    maxWorkers: 2,
+    // One more than processors: players wait for real time, servers for ffmpeg.
+    maxWorkers: 3,
     // Four players in a test of their own each: more at once than these starve each other.
     maxConcurrency: 2,
     projects: [
@@ -19,16 +20,16 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.service.test.ts', 'test/{journeys,system,browser}/**'],
-          setupFiles: 'test/support/setup.ts',
-          ...within(20_000),
+          ...lane,
+          ...within(10_000),
         },
       },
       {
         test: {
           name: 'service',
           include: ['test/**/*.service.test.ts', 'test/journeys/**/*.test.ts'],
-          ...shared,
-          ...within(120_000),
+          ...lane,
+          ...within(60_000),
         },
       },
       {
@@ -37,16 +38,19 @@ export default defineConfig({
           // Without Chromium `npm test` says so, loudly, and under CI does not get here.
           include: hasChromium ? ['test/browser/**/*.test.ts'] : [],
           globalSetup: 'test/support/one-browser.ts',
-          ...shared,
-          ...within(240_000),
+          ...lane,
+          ...within(90_000),
         },
       },
       {
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
-          setupFiles: 'test/support/setup.ts',
-          ...within(240_000),
+          // After all others, one file at a time: what is killed and stopped is timed.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+          ...lane,
+          ...within(120_000),
         },
       },
     ],
