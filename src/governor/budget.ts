@@ -13,6 +13,7 @@ export interface BudgetOptions {
   share?: number;
 }
 
+/** A limited resource. Each unit is in use by one holder. */
 export interface Budget {
   readonly limit: number;
   /** Units in use now. */

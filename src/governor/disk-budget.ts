@@ -43,6 +43,7 @@ export interface DiskBudgetOptions {
 /** Inodes that stay free for records, manifests and temporary files. */
 const MIN_FREE_FILES = 1000;
 
+/** Creates a budget of the room on the disk, with nothing reserved. */
 export function createDiskBudget({ room, minFreeBytes, demand }: DiskBudgetOptions): DiskBudget {
   const turns = createKeyedMutex();
   const reserved: Room = { bytes: 0, files: 0 };

@@ -5,6 +5,7 @@
 import { type Budget, createBudget } from './budget.ts';
 import { createDiskBudget, type DiskBudget, type DiskBudgetOptions } from './disk-budget.ts';
 
+/** All budgets of the server. */
 export interface Governor {
   /** Uploads that are being received (`MAX_UPLOADS`). */
   uploads: Budget;

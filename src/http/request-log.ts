@@ -4,6 +4,7 @@ import { loggedUrl } from './logged-url.ts';
 
 const QUIET = /^\/(stream|signed|assets|docs|healthz|readyz)\b|^\/$/;
 
+/** Replaces the two log lines of Fastify by one, without credentials. */
 export class RequestLog extends LogController {
   /** Logs nothing: the one line is written with the response. */
   override incomingRequest(): void {}

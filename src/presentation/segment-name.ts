@@ -3,6 +3,7 @@ import type { Rendition } from '../tracks/track.ts';
 
 type Named = Pick<Rendition, 'id' | 'key'>;
 
+/** Returns the name of the init segment. */
 export function initSegmentName(rendition: Named): string {
   return `${rendition.id}-${rendition.key}-init.mp4`;
 }

@@ -32,6 +32,7 @@ export interface Span {
   duration: number;
 }
 
+/** The cut of a track. All lengths are in samples. */
 export interface Timeline {
   sampleRate: number;
   /** N: samples of presentation time. */

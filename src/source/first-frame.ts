@@ -15,6 +15,7 @@ const MAX_FLAC_FRAME_BYTES = 64 * 1024;
 const MAX_CHECKED_BYTES = 4 * 1024 * 1024;
 const STREAMINFO_BYTES = 34;
 
+/** The beginning of a file. */
 export interface Head {
   /** The first bytes of a file, or those after a tag at its beginning. */
   bytes: Buffer;

@@ -14,6 +14,7 @@ export interface TrackEvents {
 
 const PROGRESS_EVERY_MS = 250;
 
+/** Creates an event source without listeners. */
 export function createTrackEvents(): TrackEvents {
   const listeners = new Set<Listener>();
   /** Timers of changes that are due, by track. An idle server has none. */

@@ -14,6 +14,7 @@ export interface Connections {
   closeAsTheyFallIdle(): void;
 }
 
+/** Tracks the connections of a server; call it before the server listens. */
 export function watchConnections(server: Server): Connections {
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

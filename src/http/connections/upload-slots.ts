@@ -51,6 +51,7 @@ interface Taken {
 
 const SECOND_MS = 1000;
 
+/** Creates the places. A timer checks all uploads every second while there are any. */
 export function createUploadSlots(places: Budget, timeouts: ClientTimeouts): UploadSlots {
   const { uploadBytesPerSecond, uploadIdleSeconds, uploadFormSeconds } = timeouts;
   const { uploadRecentSeconds, uploadGraceSeconds } = timeouts;

@@ -26,6 +26,7 @@ const MAX_HEADER_BYTES = 8 * 1024;
 /** Most spaces and tabs after a boundary. Some gateways add them (RFC 2046 section 5.1.1, transport padding). */
 const MAX_PADDING_BYTES = 128;
 
+/** Passes a well-formed form through, with a normalised boundary line for each part. */
 export class FormBody extends Transform {
   /** The header that @fastify/multipart reads from a request. */
   readonly headers: { 'content-type': string };

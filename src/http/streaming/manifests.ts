@@ -113,6 +113,7 @@ export const MASTER_PLAYLIST: Text = {
   render: renderMasterPlaylist,
 };
 
+/** Returns the media playlist of a rendition. @param id of the rendition. */
 export function mediaPlaylist(id: string): Text {
   return {
     name: `${id}.m3u8`,

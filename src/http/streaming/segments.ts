@@ -19,6 +19,7 @@ const MAX_ATTEMPTS = 3;
 
 export type SegmentParams = TrackParams & { segmentName: string };
 
+/** Finds segments for requests. */
 export interface Segments {
   /**
    * Returns a cached segment. Needs no other check, for only segments that were published under their own name are cached.

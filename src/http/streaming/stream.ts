@@ -42,6 +42,7 @@ const PLACES = [
 
 type Params = TrackParams & { signature?: string; rendition: string; segmentName: string };
 
+/** Creates the streams of all tracks, with their caches of manifests and segments. */
 export function createStreams(services: Services, config: Config, links: SignedLinks): Streams {
   const origins = crossOrigin(config.corsOrigin);
   const segments = createSegments(services, config, origins);
