@@ -70,6 +70,7 @@ const mayImport: Record<string, string[]> = {
     'governor',
     ...primitives,
   ],
+  early: [...primitives],
   encoding: [...typesOf(...interfaces, 'governor'), 'presentation', 'ffmpeg', 'source', ...primitives],
   source: ['presentation', 'ffmpeg', ...primitives],
   ffmpeg: [...primitives],

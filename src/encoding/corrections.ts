@@ -22,10 +22,17 @@ export interface CorrectionsOptions {
   maxDurationSeconds: number;
 }
 
+/** The original of a track, to be decoded until the signal. */
+export interface DecodedOriginal {
+  track: Track;
+  upload: string;
+  signal: AbortSignal;
+}
+
 /** To be called when nothing of the track runs. */
 export interface Corrections {
-  /** Resolves with the way to decode the original of a track. */
-  decodingOf(track: Track, upload: string, signal: AbortSignal): Promise<Decoding>;
+  /** Gives `use` the way to decode the original of a track. */
+  withDecoding<T>(original: DecodedOriginal, use: (decoding: Decoding) => Promise<T>): Promise<T>;
   /** Resolves with the record to encode from: the copy that it needs is made again where it is gone. */
   prepared(track: Track, signal: AbortSignal): Promise<Track>;
   /** Corrects N to the real end of the source, and lets the end be encoded again. */
@@ -40,49 +47,58 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
   const { library, storage, log, tools, maxDurationSeconds } = options;
   const copySource = createCopySource(options);
 
-  const decodingOf = async (track: Track, upload: string, signal: AbortSignal): Promise<Decoding> => ({
-    executable: await quietFfmpeg(tools),
-    input: await storage.uploadPath(upload),
-    signal,
-    opening: track.copy?.opening ?? null,
-    channels: track.channels,
-    streamIndex: track.streamIndex,
-    sampleRate: track.sampleRate,
-    maxDurationSeconds,
-  });
+  const withDecoding: Corrections['withDecoding'] = async ({ track, upload, signal }, use) => {
+    const executable = await quietFfmpeg(tools);
+    return storage.usingUpload(upload, (input) =>
+      use({
+        executable,
+        input,
+        signal,
+        opening: track.copy?.opening ?? null,
+        channels: track.channels,
+        streamIndex: track.streamIndex,
+        sampleRate: track.sampleRate,
+        maxDurationSeconds,
+      }),
+    );
+  };
 
-  const removeSegments = async (filename: string, keys: readonly string[]) => {
-    for (const { name } of await storage.listSegments(filename)) {
-      if (keys.includes(parseSegmentName(name)?.encodeHash ?? ''))
-        await storage.removeSegment(filename, name);
+  const removeSegments = async (home: string, keys: readonly string[]) => {
+    for (const { name } of await storage.listSegments(home)) {
+      if (keys.includes(parseSegmentName(name)?.encodeHash ?? '')) await storage.removeSegment(home, name);
     }
   };
 
-  const makeCopy = async (track: Track, upload: string, copy: SourceCopy, signal: AbortSignal) => {
-    const decoding = { ...(await decodingOf(track, upload, signal)), opening: copy.opening };
+  const makeCopy = async (original: DecodedOriginal, copy: SourceCopy) => {
+    const { track, upload } = original;
     const declaredSeconds = track.samples / track.sampleRate;
-    return copySource({ upload, bytes: track.source.bytes }, decoding, { ...copy, declaredSeconds });
+    return withDecoding(original, (decoding) =>
+      copySource(
+        { upload, bytes: track.source.bytes },
+        { ...decoding, opening: copy.opening },
+        { ...copy, declaredSeconds },
+      ),
+    );
   };
 
   return {
-    decodingOf,
+    withDecoding,
 
     async prepared(track, signal) {
       const { filename, upload, copy, hasSeekableCopy } = track;
       if (copy === null || hasSeekableCopy || upload === null) return track;
-      await makeCopy(track, upload, copy, signal);
+      await makeCopy({ track, upload, signal }, copy);
       return (await library.update(filename, (current) => ({ ...current, hasSeekableCopy: true }))) ?? track;
     },
 
     async correctEnd({ track }, samples) {
-      const { filename, sampleRate } = track;
+      const { filename, home, sampleRate } = track;
       log.warn({ filename, declared: track.samples, samples }, 'the source ends elsewhere than it declares');
       // The stored segments there hold padding, or are cut off.
       const { segmentCount } = timelineOf({ ...track, samples: Math.min(samples, track.samples) });
-      for (const { name } of await storage.listSegments(filename)) {
+      for (const { name } of await storage.listSegments(home)) {
         const index = parseSegmentName(name)?.index;
-        if (typeof index === 'number' && index >= segmentCount - 1)
-          await storage.removeSegment(filename, name);
+        if (typeof index === 'number' && index >= segmentCount - 1) await storage.removeSegment(home, name);
       }
       const declaredSeconds =
         track.declaredSeconds ?? track.truncated?.declaredSeconds ?? track.samples / sampleRate;
@@ -98,10 +114,10 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
     },
 
     async startAnew({ track }, { rendition: { id, key: oldKey } }, key) {
-      const { filename } = track;
+      const { filename, home } = track;
       log.warn({ filename, rendition: id }, 'ffmpeg has changed: the rendition starts anew');
       // Before the record gets the new names: a crash in between leaves gaps, and not files that nobody owns.
-      await removeSegments(filename, [oldKey]);
+      await removeSegments(home, [oldKey]);
       await library.update(filename, (current) => ({
         ...current,
         renditions: current.renditions.map((rendition) =>
@@ -112,11 +128,11 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
 
     async encodeFromCopy({ track, controller: { signal } }, upload) {
       const { version } = await tools;
-      const { filename } = track;
+      const { filename, home } = track;
       const copy = { opening: track.copy?.opening ?? null, hasTimeline: false };
-      const samples = Math.max(1, await makeCopy(track, upload, copy, signal));
+      const samples = Math.max(1, await makeCopy({ track, upload, signal }, copy));
       const keys = track.renditions.map(({ key }) => key);
-      await removeSegments(filename, keys);
+      await removeSegments(home, keys);
       await library.update(filename, (current) => ({
         ...current,
         samples,

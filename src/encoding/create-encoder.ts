@@ -64,11 +64,11 @@ export function createEncoder(options: EncoderOptions): Encoder {
 
   return {
     start,
-    async repair(filename, segmentName) {
+    async repair({ filename, home }, segmentName) {
       const before = jobs.get(filename);
       // A run may be publishing the segment just now.
       if (before && lacks(before, segmentName)) return 'under way';
-      await storage.removeSegment(filename, segmentName);
+      await storage.removeSegment(home, segmentName);
       const job = jobs.get(filename);
       if (job) {
         loseSegment(job, segmentName);

@@ -39,7 +39,7 @@ export interface Encoder {
    * Removes a stored segment that is not whole, and encodes it again. Resolves with `under way` when the encoder knows already
    * that the segment is missing, and with `impossible` for a track that is gone, has failed, or has no original.
    */
-  repair(filename: string, segmentName: string): Promise<'started' | 'under way' | 'impossible'>;
+  repair(track: Track, segmentName: string): Promise<'started' | 'under way' | 'impossible'>;
   /** Resolves with the record of the track when it can be played, or when there is an outcome: see `whenSettled`. */
   whenPlayable(filename: string): Promise<Track | Interruption>;
   /**

@@ -4,9 +4,8 @@
  */
 import type { Logger } from 'pino';
 import type { Governor } from '../governor/governor.ts';
-import type { Decoding } from '../source/decoding.ts';
 import { decodedEnd, goesOn } from '../source/source-end.ts';
-import type { Track } from '../tracks/track.ts';
+import type { Corrections } from './corrections.ts';
 import type { Job } from './job.ts';
 
 export interface EndCheck {
@@ -19,17 +18,18 @@ export interface EndCheck {
 export interface EndCheckOptions {
   governor: Governor;
   log: Logger;
-  decodingOf(track: Track, upload: string, signal: AbortSignal): Promise<Decoding>;
+  withDecoding: Corrections['withDecoding'];
 }
 
-export function createEndCheck({ governor, log, decodingOf }: EndCheckOptions): EndCheck {
+export function createEndCheck({ governor, log, withDecoding }: EndCheckOptions): EndCheck {
   const looks = new WeakMap<Job, Promise<boolean>>();
 
   const look = async ({ track, controller: { signal } }: Job): Promise<boolean> => {
     if (track.upload === null || track.isEndKnown) return false;
     const lease = await governor.endChecks.take('encoder', { signal });
     try {
-      const end = await decodedEnd(await decodingOf(track, track.upload, signal), track.samples);
+      const original = { track, upload: track.upload, signal };
+      const end = await withDecoding(original, (decoding) => decodedEnd(decoding, track.samples));
       return end !== null && goesOn(track.samples, end);
     } finally {
       lease.release();

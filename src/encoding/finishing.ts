@@ -38,8 +38,8 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
   return {
     async finish(job) {
       const { renditions: active, timeline } = job;
-      const { filename, upload } = job.track;
-      await storage.syncSegments(filename);
+      const { filename, home, upload } = job.track;
+      await storage.syncSegments(home);
       const segmentBytes = active.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
       const renditions = active.map(({ rendition, coverage }) =>
         measuredRendition(rendition, timeline, coverage),
@@ -61,10 +61,7 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
       });
       if (!ready) return 'deleted';
       if (ready.status !== 'ready') return ready;
-      await library.putManifest(
-        filename,
-        renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`),
-      );
+      await storage.putManifest(home, renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`));
       // After the record is stored: a crash in between leaves files that no track owns, and the next start sweeps these.
       if (upload !== null) await (keeps ? storage.removeSeekableCopy(upload) : storage.removeUpload(upload));
       log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track ready');

@@ -78,7 +78,7 @@ export async function processJob(job: Job, options: JobLifeOptions): Promise<voi
     job.events.clear();
     const [stored, segments] = await Promise.all([
       library.get(job.track.filename),
-      storage.listSegments(job.track.filename),
+      storage.listSegments(job.track.home),
     ]);
     const track = stored && (await repairs.prepared(stored, signal));
     if (job.lost.size > 0) return { state: 'load' };

@@ -42,8 +42,8 @@ export interface Repairs {
 
 export function createRepairs(options: RepairsOptions): Repairs {
   const { log, tools, maxDurationSeconds } = options;
-  const { prepared, decodingOf, correctEnd, startAnew, encodeFromCopy } = createCorrections(options);
-  const endCheck = createEndCheck({ ...options, decodingOf });
+  const { prepared, withDecoding, correctEnd, startAnew, encodeFromCopy } = createCorrections(options);
+  const endCheck = createEndCheck({ ...options, withDecoding });
 
   return {
     prepared,
@@ -53,9 +53,11 @@ export function createRepairs(options: RepairsOptions): Repairs {
       const { filename, upload, sampleRate, segmentFrames } = job.track;
       if (upload === null || !(await endCheck.goesOn(job))) return undefined;
       try {
-        const decoding = await decodingOf(job.track, upload, job.controller.signal);
-        const decoded = await countSamples(decoding, { hasTimeline: false });
-        const samples = await countSamples(decoding, { hasTimeline: true });
+        const original = { track: job.track, upload, signal: job.controller.signal };
+        const [decoded, samples] = await withDecoding(original, async (decoding) => [
+          await countSamples(decoding, { hasTimeline: false }),
+          await countSamples(decoding, { hasTimeline: true }),
+        ]);
         if (samples > maxDurationSeconds * sampleRate) return undefined;
         return isTimelineTrue({ samples, headers: [], decoded, slack: segmentFrames * FRAME_SAMPLES })
           ? () => correctEnd(job, samples)

@@ -1,32 +1,25 @@
 /** A library on disk: one `track.json` beside each manifest, and an index of them in memory. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { createSingleFlight } from '../concurrency/single-flight.ts';
 import { createTimeSlices } from '../concurrency/time-slices.ts';
-import { createBulkReader } from '../disk/read.ts';
-import { safeJoin } from '../disk/safe-join.ts';
-import { sweepTemporaries, syncFolder, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
-import { hasCode } from '../errors.ts';
+import { sweepTemporaries, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
-import { parseTrack, type Track } from '../tracks/track.ts';
-import type { Library } from './library.ts';
-import { createUploadOrder, decodeCursor, encodeCursor } from './order.ts';
+import type { Track } from '../tracks/track.ts';
+import { createContentIndex } from './content-index.ts';
+import type { Library, TrackDraft } from './library.ts';
+import { createUploadOrder, decodeCursor, encodeCursor, type Place } from './order.ts';
+import { createRecords, DAMAGED, type Found } from './records.ts';
 
-const RECORD = 'track.json';
-const MANIFEST = 'manifest.mpd';
-/** Records that are read at the same time as the library opens. */
+/** Records that are read at the same time while the library opens. */
 const READERS = 64;
-/** Names that a search looks at before others get their turn: half a millisecond. */
+/** Names that a search looks at before other work gets its turn: half a millisecond. */
 const NAMES_IN_SLICE = 500;
 
-/** A record that cannot be read. Whose name it is, only the listing of the folder tells for sure. */
-const DAMAGED = Symbol('damaged');
-type Found = Track | typeof DAMAGED | undefined;
-
 /**
- * A folder without a record is what a crash left of an upload or a delete, and is removed; one with a record that cannot
- * be read is left alone, and its name stays taken. Resolves at once; records are read behind it.
+ * Opens a library on disk. Resolves at once; the records are read behind it. A folder without a record was left by a crash and is
+ * removed. A folder whose record cannot be read is left alone, and its name stays taken.
  *
  * @param dataDir absolute; `manifests/` in it is made when missing.
  */
@@ -34,50 +27,34 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   const root = path.join(dataDir, 'manifests');
   await mkdir(root, { recursive: true });
 
+  const records = createRecords(root);
   const tracks = new Map<string, Track>();
-  const bySha256 = createSha256Index();
+  const bySha256 = createContentIndex();
   const takenNames = new Set<string>();
   const damaged = new Set<string>();
   const order = createUploadOrder();
-  /** Changes of one track, one after the other. */
+  /** Runs the changes of one track one after the other. */
   const turns = createKeyedMutex();
   const slices = createTimeSlices();
-
-  const folderOf = (filename: string) => safeJoin(root, filename);
-  const recordOf = (filename: string) => path.join(folderOf(filename), RECORD);
-
-  const write = async (track: Track) => {
-    await writeFileAtomic(recordOf(track.filename), `${JSON.stringify(track, null, 2)}\n`, root);
-    await syncFolder(folderOf(track.filename));
-  };
 
   /** Reads of records under way. */
   const reads = createSingleFlight<string, Found>();
   let isOpening = true;
-
-  const readFile = createBulkReader();
   const readRecord = async (filename: string): Promise<Found> => {
-    const text = await readFile(recordOf(filename)).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
-      return null;
-    });
-    if (text === undefined) return undefined;
-    const track = text === null ? undefined : parsedOrUndefined(text.toString());
-    if (track?.filename !== filename) return DAMAGED;
-    tracks.set(filename, track);
-    return track;
+    const found = await records.read(filename);
+    if (found !== undefined && found !== DAMAGED) tracks.set(filename, found);
+    return found;
   };
   const readOnce = async (filename: string) =>
     tracks.get(filename) ?? reads.run(filename, () => readRecord(filename));
 
   const readAll = async () => {
     await sweepTemporaries(root);
-    const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
-    const names = folders.map(({ name }) => name).values();
+    const names = (await records.list()).values();
     const reader = async () => {
       for (const name of names) {
         const found = await readOnce(name);
-        if (found === undefined) await rm(folderOf(name), { recursive: true, force: true });
+        if (found === undefined) await records.removeFolder(name);
         else takenNames.add(filenameKey(name));
         if (found === DAMAGED) damaged.add(name);
       }
@@ -88,8 +65,65 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     isOpening = false;
   };
   const opened = readAll();
-  // Whoever waits for it meets the error.
+  // Callers that await it get the error.
   opened.catch(() => {});
+
+  const ofContent = (sha256: string): Track | undefined => {
+    const filename = bySha256.get(sha256);
+    return filename === undefined ? undefined : tracks.get(filename);
+  };
+
+  /** Additions under way, by content. */
+  const adds = createSingleFlight<string, Track>();
+  const addNew = async (wantedName: string, draft: TrackDraft): Promise<Track> => {
+    // No await between here and where the name is taken: two calls at once must not find the same one free.
+    let number = 1;
+    while (takenNames.has(filenameKey(numberedFilename(wantedName, number)))) number++;
+    const filename = numberedFilename(wantedName, number);
+    const track: Track = { ...draft, filename, uploadedAt: order.nextTime(), home: filename };
+    takenNames.add(filenameKey(filename));
+    order.add(track);
+    try {
+      await turns.run(filename, async () => {
+        await records.makeFolder(filename);
+        await records.write(track);
+        await records.sync();
+      });
+    } catch (error) {
+      // The name is free only when nothing is left under it.
+      await records.removeFolder(filename);
+      order.remove(track);
+      takenNames.delete(filenameKey(filename));
+      throw error;
+    }
+    tracks.set(filename, track);
+    bySha256.add(track);
+    return track;
+  };
+
+  /** Yields the tracks of a kind, oldest first. Other work gets its turn meanwhile. */
+  const those = async function* (areMeant: (track: Track) => boolean): AsyncGenerator<Track> {
+    await opened;
+    for (let after: Place | undefined; ; ) {
+      const places = order.next({ after, count: NAMES_IN_SLICE, oldestFirst: true });
+      for (const { filename } of places) {
+        const track = tracks.get(filename);
+        if (track && areMeant(track)) yield track;
+      }
+      if (places.length < NAMES_IN_SLICE) return;
+      after = places.at(-1);
+      await slices.next();
+    }
+  };
+
+  /** Resolves with those uploads that no track uses. A damaged record may use any of them. */
+  const unused = async (uploads: readonly string[], uses: (track: Track) => boolean): Promise<string[]> => {
+    await opened;
+    if (damaged.size > 0) return [];
+    const used = new Set<string | null>();
+    for await (const { upload } of those(uses)) used.add(upload);
+    return uploads.filter((upload) => !used.has(upload));
+  };
 
   return {
     opened,
@@ -98,10 +132,17 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       const found = tracks.get(filename) ?? (isOpening ? await readOnce(filename) : undefined);
       return found === DAMAGED ? undefined : found;
     },
-    findBySha256: async (sha256) => {
+    async findBySha256(sha256) {
       await opened;
-      const filename = bySha256.get(sha256);
-      return filename === undefined ? undefined : tracks.get(filename);
+      return ofContent(sha256);
+    },
+    unfinished: () => those(({ status }) => status === 'processing'),
+    unmeasured: () => those(({ status, renditions }) => status === 'ready' && renditions.some(isUnmeasured)),
+    unownedUploads: (uploads) => unused(uploads, ({ upload }) => upload !== null),
+    unusedCopies: (uploads) => unused(uploads, ({ hasSeekableCopy }) => hasSeekableCopy),
+    async unownedHomes(homes) {
+      await opened;
+      return homes.filter((home) => !tracks.has(home) && !damaged.has(home));
     },
     async page({ limit = Number.POSITIVE_INFINITY, cursor, query, oldestFirst = false }) {
       await opened;
@@ -126,41 +167,26 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
 
     async add(wantedName, draft) {
       await opened;
-      // No await between here and where the name is taken: two calls at once must not find the same one free.
-      let number = 1;
-      while (takenNames.has(filenameKey(numberedFilename(wantedName, number)))) number++;
-      const filename = numberedFilename(wantedName, number);
-      const track: Track = { ...draft, filename, uploadedAt: order.nextTime() };
-      takenNames.add(filenameKey(filename));
-      order.add(track);
-      try {
-        await turns.run(filename, async () => {
-          await mkdir(folderOf(filename), { recursive: true });
-          await write(track);
-          await syncFolder(root);
-        });
-      } catch (error) {
-        // The name is free only when nothing is left under it.
-        await rm(folderOf(filename), { recursive: true, force: true });
-        order.remove(track);
-        takenNames.delete(filenameKey(filename));
-        throw error;
-      }
-      tracks.set(filename, track);
-      bySha256.add(track);
-      return track;
+      const existing = ofContent(draft.source.sha256);
+      if (existing) return { track: existing, created: false };
+      let created = false;
+      const track = await adds.run(draft.source.sha256, () => {
+        created = true;
+        return addNew(wantedName, draft);
+      });
+      return { track, created };
     },
 
     async update(filename, change) {
       await opened;
-      // A track that is going away queues nothing: who removes it may wait for this very change.
+      // A track that is going away queues nothing: its removal may wait for this very change.
       if (!tracks.has(filename)) return undefined;
       return turns.run(filename, async () => {
         const before = tracks.get(filename);
         if (!before) return undefined;
         const after = change(before);
         if (after === before) return before;
-        await write(after);
+        await records.write(after);
         if (tracks.has(filename)) tracks.set(filename, after);
         return after;
       });
@@ -172,10 +198,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         const track = tracks.get(filename);
         if (!track) return;
         tracks.delete(filename);
-        // The record goes first: from here on the track does not exist, whatever else is still on disk.
+        // The record goes first: without it the track does not exist, whatever else is still on disk.
         try {
-          await rm(recordOf(filename), { force: true });
-          await syncFolder(folderOf(filename));
+          await records.remove(filename);
         } catch (error) {
           tracks.set(filename, track);
           throw error;
@@ -183,24 +208,17 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         bySha256.remove(track);
         order.remove(track);
         await beforeNameIsFree();
-        await rm(folderOf(filename), { recursive: true, force: true });
+        await records.removeFolder(filename);
         takenNames.delete(filenameKey(filename));
       });
     },
 
-    async putManifest(filename, mpd) {
-      await opened;
-      if (!tracks.has(filename)) return;
-      await turns.run(filename, async () => {
-        if (tracks.has(filename)) await writeFileAtomic(path.join(folderOf(filename), MANIFEST), mpd, root);
-      });
-    },
     async damaged() {
       await opened;
       return [...damaged];
     },
     async assertWritable() {
-      // A library that opens sweeps temporary files, and this trial is one.
+      // A library that opens sweeps temporary files, and this one is temporary.
       await opened;
       const file = path.join(root, `${TEMPORARY_PREFIX}writable`);
       await writeFileAtomic(file, '');
@@ -209,38 +227,12 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   };
 }
 
+function isUnmeasured({ averageBandwidth }: Track['renditions'][number]): boolean {
+  return averageBandwidth === null;
+}
+
 function hasInName(track: Track, wanted: string): boolean {
   return [track.filename, track.originalName].some((name) =>
     name.normalize('NFC').toLowerCase().includes(wanted),
   );
-}
-
-function parsedOrUndefined(json: string): Track | undefined {
-  try {
-    return parseTrack(JSON.parse(json));
-  } catch {
-    return undefined;
-  }
-}
-
-/** File names by content. Copied folders may hold equal bytes under several names. */
-function createSha256Index() {
-  const first = new Map<string, string>();
-  /** Names beyond the first, for the few that there are. */
-  const others = new Map<string, string[]>();
-  return {
-    get: (sha256: string) => first.get(sha256),
-    add({ filename, source: { sha256 } }: Track) {
-      if (first.has(sha256)) others.set(sha256, [...(others.get(sha256) ?? []), filename]);
-      else first.set(sha256, filename);
-    },
-    remove({ filename, source: { sha256 } }: Track) {
-      const left = [first.get(sha256), ...(others.get(sha256) ?? [])].filter((name) => name !== filename);
-      const [next, ...rest] = left;
-      if (next === undefined) first.delete(sha256);
-      else first.set(sha256, next);
-      if (rest.length > 0) others.set(sha256, rest as string[]);
-      else others.delete(sha256);
-    },
-  };
 }

@@ -1,59 +1,66 @@
-/** What is known of tracks. */
-import type { Track } from '../tracks/track.ts';
+/** Keeps the records of tracks. */
+import type { Track, TrackRecord } from '../tracks/track.ts';
 
-/** A track before it is added: its name and its time are given then. */
-export type TrackDraft = Omit<Track, 'filename' | 'uploadedAt'>;
+/** A track before it is added: the library gives it its name, its time and its home. */
+export type TrackDraft = Omit<TrackRecord, 'filename' | 'uploadedAt'>;
 
 export interface Page {
   tracks: Track[];
-  /** Where the next page begins; undefined on the last one. */
+  /** Cursor of the next page; undefined on the last one. */
   nextCursor: string | undefined;
 }
 
 export interface PageRequest {
-  /** Tracks on a page; all where it is left out. */
+  /** Most tracks on a page; all by default. */
   limit?: number | undefined;
-  /** As an earlier page gave it. */
+  /** Cursor that an earlier page gave. */
   cursor?: string | undefined;
-  /** Part of a name, in whatever case. */
+  /** Part of a name, in any case. */
   query?: string | undefined;
-  /** The newest come first where it is left out. */
+  /** Puts the oldest tracks first; by default the newest come first. */
   oldestFirst?: boolean;
 }
 
 export interface Library {
-  /**
-   * Resolves when all records are read. Until then `get` finds any track all the same, and whatever else is asked for
-   * waits.
-   */
+  /** Resolves when all records are read. Until then `get` finds any track all the same; other calls wait. */
   readonly opened: Promise<void>;
   get(filename: string): Promise<Track | undefined>;
-  /** The same at once, where the record is in memory; always the same object until it is changed. */
+  /** Returns the track at once if its record is in memory; always the same object until it is changed. */
   peek(filename: string): Track | undefined;
   findBySha256(sha256: string): Promise<Track | undefined>;
   /**
-   * Tracks that come or go between two pages shift nothing. Other work gets its turn while many names are searched. Throws
-   * an AppError on a wrong cursor.
+   * Tracks that come or go between two pages shift nothing. Other work gets its turn while many names are searched. Throws an
+   * AppError on a wrong cursor.
    */
   page(request: PageRequest): Promise<Page>;
+  /** Yields the tracks whose status is `processing`, oldest first. */
+  unfinished(): AsyncIterable<Track>;
+  /** Yields the ready tracks with a rendition whose bit rates were never measured: those of early versions. */
+  unmeasured(): AsyncIterable<Track>;
+  /** Resolves with those uploads that no track has as its original. Resolves with none of them while a record is damaged. */
+  unownedUploads(uploads: readonly string[]): Promise<string[]>;
+  /** Resolves with those uploads whose track does not use a copy that can be sought in. As `unownedUploads`. */
+  unusedCopies(uploads: readonly string[]): Promise<string[]>;
+  /** Resolves with those homes that belong to no track, nor to a damaged record. */
+  unownedHomes(homes: readonly string[]): Promise<string[]>;
   /**
-   * Adds a track under `wantedName` or, when that is taken, under the first free of `name-2`, `name-3`, ... Once it
-   * resolves the track is durable; of two calls at once each gets its own name.
+   * Adds a track under `wantedName` or, when that is taken, under the first free of `name-2`, `name-3`, ... Once it resolves the
+   * track is durable; of two calls at once each gets its own name. Where a track of the same bytes (`source.sha256`) exists, or
+   * is being added by another call, resolves with that one and `created: false`; of equal bytes at once one track is made.
    */
-  add(wantedName: string, draft: TrackDraft): Promise<Track>;
+  add(wantedName: string, draft: TrackDraft): Promise<{ track: Track; created: boolean }>;
   /**
-   * Changes a track; durable once it resolves. Changes of one track happen one after the other. Resolves with
-   * undefined when the track is gone.
+   * Changes a track; durable once it resolves. Changes of one track happen one after the other. Resolves with undefined when the
+   * track is gone. A `change` that throws changes nothing, and its error is thrown; one that returns the track it was given
+   * writes nothing.
    */
   update(filename: string, change: (track: Track) => Track): Promise<Track | undefined>;
   /**
-   * Once it resolves the track exists no more, also after a crash. Between the two, when the track is gone and its
-   * name not yet free for another, `beforeNameIsFree` removes what else is stored under that name.
+   * Removes a track. Once it resolves the track exists no more, also after a crash. When the track is gone and its name not yet
+   * free for another, `beforeNameIsFree` removes what is stored in its home.
    */
   remove(filename: string, beforeNameIsFree: () => Promise<void>): Promise<void>;
-  /** Publishes the manifest for people and other servers; the service itself renders its own. */
-  putManifest(filename: string, mpd: string): Promise<void>;
-  /** Names of records that cannot be read; what they stand for is left alone. */
+  /** Resolves with the names of records that cannot be read. Whatever these own is left alone. */
   damaged(): Promise<string[]>;
   assertWritable(): Promise<void>;
 }

@@ -26,7 +26,7 @@ export async function removeTrack(
   await library.remove(filename, async () => {
     // Again: a retry may have come in between. From here on nothing can start it any more.
     await encoder.cancel(filename);
-    await storage.removeSegments(filename);
+    await storage.removeHome(track.home);
     if (track.upload !== null) await storage.removeUpload(track.upload);
   });
   trackEvents.removed(filename);

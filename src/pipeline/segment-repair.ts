@@ -35,8 +35,8 @@ export function createSegmentRepair(services: {
   const mend = async (filename: string, segmentName: string): Promise<boolean> => {
     const track = await library.get(filename);
     if (!track || track.status === 'failed') return false;
-    if (await storage.readSegment(filename, segmentName)) return true;
-    const repair = track.upload === null ? 'impossible' : await encoder.repair(filename, segmentName);
+    if (await storage.readSegment(track.home, segmentName)) return true;
+    const repair = track.upload === null ? 'impossible' : await encoder.repair(track, segmentName);
     if (repair === 'under way') return true;
     const isRepaired = repair === 'started';
     const consequence = isRepaired ? 'it is encoded anew' : 'its original is not kept: upload it again';

@@ -6,6 +6,9 @@ import { initSegmentName, mediaSegmentName, parseSegmentName } from '../presenta
 import { timelineOf } from '../presentation/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
+import { findOrphans } from './orphans.ts';
+
+const PAGE_TRACKS = 1000;
 
 /** One thing that is wrong. */
 export interface Finding {
@@ -20,34 +23,36 @@ export async function* verifyLibrary(services: {
   storage: Storage;
 }): AsyncGenerator<Finding> {
   const { library, storage } = services;
-  const { tracks } = await library.page({});
-  const damaged = await library.damaged();
-  for (const filename of damaged) yield { filename, problem: 'its track.json cannot be read' };
-  for (const track of tracks) yield* verifyTrack(track, storage);
+  for (const filename of await library.damaged())
+    yield { filename, problem: 'its track.json cannot be read' };
+  for await (const track of allTracks(library)) yield* verifyTrack(track, storage);
+  const { uploads, copies, homes } = await findOrphans(services, { changedBefore: Number.POSITIVE_INFINITY });
+  const ofNoTrack = [
+    ...homes.map((home) => `segments/${home}`),
+    ...uploads.map((upload) => `uploads/${upload}`),
+  ];
+  for (const file of ofNoTrack) yield { filename: null, problem: `${file} belongs to no track` };
+  for (const upload of copies)
+    yield { filename: null, problem: `uploads/${upload}.flac is used by no track` };
+}
 
-  const names = new Set([...tracks.map(({ filename }) => filename), ...damaged]);
-  for (const folder of await storage.listSegmentFolders()) {
-    if (!names.has(folder)) yield { filename: null, problem: `segments/${folder} belongs to no track` };
-  }
-  const owned = new Set(tracks.map(({ upload }) => upload));
-  // What a damaged record owns cannot be known.
-  for (const upload of damaged.length > 0 ? [] : await storage.listUploads()) {
-    if (!owned.has(upload)) yield { filename: null, problem: `uploads/${upload} belongs to no track` };
-  }
+async function* allTracks(library: Library): AsyncGenerator<Track> {
+  let cursor: string | undefined;
+  do {
+    const page = await library.page({ limit: PAGE_TRACKS, cursor });
+    yield* page.tracks;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
 }
 
 async function* verifyTrack(track: Track, storage: Storage): AsyncGenerator<Finding> {
-  const { filename, status, upload, renditions } = track;
+  const { filename, home, status, upload, renditions } = track;
   const finding = (problem: string): Finding => ({ filename, problem });
   if (upload !== null) {
-    const isThere = await storage.uploadPath(upload).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) yield finding(`its original uploads/${upload} is missing`);
+    if (!(await storage.hasUpload(upload))) yield finding(`its original uploads/${upload} is missing`);
   }
   const timeline = timelineOf(track);
-  const stored = new Set((await storage.listSegments(filename)).map(({ name }) => name));
+  const stored = new Set((await storage.listSegments(home)).map(({ name }) => name));
   for (const rendition of renditions) {
     const expected = [
       initSegmentName(rendition),
@@ -65,7 +70,7 @@ async function* verifyTrack(track: Track, storage: Storage): AsyncGenerator<Find
 
 /** @returns what is wrong with a stored segment: cut short, or not where the timeline says. */
 async function segmentProblem(track: Track, name: string, storage: Storage): Promise<string | undefined> {
-  const bytes = await storage.readSegment(track.filename, name);
+  const bytes = await storage.readSegment(track.home, name);
   if (!bytes || !isWholeSegment(bytes)) return 'is cut short';
   const index = parseSegmentName(name)?.index;
   if (typeof index !== 'number') return undefined;

@@ -5,8 +5,8 @@
 import { LRUCache } from 'lru-cache';
 import { createSingleFlight } from '../concurrency/single-flight.ts';
 import { inOwnMemory } from '../own-memory.ts';
+import { createHomeMap } from './home-map.ts';
 import type { Storage } from './storage.ts';
-import { createTrackMap } from './track-map.ts';
 
 /** Part of the limit that is filled. V8 frees evicted segments only at its next collection; the rest is for those. */
 const KEPT_SHARE = 0.65;
@@ -25,75 +25,75 @@ export interface CacheOptions {
 
 /** Reads a segment once for all requests that arrive meanwhile. A published segment is cached at once. */
 export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOptions): Storage {
-  const hot = new LRUCache<string, Buffer>({
+  const entries = new LRUCache<string, Buffer>({
     maxSize: Math.max(1, Math.floor(maxBytes * KEPT_SHARE)),
     sizeCalculation: (bytes, key) => bytes.length + key.length + ENTRY_BYTES,
     dispose: (_bytes, key, reason) => {
-      if (reason !== 'set') cached.delete(...trackAndName(key));
+      if (reason !== 'set') namesIn.delete(...homeAndName(key));
     },
   });
-  /** What is in `hot`, by track. */
-  const cached = createTrackMap<true>();
-  /** Reads under way, by the keys of `hot`. A read that a change has overtaken is forgotten; its bytes are not cached. */
+  /** The names in `entries`, by home. */
+  const namesIn = createHomeMap<true>();
+  /** Reads under way, by the keys of `entries`. A read that a change has overtaken is forgotten; its bytes are not cached. */
   const reads = createSingleFlight<string, Buffer | undefined>();
 
-  const keep = (filename: string, name: string, bytes: Buffer) => {
-    const key = keyOf(filename, name);
-    hot.set(key, bytes);
+  const keep = (home: string, name: string, bytes: Buffer) => {
+    const key = keyOf(home, name);
+    entries.set(key, bytes);
     // The cache does not take a segment that is larger than itself.
-    if (hot.has(key)) cached.set(filename, name, true);
-    else cached.delete(filename, name);
+    if (entries.has(key)) namesIn.set(home, name, true);
+    else namesIn.delete(home, name);
   };
 
-  const readOnce = (filename: string, name: string) =>
-    reads.run(keyOf(filename, name), async (isCurrent) => {
-      const bytes = await storage.readSegment(filename, name);
+  const readOnce = (home: string, name: string) =>
+    reads.run(keyOf(home, name), async (isCurrent) => {
+      const bytes = await storage.readSegment(home, name);
       if (!bytes || !isWhole(bytes)) return undefined;
       const own = inOwnMemory(bytes);
-      if (isCurrent()) keep(filename, name, own);
+      if (isCurrent()) keep(home, name, own);
       return own;
     });
 
-  const drop = (filename: string, name: string) => {
-    hot.delete(keyOf(filename, name));
-    reads.forget(keyOf(filename, name));
+  const drop = (home: string, name: string) => {
+    entries.delete(keyOf(home, name));
+    reads.forget(keyOf(home, name));
   };
-  const dropTrack = (filename: string) => {
-    for (const name of [...cached.names(filename)]) drop(filename, name);
-    for (const key of reads.keys()) if (trackAndName(key)[0] === filename) reads.forget(key);
+  const dropHome = (home: string) => {
+    for (const name of [...namesIn.names(home)]) drop(home, name);
+    for (const key of reads.keys()) if (homeAndName(key)[0] === home) reads.forget(key);
   };
 
   return {
     ...storage,
-    cachedSegment: (filename, name) => hot.get(keyOf(filename, name)),
-    async readSegment(filename, name) {
-      return hot.get(keyOf(filename, name)) ?? readOnce(filename, name);
+    cachedSegment: (home, name) => entries.get(keyOf(home, name)),
+    async readSegment(home, name) {
+      return entries.get(keyOf(home, name)) ?? readOnce(home, name);
     },
-    async putSegment(filename, name, bytes) {
-      await storage.putSegment(filename, name, bytes);
-      reads.forget(keyOf(filename, name));
-      keep(filename, name, inOwnMemory(bytes));
+    async putSegment(home, name, bytes) {
+      await storage.putSegment(home, name, bytes);
+      reads.forget(keyOf(home, name));
+      keep(home, name, inOwnMemory(bytes));
     },
-    async removeSegment(filename, name) {
-      drop(filename, name);
-      await storage.removeSegment(filename, name);
+    async removeSegment(home, name) {
+      drop(home, name);
+      await storage.removeSegment(home, name);
       // Again: a request may have read it in between.
-      drop(filename, name);
+      drop(home, name);
     },
-    async removeSegments(filename) {
-      dropTrack(filename);
-      await storage.removeSegments(filename);
-      dropTrack(filename);
+    async removeHome(home) {
+      dropHome(home);
+      await storage.removeHome(home);
+      dropHome(home);
     },
   };
 }
 
-/** A file name holds no slash. */
-function keyOf(filename: string, name: string): string {
-  return `${filename}/${name}`;
+/** A home holds no slash. */
+function keyOf(home: string, name: string): string {
+  return `${home}/${name}`;
 }
 
-function trackAndName(key: string): [filename: string, name: string] {
+function homeAndName(key: string): [home: string, name: string] {
   const slash = key.indexOf('/');
   return [key.slice(0, slash), key.slice(slash + 1)];
 }

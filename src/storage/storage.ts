@@ -1,12 +1,36 @@
-/** Where bytes are: originals and segments. What is stored is whole; what is not whole is not there. */
+/** Stores the bytes of tracks: originals, segments and manifests. What is stored is whole; what is not whole is not stored. */
 
-/** What became of an upload's bytes. */
+/** An original, once all of its bytes have come. */
 export interface ReceivedUpload {
-  /** Name under which the original is kept; not a name that any client chose. */
+  /** Id of the original; not a name that any client chose. */
   upload: string;
   bytes: number;
   /** Hexadecimal. */
   sha256: string;
+  /** Resolves when bytes and id are durable. Rejects as the disk does; the original has to be removed then. */
+  durable: Promise<void>;
+}
+
+/** An original whose bytes still come. It is no upload yet: no list names it, and a crash leaves nothing of it. */
+export interface ArrivingUpload {
+  /** Id that the original gets. */
+  readonly upload: string;
+  /** Bytes that were written so far. */
+  readonly bytes: number;
+  /** Appends bytes. To be awaited before the next call. */
+  write(bytes: Buffer): Promise<void>;
+  /**
+   * Reads the bytes from the first one on, behind the writer: waits for more where there are no more yet, ends when the upload
+   * is finished, throws when it is discarded. Any number of readers, each at its own pace; each holds one chunk in memory.
+   * Throws the signal's reason.
+   */
+  follow(options: { signal: AbortSignal }): AsyncIterable<Buffer>;
+  /** Gives `use` the path of a local file with the bytes that have come; it may grow meanwhile. */
+  usingArrived<T>(use: (path: string) => Promise<T>): Promise<T>;
+  /** Makes an upload of it: readable at once, durable when `durable` resolves. */
+  finish(): Promise<ReceivedUpload>;
+  /** Removes it. Does nothing to an upload that is finished. */
+  discard(): Promise<void>;
 }
 
 /** A stored segment, by its name. */
@@ -15,52 +39,89 @@ export interface StoredSegment {
   bytes: number;
 }
 
-/** Room that is left. */
+/** Segments that belong to no track yet. A crash leaves nothing of them. */
+export interface SegmentStage {
+  /** Stores a segment under a name of the stage: whole, or not at all. */
+  put(name: string, bytes: Buffer): Promise<void>;
+  /**
+   * Moves segments to a home, each under the name that `names` gives it; its own names are the keys. The others stay in the
+   * stage. Adopted segments are whole; their names are durable after `syncSegments`.
+   */
+  adopt(home: string, names: ReadonlyMap<string, string>): Promise<void>;
+  /** Removes what is left in the stage. */
+  discard(): Promise<void>;
+}
+
+/** An original, or the copy that was left of one. */
+export interface StoredUpload {
+  upload: string;
+  hasSeekableCopy: boolean;
+  /** Milliseconds since 1970 of its last change. */
+  changedAt: number;
+}
+
+/** The place of a track's segments. */
+export interface StoredHome {
+  home: string;
+  /** Milliseconds since 1970 of its last change. */
+  changedAt: number;
+}
+
+/** Free room. */
 export interface Room {
   bytes: number;
   /** Files that can still be made (inodes); Infinity where the store has no such limit. */
   files: number;
 }
 
+/** A track's `home` is the key of everything that is stored for it; see `tracks/track.ts`. */
 export interface Storage {
+  /** Begins to store an original. */
+  beginUpload(): Promise<ArrivingUpload>;
+  hasUpload(upload: string): Promise<boolean>;
   /**
-   * Streams an original into place. When it resolves, all bytes and the name are durable; when it rejects, nothing is
-   * left of it. Never holds more than a chunk in memory.
+   * Gives `use` the path of a local file with the original. The file stays until `use` has settled, unless the upload itself is
+   * removed. Rejects when the original is not stored.
    */
-  receive(stream: AsyncIterable<Buffer>): Promise<ReceivedUpload>;
-  /** A path that ffmpeg can open. Throws when the original is not there. */
-  uploadPath(upload: string): Promise<string>;
-  /** What ffmpeg is to encode a track from: the original, or the copy of it that can be sought in. Throws as above. */
-  sourcePath(track: { upload: string | null; hasSeekableCopy: boolean }): Promise<string>;
+  usingUpload<T>(upload: string, use: (path: string) => Promise<T>): Promise<T>;
+  /** Gives `use` the file that a track is encoded from: its original, or the copy of it that can be sought in. As `usingUpload`. */
+  usingSource<T>(
+    track: { upload: string | null; hasSeekableCopy: boolean },
+    use: (path: string) => Promise<T>,
+  ): Promise<T>;
   /**
-   * Makes a copy beside an original, by a tool that writes to the path it is given. When it rejects, nothing is left of
-   * the copy.
+   * Makes a copy of an original, by a tool that writes to the path it is given. When it rejects, nothing is left of the copy.
    */
   makeSeekableCopy<T>(upload: string, write: (path: string) => Promise<T>): Promise<T>;
   removeSeekableCopy(upload: string): Promise<void>;
-  /** Removes an original and its copy; what is not there is removed already. */
+  /** Removes an original and its copy. Does nothing where there is none. */
   removeUpload(upload: string): Promise<void>;
-  listUploads(): Promise<string[]>;
-  /** Originals that have a copy. */
-  listSeekableCopies(): Promise<string[]>;
+  listUploads(): Promise<StoredUpload[]>;
 
   /** Publishes a segment: it is there whole, or not at all. Its name is durable after `syncSegments`. */
-  putSegment(filename: string, name: string, bytes: Buffer): Promise<void>;
+  putSegment(home: string, name: string, bytes: Buffer): Promise<void>;
+  /** Opens a place for segments whose track is not added yet. */
+  stage(): Promise<SegmentStage>;
   /** Makes the names of all segments published so far durable. */
-  syncSegments(filename: string): Promise<void>;
-  /** The bytes of a segment where they are in memory; always the same object as long as they are. */
-  cachedSegment(filename: string, name: string): Buffer | undefined;
-  /** The bytes of a segment, or undefined where there is none. */
-  readSegment(filename: string, name: string): Promise<Buffer | undefined>;
-  listSegments(filename: string): Promise<StoredSegment[]>;
-  removeSegment(filename: string, name: string): Promise<void>;
-  /** Removes all segments of a track. */
-  removeSegments(filename: string): Promise<void>;
-  /** Tracks that have a folder of segments. */
-  listSegmentFolders(): Promise<string[]>;
+  syncSegments(home: string): Promise<void>;
+  /** Returns the bytes of a segment that is in memory; always the same object as long as it is. */
+  cachedSegment(home: string, name: string): Buffer | undefined;
+  /**
+   * Resolves with the bytes of a segment, or with undefined where there is none. A segment that something else has cut is
+   * given as it is stored; the cache in front (`cache.ts`) gives undefined for it.
+   */
+  readSegment(home: string, name: string): Promise<Buffer | undefined>;
+  listSegments(home: string): Promise<StoredSegment[]>;
+  removeSegment(home: string, name: string): Promise<void>;
+  /** Publishes the manifest for people and other servers; the service itself renders its own. Does nothing for a track that is gone. */
+  putManifest(home: string, mpd: string): Promise<void>;
+  /** Removes all segments of a home, and its manifest. */
+  removeHome(home: string): Promise<void>;
+  /** Lists the homes that have segments. */
+  listHomes(): Promise<StoredHome[]>;
 
-  /** What can still be stored. */
+  /** Resolves with the free room. */
   room(): Promise<Room>;
-  /** Throws, saying what is wrong, when nothing can be stored. */
+  /** Throws, with what is wrong, when nothing can be stored. */
   assertWritable(): Promise<void>;
 }

@@ -59,8 +59,8 @@ export type SourceCopy = z.infer<typeof SourceCopy>;
 export const TrackError = z.object({ code: z.string(), message: z.string() });
 export type TrackError = z.infer<typeof TrackError>;
 
-/** A track as stored in `manifests/<filename>/track.json`. */
-export const Track = z.object({
+/** The record of a track, as stored in `manifests/<filename>/track.json`. */
+export const TrackRecord = z.object({
   version: z.literal(TRACK_VERSION),
   filename: z.string().min(1),
   originalName: z.string(),
@@ -99,15 +99,24 @@ export const Track = z.object({
   /** Bytes on disk: segments, and the original if it is kept. Exact when the track is ready. */
   storedBytes: z.int().nonnegative(),
 });
-export type Track = z.infer<typeof Track>;
+export type TrackRecord = z.infer<typeof TrackRecord>;
+
+/** A track as the library gives it. */
+export interface Track extends TrackRecord {
+  /**
+   * Key of everything that the storage has of this track. On disk the file name; elsewhere one that is never used again, so
+   * that what is removed late never meets a new track of that name. The library gives it; no record holds it.
+   */
+  readonly home: string;
+}
 
 /**
  * Parses a record of any released version.
  *
  * @throws {z.ZodError} when it is not a valid record.
  */
-export function parseTrack(json: unknown): Track {
-  return Track.parse(json);
+export function parseTrack(json: unknown): TrackRecord {
+  return TrackRecord.parse(json);
 }
 
 /** Returns the presentation time in seconds. */

@@ -1,4 +1,4 @@
-/** What every library must do, whatever it keeps its tracks in: the guarantees of `src/library/library.ts`. */
+/** The guarantees of `src/library/library.ts`, for every library. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import type { Library, PageRequest } from '../../src/library/library.ts';
@@ -13,11 +13,14 @@ export interface LibraryUnderTest {
 export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
   let library: Library;
   let reopen: () => Promise<Library>;
+  let contents = 0;
   beforeEach(async () => {
     ({ library, reopen } = await open());
   });
 
-  const add = (name: string, changes = {}) => library.add(name, sampleDraft(name, changes));
+  /** Adds a track of its own content. */
+  const add = async (name: string, changes = {}, content = `${name} ${++contents}`) =>
+    (await library.add(name, sampleDraft(content, changes))).track;
   const addAll = async (...names: string[]) => {
     for (const name of names) await add(name);
   };
@@ -29,8 +32,10 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
     it('is found by its name, as it was given, with its time', async () => {
       const draft = sampleDraft('audio');
       const before = new Date().toISOString();
-      const track = await library.add('audio.mp3', draft);
-      expect(track).toEqual({ ...draft, filename: 'audio.mp3', uploadedAt: track.uploadedAt });
+      const { track, created } = await library.add('audio.mp3', draft);
+      const { uploadedAt, home } = track;
+      expect(track).toEqual({ ...draft, filename: 'audio.mp3', uploadedAt, home });
+      expect(created).toBe(true);
       expect(track.uploadedAt >= before).toBe(true);
       expect(await library.get('audio.mp3')).toEqual(track);
     });
@@ -74,7 +79,7 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
 
     it('goes to one only of many that come at once', async () => {
       const names = ['audio.mp3', 'AUDIO.mp3', 'audio.mp3', 'Audio.mp3', 'audio.mp3'];
-      const tracks = await Promise.all(names.map((name, n) => library.add(name, sampleDraft(String(n)))));
+      const tracks = await Promise.all(names.map((name) => add(name)));
       const given = tracks.map(({ filename }) => filename.toLowerCase()).sort();
       expect(given).toEqual(['audio-2.mp3', 'audio-3.mp3', 'audio-4.mp3', 'audio-5.mp3', 'audio.mp3']);
       for (const track of tracks) expect(await library.get(track.filename)).toEqual(track);
@@ -83,7 +88,7 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
     it('stays taken after a restart', async () => {
       await add('audio.mp3');
       const next = await reopen();
-      expect((await next.add('AUDIO.mp3', sampleDraft('other'))).filename).toBe('AUDIO-2.mp3');
+      expect((await next.add('AUDIO.mp3', sampleDraft('other'))).track.filename).toBe('AUDIO-2.mp3');
     });
 
     it('is numbered within 200 bytes', async () => {
@@ -241,6 +246,14 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
       expect(await (await reopen()).get('audio.mp3')).toBeUndefined();
     });
 
+    it('that returns the track as it was leaves it the same object', async () => {
+      const track = await add('audio.mp3');
+      expect(await library.update('audio.mp3', (now) => now)).toEqual(track);
+      const peeked = library.peek('audio.mp3');
+      await library.update('audio.mp3', (now) => now);
+      expect(library.peek('audio.mp3')).toBe(peeked);
+    });
+
     it('that throws changes nothing, and is in no one else’s way', async () => {
       const track = await add('audio.mp3');
       const failing = library.update('audio.mp3', () => {
@@ -288,16 +301,16 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
     it('leaves its name to the next one', async () => {
       await add('audio.mp3');
       await remove('audio.mp3');
-      const next = await library.add('audio.mp3', sampleDraft('other'));
+      const next = await add('audio.mp3');
       expect(next.filename).toBe('audio.mp3');
       expect(await (await reopen()).get('audio.mp3')).toEqual(next);
     });
 
-    it('leaves another one of equal bytes to be found', async () => {
-      const first = await library.add('first.mp3', sampleDraft('equal'));
-      const second = await library.add('second.mp3', sampleDraft('equal'));
-      await remove('second.mp3');
-      expect(await library.findBySha256(second.source.sha256)).toEqual(first);
+    it('leaves its content to be added again', async () => {
+      await add('first.mp3', {}, 'equal');
+      await remove('first.mp3');
+      const { track, created } = await library.add('second.mp3', sampleDraft('equal'));
+      expect([track.filename, created]).toEqual(['second.mp3', true]);
     });
 
     it('is removed once, however often that is asked for', async () => {
@@ -308,19 +321,84 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
       await expect(remove('never.mp3')).resolves.toBeUndefined();
       expect(called).toBe(1);
     });
+  });
 
-    it('takes no manifest any more', async () => {
-      await add('audio.mp3');
-      await remove('audio.mp3');
-      await expect(library.putManifest('audio.mp3', '<MPD/>')).resolves.toBeUndefined();
-      expect(await (await reopen()).damaged()).toEqual([]);
+  describe('a home', () => {
+    it('is one of its own for each track, and the same after a restart', async () => {
+      const tracks = [await add('audio.mp3'), await add('audio.mp3'), await add('other.mp3')];
+      expect(new Set(tracks.map(({ home }) => home)).size).toBe(3);
+      const next = await reopen();
+      for (const { filename, home } of tracks) expect((await next.get(filename))?.home).toBe(home);
+    });
+
+    it('is owned as long as its track is there', async () => {
+      const [one, other] = [await add('one.mp3'), await add('other.mp3')];
+      const homes = [one.home, 'nobody', other.home];
+      expect(await library.unownedHomes(homes)).toEqual(['nobody']);
+      await remove('one.mp3');
+      expect(await library.unownedHomes(homes)).toEqual([one.home, 'nobody']);
+      expect(await (await reopen()).unownedHomes(homes)).toEqual([one.home, 'nobody']);
     });
   });
 
-  it('keeps a track whose manifest is published', async () => {
-    const track = await add('audio.mp3');
-    await library.putManifest('audio.mp3', '<MPD/>');
-    expect(await (await reopen()).get('audio.mp3')).toEqual(track);
+  describe('an original', () => {
+    it('is owned by the track that names it, and a copy by the one that uses it', async () => {
+      await add('copied.mp3', { upload: 'a.upload', hasSeekableCopy: true });
+      await add('plain.mp3', { upload: 'b.upload' });
+      await add('without.mp3', { upload: null });
+      const uploads = ['a.upload', 'b.upload', 'c.upload'];
+      expect(await library.unownedUploads(uploads)).toEqual(['c.upload']);
+      expect(await library.unusedCopies(uploads)).toEqual(['b.upload', 'c.upload']);
+      await library.update('copied.mp3', (now) => ({ ...now, hasSeekableCopy: false }));
+      await remove('plain.mp3');
+      expect(await library.unownedUploads(uploads)).toEqual(['b.upload', 'c.upload']);
+      expect(await library.unusedCopies(uploads)).toEqual(uploads);
+    });
+  });
+
+  describe('work that is left', () => {
+    const namesOf = async (tracks: AsyncIterable<{ filename: string }>) => {
+      const names: string[] = [];
+      for await (const { filename } of tracks) names.push(filename);
+      return names;
+    };
+
+    it('is every unfinished track, oldest first', async () => {
+      await addAll('b.mp3', 'c.mp3', 'a.mp3', 'd.mp3');
+      await library.update('c.mp3', (now) => ({ ...now, status: 'ready' }));
+      await library.update('d.mp3', (now) => ({ ...now, status: 'failed' }));
+      expect(await namesOf(library.unfinished())).toEqual(['b.mp3', 'a.mp3']);
+      expect(await namesOf((await reopen()).unfinished())).toEqual(['b.mp3', 'a.mp3']);
+    });
+
+    it('is every ready track whose bit rates were not measured', async () => {
+      const track = await add('old.mp3', { status: 'ready' });
+      const renditions = track.renditions.map((one) => ({ ...one, averageBandwidth: 128_000 }));
+      await add('new.mp3', { status: 'ready', renditions });
+      await add('unfinished.mp3');
+      expect(await namesOf(library.unmeasured())).toEqual(['old.mp3']);
+    });
+  });
+
+  describe('equal bytes', () => {
+    it('give the track that exists, under whatever name they come', async () => {
+      const track = await add('audio.mp3', {}, 'equal');
+      expect(await library.add('other.mp3', sampleDraft('equal'))).toEqual({ track, created: false });
+      expect(await library.add('audio.mp3', sampleDraft('equal'))).toEqual({ track, created: false });
+      expect(await (await reopen()).add('third.mp3', sampleDraft('equal'))).toEqual({
+        track,
+        created: false,
+      });
+      expect(await namesOn()).toEqual(['audio.mp3']);
+    });
+
+    it('that come at once give one track', async () => {
+      const names = ['a.mp3', 'b.mp3', 'a.mp3', 'c.mp3', 'd.mp3'];
+      const added = await Promise.all(names.map((name) => library.add(name, sampleDraft('equal'))));
+      expect(added.filter(({ created }) => created)).toHaveLength(1);
+      expect(new Set(added.map(({ track }) => track.filename)).size).toBe(1);
+      expect(await namesOn()).toEqual([added[0]?.track.filename]);
+    });
   });
 
   it('can be written to, and has nothing damaged', async () => {

@@ -1,8 +1,9 @@
-/** What every storage must do, wherever its bytes are: the guarantees of `src/storage/storage.ts`. */
+/** The guarantees of `src/storage/storage.ts`, for every storage. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Storage } from '../../src/storage/storage.ts';
+import { receiveInto } from '../../src/pipeline/receive.ts';
+import type { ArrivingUpload, ReceivedUpload, Storage } from '../../src/storage/storage.ts';
 
 export interface StorageUnderTest {
   storage: Storage;
@@ -31,6 +32,14 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     ({ storage, reopen } = await open());
   });
 
+  const receive = async (stream: AsyncIterable<Buffer>): Promise<ReceivedUpload> => {
+    const received = await receiveInto(await storage.beginUpload(), stream);
+    await received.durable;
+    return received;
+  };
+  const contentOf = (upload: string, from = storage) => from.usingUpload(upload, (file) => readFile(file));
+  const uploadsOf = async (from = storage) => (await from.listUploads()).map(({ upload }) => upload);
+  const homesOf = async (from = storage) => (await from.listHomes()).map(({ home }) => home).sort();
   const sorted = async (filename: string) =>
     (await storage.listSegments(filename)).toSorted((one, other) => (one.name < other.name ? -1 : 1));
 
@@ -42,27 +51,27 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
       ['of many MiB', Array.from({ length: 40 }, (_, n) => Buffer.alloc(MIB, n))],
     ])('that comes %s is stored whole, counted and hashed', async (_what, chunks) => {
       const whole = Buffer.concat(chunks);
-      const { upload, bytes, sha256: hash } = await storage.receive(streamOf(...chunks));
+      const { upload, bytes, sha256: hash } = await receive(streamOf(...chunks));
       expect(bytes).toBe(whole.length);
       expect(hash).toBe(sha256(whole));
-      expect(whole.equals(await readFile(await storage.uploadPath(upload)))).toBe(true);
-      expect(await storage.listUploads()).toEqual([upload]);
+      expect(whole.equals(await contentOf(upload))).toBe(true);
+      expect(await uploadsOf()).toEqual([upload]);
     });
 
     it('is durable', async () => {
-      const { upload } = await storage.receive(streamOf(Buffer.from('audio')));
+      const { upload } = await receive(streamOf(Buffer.from('audio')));
       const next = await reopen();
-      expect(await next.listUploads()).toEqual([upload]);
-      expect(await readFile(await next.uploadPath(upload), 'utf8')).toBe('audio');
+      expect(await uploadsOf(next)).toEqual([upload]);
+      expect(String(await contentOf(upload, next))).toBe('audio');
     });
 
     it('has a name of its own, also where others of equal bytes come at once', async () => {
       const received = await Promise.all(
-        Array.from({ length: 5 }, () => storage.receive(streamOf(Buffer.from('equal')))),
+        Array.from({ length: 5 }, () => receive(streamOf(Buffer.from('equal')))),
       );
       const names = received.map(({ upload }) => upload).sort();
       expect(new Set(names).size).toBe(5);
-      expect((await storage.listUploads()).sort()).toEqual(names);
+      expect((await uploadsOf()).sort()).toEqual(names);
     });
 
     it.each([
@@ -70,32 +79,162 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
       ['half-way', [Buffer.alloc(100_000)]],
       ['after much of it was written', Array.from({ length: 34 }, () => Buffer.alloc(MIB))],
     ])('whose stream fails %s leaves nothing, and says why', async (_what, chunks) => {
-      await expect(storage.receive(failingAfter(...chunks))).rejects.toThrow('the client went away');
-      expect(await storage.listUploads()).toEqual([]);
+      await expect(receive(failingAfter(...chunks))).rejects.toThrow('the client went away');
+      expect(await uploadsOf()).toEqual([]);
     });
 
     it('is not there before it is whole, also when the server is killed meanwhile', async () => {
       let during: string[][] = [];
       async function* watched() {
         yield Buffer.from('half');
-        during = [await storage.listUploads(), await (await reopen()).listUploads()];
+        during = [await uploadsOf(), await uploadsOf(await reopen())];
         throw new Error('killed');
       }
-      await expect(storage.receive(watched())).rejects.toThrow('killed');
+      await expect(receive(watched())).rejects.toThrow('killed');
       expect(during).toEqual([[], []]);
     });
 
     it('is gone once it is removed, however often', async () => {
-      const { upload } = await storage.receive(streamOf(Buffer.from('audio')));
-      const other = await storage.receive(streamOf(Buffer.from('other')));
+      const { upload } = await receive(streamOf(Buffer.from('audio')));
+      const other = await receive(streamOf(Buffer.from('other')));
       await storage.removeUpload(upload);
       await storage.removeUpload(upload);
-      expect(await storage.listUploads()).toEqual([other.upload]);
-      await expect(storage.uploadPath(upload)).rejects.toThrow();
+      expect(await uploadsOf()).toEqual([other.upload]);
+      await expect(contentOf(upload)).rejects.toThrow();
     });
 
     it('has no path where it never was', async () => {
-      await expect(storage.uploadPath('00000000-0000-4000-8000-000000000000.upload')).rejects.toThrow();
+      await expect(contentOf('00000000-0000-4000-8000-000000000000.upload')).rejects.toThrow();
+    });
+  });
+
+  describe('an upload that arrives', () => {
+    const { signal } = new AbortController();
+    /** Reads to the end, by the chunks in which the bytes come. */
+    const followed = async (arriving: ArrivingUpload) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of arriving.follow({ signal })) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    };
+
+    it('is read behind its writer to its end, by any number of readers', async () => {
+      const arriving = await storage.beginUpload();
+      const readers = [followed(arriving), followed(arriving)];
+      const chunks = Array.from({ length: 20 }, (_, n) => Buffer.alloc(50_000, n));
+      for (const chunk of chunks) await arriving.write(chunk);
+      expect(arriving.bytes).toBe(1_000_000);
+      readers.push(followed(arriving));
+      await (await arriving.finish()).durable;
+      readers.push(followed(arriving));
+      for (const read of await Promise.all(readers)) expect(read.equals(Buffer.concat(chunks))).toBe(true);
+    });
+
+    it('gives its reader bytes as soon as they have come', async () => {
+      const arriving = await storage.beginUpload();
+      const chunks = arriving.follow({ signal })[Symbol.asyncIterator]();
+      const first = chunks.next();
+      await arriving.write(Buffer.from('early'));
+      expect(String((await first).value)).toBe('early');
+      await arriving.write(Buffer.from('later'));
+      expect(String((await chunks.next()).value)).toBe('later');
+      await arriving.finish();
+      expect((await chunks.next()).done).toBe(true);
+    });
+
+    it('that is discarded ends its readers, and leaves nothing', async () => {
+      const arriving = await storage.beginUpload();
+      await arriving.write(Buffer.from('half'));
+      const givenUp = expect(followed(arriving)).rejects.toThrow('given up');
+      await arriving.discard();
+      await arriving.discard();
+      await givenUp;
+      expect(await uploadsOf()).toEqual([]);
+    });
+
+    it('stays where it is discarded after it was finished', async () => {
+      const arriving = await storage.beginUpload();
+      await arriving.write(Buffer.from('whole'));
+      const { upload } = await arriving.finish();
+      await arriving.discard();
+      expect(String(await contentOf(upload))).toBe('whole');
+      expect(upload).toBe(arriving.upload);
+    });
+
+    it('ends a reader by its signal, with its reason', async () => {
+      const arriving = await storage.beginUpload();
+      const left = new Error('the reader has left');
+      const reader = new AbortController();
+      const next = arriving.follow(reader)[Symbol.asyncIterator]().next();
+      reader.abort(left);
+      await expect(next).rejects.toBe(left);
+      await arriving.discard();
+    });
+
+    it('is a file for a tool while it comes', async () => {
+      const arriving = await storage.beginUpload();
+      await arriving.write(Buffer.from('half'));
+      expect(await arriving.usingArrived((file) => readFile(file, 'utf8'))).toBe('half');
+      await arriving.discard();
+    });
+  });
+
+  it('tells when an original was stored, whether it has a copy, and which are there', async () => {
+    const before = Date.now() - 2000;
+    const { upload } = await receive(streamOf(Buffer.from('audio')));
+    await storage.makeSeekableCopy(upload, (file) => writeFile(file, 'copy'));
+    const [listed] = await storage.listUploads();
+    expect(listed).toMatchObject({ upload, hasSeekableCopy: true });
+    expect(listed?.changedAt).toBeGreaterThan(before);
+    expect(await storage.hasUpload(upload)).toBe(true);
+    expect(
+      await storage.usingSource({ upload, hasSeekableCopy: true }, (file) => readFile(file, 'utf8')),
+    ).toBe('copy');
+    await storage.removeSeekableCopy(upload);
+    expect((await storage.listUploads())[0]?.hasSeekableCopy).toBe(false);
+    await storage.removeUpload(upload);
+    expect(await storage.hasUpload(upload)).toBe(false);
+  });
+
+  describe('staged segments', () => {
+    it('are adopted under other names; the rest is discarded', async () => {
+      const stage = await storage.stage();
+      await stage.put('0-1', Buffer.from('one'));
+      await stage.put('0-2', Buffer.from('two'));
+      await stage.put('0-3', Buffer.from('three'));
+      expect(await homesOf()).toEqual([]);
+      await stage.adopt(
+        'audio.mp3',
+        new Map([
+          ['0-1', FIRST],
+          ['0-2', SECOND],
+        ]),
+      );
+      await storage.syncSegments('audio.mp3');
+      await stage.discard();
+      await stage.discard();
+      const next = await reopen();
+      expect(await next.readSegment('audio.mp3', FIRST)).toEqual(Buffer.from('one'));
+      expect(await next.readSegment('audio.mp3', SECOND)).toEqual(Buffer.from('two'));
+      expect(await sorted('audio.mp3')).toHaveLength(2);
+    });
+
+    it('are gone after a kill', async () => {
+      const stage = await storage.stage();
+      await stage.put('0-1', Buffer.from('one'));
+      const next = await reopen();
+      expect(await homesOf(next)).toEqual([]);
+      await expect(stage.adopt('audio.mp3', new Map([['0-1', FIRST]]))).rejects.toThrow();
+    });
+
+    it('reach nothing by a hostile name', async () => {
+      const stage = await storage.stage();
+      await stage.put('0-1', Buffer.from('one'));
+      for (const name of ['', '..', '../victim', '/', '\0']) {
+        await expect(async () => stage.put(name, Buffer.from('dead'))).rejects.toThrow();
+        await expect(async () => stage.adopt('audio.mp3', new Map([['0-1', name]]))).rejects.toThrow();
+        await expect(async () => stage.adopt(name, new Map([['0-1', FIRST]]))).rejects.toThrow();
+      }
+      await stage.discard();
     });
   });
 
@@ -131,14 +270,14 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
       await storage.syncSegments('Grüße-हिन्दी.mp3');
       const next = await reopen();
       expect(await next.readSegment('Grüße-हिन्दी.mp3', FIRST)).toEqual(Buffer.from('one'));
-      expect(await next.listSegmentFolders()).toEqual(['Grüße-हिन्दी.mp3']);
+      expect(await homesOf(next)).toEqual(['Grüße-हिन्दी.mp3']);
     });
 
     it('belongs to its track only', async () => {
       await storage.putSegment('audio.mp3', FIRST, Buffer.from('one'));
       await storage.putSegment('other.mp3', FIRST, Buffer.from('two'));
       expect(await storage.readSegment('other.mp3', FIRST)).toEqual(Buffer.from('two'));
-      expect((await storage.listSegmentFolders()).sort()).toEqual(['audio.mp3', 'other.mp3']);
+      expect(await homesOf()).toEqual(['audio.mp3', 'other.mp3']);
     });
 
     it.each([
@@ -183,9 +322,9 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
         await storage.putSegment(filename, FIRST, Buffer.from('one'));
         await storage.putSegment(filename, SECOND, Buffer.from('two'));
       }
-      await storage.removeSegments('audio.mp3');
-      await storage.removeSegments('audio.mp3');
-      expect(await storage.listSegmentFolders()).toEqual(['audio.mp3-2']);
+      await storage.removeHome('audio.mp3');
+      await storage.removeHome('audio.mp3');
+      expect(await homesOf()).toEqual(['audio.mp3-2']);
       expect(await storage.listSegments('audio.mp3-2')).toHaveLength(2);
       expect(await storage.readSegment('audio.mp3', FIRST)).toBeUndefined();
     });
@@ -196,7 +335,7 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     beforeEach(async () => {
       await storage.putSegment('victim.mp3', FIRST, Buffer.from('alive'));
       await storage.putSegment('audio.mp3', FIRST, Buffer.from('alive'));
-      ({ upload: victim } = await storage.receive(streamOf(Buffer.from('alive'))));
+      ({ upload: victim } = await receive(streamOf(Buffer.from('alive'))));
     });
 
     /** Tries everything that a name can be used for; only a read may find nothing instead of being refused. */
@@ -211,9 +350,9 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     };
 
     const expectVictimsAlive = async () => {
-      expect(await storage.listUploads()).toEqual([victim]);
-      expect(await readFile(await storage.uploadPath(victim), 'utf8')).toBe('alive');
-      expect((await storage.listSegmentFolders()).sort()).toEqual(['audio.mp3', 'victim.mp3']);
+      expect(await uploadsOf()).toEqual([victim]);
+      expect(String(await contentOf(victim))).toBe('alive');
+      expect(await homesOf()).toEqual(['audio.mp3', 'victim.mp3']);
       for (const filename of ['audio.mp3', 'victim.mp3']) {
         expect(await storage.listSegments(filename)).toEqual([{ name: FIRST, bytes: 5 }]);
         expect(await storage.readSegment(filename, FIRST)).toEqual(Buffer.from('alive'));
@@ -226,7 +365,7 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     ])('of a track reaches nothing: %j', async (filename) => {
       await attack(filename, FIRST);
       await expect(async () => storage.listSegments(filename)).rejects.toThrow();
-      await expect(async () => storage.removeSegments(filename)).rejects.toThrow();
+      await expect(async () => storage.removeHome(filename)).rejects.toThrow();
       await expectVictimsAlive();
     });
 
@@ -245,7 +384,7 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
       'x.upload',
       '\0',
     ])('of an original reaches nothing: %j', async (upload) => {
-      await expect(async () => storage.uploadPath(upload)).rejects.toThrow();
+      await expect(async () => contentOf(upload)).rejects.toThrow();
       await expect(async () => storage.removeUpload(upload)).rejects.toThrow();
       await expectVictimsAlive();
     });
@@ -259,7 +398,7 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
 
   it('can be written to, and keeps nothing of the trial', async () => {
     await expect(storage.assertWritable()).resolves.toBeUndefined();
-    expect(await storage.listUploads()).toEqual([]);
-    expect(await storage.listSegmentFolders()).toEqual([]);
+    expect(await uploadsOf()).toEqual([]);
+    expect(await homesOf()).toEqual([]);
   });
 }

@@ -164,7 +164,7 @@ describe.each(Object.entries(states))('a track that %s', (_, { point, prepare })
     await cancelled;
     expectIdle(rig);
     await Promise.all(waits);
-    await rig.storage.removeSegments(FILENAME);
+    await rig.storage.removeHome(FILENAME);
     await new Promise((resolve) => setImmediate(resolve));
     expect(await rig.storage.listSegments(FILENAME)).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDiskLibrary } from '../../src/library/disk.ts';
+import { openDiskStorage } from '../../src/storage/disk.ts';
 import { libraryContract } from '../contracts/library.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { sampleDraft, sampleTrack } from '../support/sample-track.ts';
@@ -34,21 +35,25 @@ describe('a library on disk', () => {
   it('writes a record that people can read, beside the manifest', async () => {
     const dataDir = await temporaryFolder();
     const library = await openDiskLibrary(dataDir);
-    const track = await library.add('audio.mp3', sampleDraft('audio'));
-    await library.putManifest('audio.mp3', '<MPD/>');
+    const { track } = await library.add('audio.mp3', sampleDraft('audio'));
+    await (await openDiskStorage(dataDir)).putManifest(track.home, '<MPD/>');
     const folder = path.join(dataDir, 'manifests', 'audio.mp3');
     expect((await readdir(folder)).sort()).toEqual(['manifest.mpd', 'track.json']);
     expect(await readFile(path.join(folder, 'manifest.mpd'), 'utf8')).toBe('<MPD/>');
     const record = await readFile(path.join(folder, 'track.json'), 'utf8');
-    expect(JSON.parse(record)).toEqual(track);
+    const { home, ...stored } = track;
+    expect(JSON.parse(record)).toEqual(stored);
+    expect(home).toBe('audio.mp3');
     expect(record.split('\n').length).toBeGreaterThan(20);
   });
 
   it('leaves nothing of a removed track', async () => {
     const { dataDir, manifests } = await folderWith('good.mp3', { 'manifest.mpd': '<MPD/>' });
     const library = await openDiskLibrary(dataDir);
-    await library.remove('good.mp3', async () => {});
-    await library.putManifest('good.mp3', '<MPD/>');
+    const storage = await openDiskStorage(dataDir);
+    await library.remove('good.mp3', () => storage.removeHome('good.mp3'));
+    // A manifest that comes too late for its track is not written.
+    await storage.putManifest('good.mp3', '<MPD/>');
     expect(await readdir(manifests)).toEqual([]);
   });
 
@@ -73,7 +78,7 @@ describe('a library on disk', () => {
     expect((await library.get('good.mp3'))?.filename).toBe('good.mp3');
     expect(await namesIn(dataDir)).toEqual(['good.mp3']);
     // Its name stays taken and its files are left for people to mend.
-    expect((await library.add('Bad.mp3', sampleDraft('new'))).filename).toBe('Bad-2.mp3');
+    expect((await library.add('Bad.mp3', sampleDraft('new'))).track.filename).toBe('Bad-2.mp3');
     expect(await readFile(path.join(manifests, 'bad.mp3', 'track.json'), 'utf8')).toBe(record);
   });
 
@@ -96,7 +101,7 @@ describe('a library on disk', () => {
     const library = await openDiskLibrary(dataDir);
     expect(await library.damaged()).toEqual([]);
     expect(await readdir(manifests)).toEqual(['good.mp3']);
-    expect((await library.add('crashed.mp3', sampleDraft('new'))).filename).toBe('crashed.mp3');
+    expect((await library.add('crashed.mp3', sampleDraft('new'))).track.filename).toBe('crashed.mp3');
   });
 
   it('sweeps what a crash left half-written', async () => {
@@ -133,7 +138,7 @@ describe('a library on disk', () => {
       names.reverse(),
     );
     expect(isOpen).toBe(true);
-    expect((await again).filename).toBe('copied-3-2.mp3');
+    expect((await again).track.filename).toBe('copied-3-2.mp3');
     expect(await library.damaged()).toEqual([]);
   });
 
@@ -198,7 +203,7 @@ describe('a library on disk', () => {
     expect(await library.findBySha256(sampleDraft('audio').source.sha256)).toBeUndefined();
     expect((await library.page({})).tracks).toHaveLength(1);
     expect(await readdir(manifests)).toEqual(['good.mp3']);
-    const track = await library.add('audio.mp3', sampleDraft('audio'));
+    const { track } = await library.add('audio.mp3', sampleDraft('audio'));
     expect(track.filename).toBe('audio.mp3');
     expect((await library.page({})).tracks.map(({ filename }) => filename)).toEqual([
       'audio.mp3',

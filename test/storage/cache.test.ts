@@ -17,8 +17,8 @@ function inMemory(storage: Storage): Storage {
     putSegment: async (filename, name, bytes) => void stored.set(`${filename}/${name}`, bytes),
     readSegment: async (filename, name) => stored.get(`${filename}/${name}`),
     removeSegment: async (filename, name) => void stored.delete(`${filename}/${name}`),
-    async removeSegments(filename) {
-      for (const key of [...stored.keys()]) if (key.startsWith(`${filename}/`)) stored.delete(key);
+    async removeHome(home) {
+      for (const key of [...stored.keys()]) if (key.startsWith(`${home}/`)) stored.delete(key);
     },
   };
 }
@@ -105,11 +105,11 @@ describe('hot segments', () => {
   it('of a track are dropped without a walk through those of all others', async () => {
     const msToDrop = async (others: number) => {
       const { disk } = await cached();
-      const fast = { ...disk, removeSegments: async () => {} };
+      const fast = { ...disk, removeHome: async () => {} };
       const storage = cacheSegments(fast, { maxBytes: 1e9, isWhole });
       for (let n = 0; n < others; n++) await storage.putSegment('other.mp3', `${n}`, Buffer.alloc(1));
       const begin = performance.now();
-      for (let n = 0; n < 300; n++) await storage.removeSegments(`track-${n}.mp3`);
+      for (let n = 0; n < 300; n++) await storage.removeHome(`track-${n}.mp3`);
       return performance.now() - begin;
     };
     const few = await msToDrop(10);
@@ -130,7 +130,7 @@ describe('hot segments', () => {
     const { storage } = await cached();
     for (const filename of ['a.mp3', 'a.mp3x', 'b.mp3'])
       for (const name of [NAME, OTHER]) await storage.putSegment(filename, name, Buffer.from('bytes'));
-    await storage.removeSegments('a.mp3');
+    await storage.removeHome('a.mp3');
     await storage.removeSegment('b.mp3', NAME);
     expect(await storage.readSegment('a.mp3', NAME)).toBeUndefined();
     const isHot = (filename: string, name: string) => storage.cachedSegment(filename, name) !== undefined;
@@ -146,7 +146,7 @@ describe('hot segments', () => {
     const { disk, storage } = await cached();
     await disk.putSegment('a.mp3', NAME, Buffer.from('old'));
     const read = storage.readSegment('a.mp3', NAME);
-    await storage.removeSegments('a.mp3');
+    await storage.removeHome('a.mp3');
     await read;
     expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     await storage.putSegment('a.mp3', NAME, Buffer.from('new'));

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { receiveInto } from '../../src/pipeline/receive.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import { storageContract } from '../contracts/storage.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -34,7 +35,7 @@ describe('a storage on disk', () => {
     async function* bytes() {
       yield Buffer.from('audio');
     }
-    const { upload } = await storage.receive(bytes());
+    const { upload } = await receiveInto(await storage.beginUpload(), bytes());
     const copied = await storage.makeSeekableCopy(upload, (file) => writeFile(file, 'copy'));
     expect(copied).toBe(undefined);
     const modeOf = async (...names: string[]) => (await stat(path.join(dataDir, ...names))).mode & 0o777;
@@ -61,7 +62,7 @@ describe('a storage on disk', () => {
     expect((await readdir(segments)).sort()).toEqual(['.gitkeep', 'audio.mp3']);
     expect(await readdir(path.join(segments, 'audio.mp3'))).toEqual([SEGMENT]);
     expect((await readdir(uploads)).sort()).toEqual(['.gitkeep', UPLOAD]);
-    expect(await storage.listUploads()).toEqual([UPLOAD]);
+    expect((await storage.listUploads()).map(({ upload }) => upload)).toEqual([UPLOAD]);
   });
 
   it('leaves no file of a stream that fails', async () => {
@@ -71,7 +72,7 @@ describe('a storage on disk', () => {
       yield Buffer.from('half');
       throw new Error('the client went away');
     }
-    await expect(storage.receive(failing())).rejects.toThrow('the client went away');
+    await expect(receiveInto(await storage.beginUpload(), failing())).rejects.toThrow('the client went away');
     expect(await readdir(path.join(dataDir, 'uploads'))).toEqual([]);
   });
 
@@ -94,7 +95,7 @@ describe('a storage on disk', () => {
         async () => storage.putSegment('audio.mp3', `../${name}`, Buffer.from('dead')),
         async () => storage.putSegment(name, 'victim', Buffer.from('dead')),
         async () => storage.removeSegment('audio.mp3', `../${name}`),
-        async () => storage.removeSegments(name),
+        async () => storage.removeHome(name),
         async () => storage.removeUpload(name),
       ];
       await Promise.allSettled(attempts.map((attempt) => attempt()));

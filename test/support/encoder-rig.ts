@@ -10,6 +10,7 @@ import type { Tools } from '../../src/ffmpeg/launcher.ts';
 import { createGovernor } from '../../src/governor/governor.ts';
 import { openDiskLibrary } from '../../src/library/disk.ts';
 import type { Library, TrackDraft } from '../../src/library/library.ts';
+import { receiveInto } from '../../src/pipeline/receive.ts';
 import { createSegmentRepair } from '../../src/pipeline/segment-repair.ts';
 import { initSegmentName, mediaSegmentName } from '../../src/presentation/segment-name.ts';
 import { timelineOf } from '../../src/presentation/timeline.ts';
@@ -73,6 +74,10 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
       await pass('list');
       return listed;
     },
+    async putManifest(home, mpd) {
+      await pass('manifest');
+      await disk.putManifest(home, mpd);
+    },
     async syncSegments(filename) {
       await pass('sync');
       await disk.syncSegments(filename);
@@ -86,10 +91,6 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
       const updated = await records.update(filename, change);
       await pass('update');
       return updated;
-    },
-    async putManifest(filename, mpd) {
-      await pass('manifest');
-      await records.putManifest(filename, mpd);
     },
   };
 
@@ -152,12 +153,13 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
     },
     async addTrack(changes: Partial<TrackDraft> = {}, name = FILENAME): Promise<Track> {
       const bytes = Buffer.from(`the original of ${name}`);
-      const { upload } = await storage.receive(
+      const { upload } = await receiveInto(
+        await storage.beginUpload(),
         (async function* () {
           yield bytes;
         })(),
       );
-      return library.add(name, sampleDraft(name, { upload, ...changes }));
+      return (await library.add(name, sampleDraft(name, { upload, ...changes }))).track;
     },
     async readyTrack(): Promise<Track> {
       encoder.start(await rig.addTrack());

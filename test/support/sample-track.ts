@@ -48,10 +48,12 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
 }
 
 export function sampleTrack(changes: Partial<Track> = {}): Track {
+  const filename = changes.filename ?? 'audio.mp3';
   return {
     ...sampleDraft('sample'),
-    filename: 'audio.mp3',
+    filename,
     uploadedAt: '2025-03-14T09:26:53.589Z',
+    home: filename,
     ...changes,
   };
 }

@@ -64,7 +64,8 @@ export function createSegments(services: Services, config: Config, origins: Cros
 
   return {
     cached(filename, segmentName) {
-      const bytes = storage.cachedSegment(filename, segmentName);
+      const track = library.peek(filename);
+      const bytes = track && storage.cachedSegment(track.home, segmentName);
       return bytes && published(bytes);
     },
     async find(params, reply) {
@@ -72,7 +73,7 @@ export function createSegments(services: Services, config: Config, origins: Cros
       const track = await trackOf(params, library);
       const segment = segmentOf(track, segmentName);
       if (!segment) throw errors.segmentNotFound(track.filename, segmentName);
-      const bytes = await storage.readSegment(track.filename, segmentName);
+      const bytes = await storage.readSegment(track.home, segmentName);
       if (bytes) return published(bytes);
       if (track.status === 'failed') throw errors.segmentNotFound(track.filename, segmentName);
       return waitForSegment({ track, segmentName, segment }, reply);
@@ -130,7 +131,7 @@ export function createSegments(services: Services, config: Config, origins: Cros
    */
   async function storedNow(waiting: WaitingRequest): Promise<Representation | undefined> {
     const name = await currentName(waiting);
-    const bytes = name && (await storage.readSegment(waiting.track.filename, name));
+    const bytes = name && (await storage.readSegment(waiting.track.home, name));
     if (!bytes) return undefined;
     return name === waiting.segmentName ? published(bytes) : representing(bytes, REVALIDATE);
   }
