@@ -10,7 +10,8 @@ import { cacheSegments } from '../../src/storage/cache.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { noise, wav } from '../support/audio.ts';
-import { getManifest, upload } from '../support/client.ts';
+import { getManifest, getTrack, upload } from '../support/client.ts';
+import { startServerWith } from '../support/prepared.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 interface RawAnswer {
@@ -44,10 +45,8 @@ let segment: string;
 let init: string;
 let texts: string[];
 beforeAll(async () => {
-  server = await startServer();
-  const sound = { name: 'song.wav', bytes: wav(noise({ samples: 60 * 44_100, channels: 1 })) };
-  const { body } = await upload(server.url, sound);
-  const manifest = await getManifest(server.url, body);
+  server = await startServerWith(['song.wav']);
+  const manifest = await getManifest(server.url, await getTrack(server.url, 'song.wav'));
   segment = manifest.segments[1]?.url as string;
   init = manifest.initUrl;
   texts = ['manifest', 'master.m3u8', 'aac-128k.m3u8'].map((name) => `${server.url}/stream/song.wav/${name}`);
@@ -176,12 +175,9 @@ describe('a segment', () => {
 
 describe('after a restart', () => {
   it('a thousand simultaneous requests read the disk once, and later ones do not read it', async () => {
-    const first = await startServer();
-    const { body } = await upload(first.url, {
-      name: 'a.wav',
-      bytes: wav(noise({ samples: 50_000, seed: 5 })),
-    });
-    const [{ url } = { url: '' }] = (await getManifest(first.url, body)).segments;
+    const first = await startServerWith(['short.wav']);
+    const track = await getTrack(first.url, 'short.wav');
+    const [{ url } = { url: '' }] = (await getManifest(first.url, track)).segments;
     const { body: bytes, headers } = await raw(url);
     await first.close();
 
@@ -314,9 +310,10 @@ describe('players on other sites', () => {
   });
 
   it('must be in CORS_ORIGIN, and caches keep their responses apart', async () => {
-    const own = await startServer({ CORS_ORIGIN: 'https://a.example,https://b.example' });
-    const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 3000 })) });
-    const manifest = await getManifest(own.url, body);
+    const own = await startServerWith(['short.wav'], {
+      CORS_ORIGIN: 'https://a.example,https://b.example',
+    });
+    const manifest = await getManifest(own.url, await getTrack(own.url, 'short.wav'));
     for (const url of [manifest.url, manifest.initUrl, `${own.url}/stream/none/manifest`]) {
       for (const origin of ['https://a.example', 'https://b.example', 'https://c.example', undefined]) {
         const { headers } = await raw(url, origin === undefined ? {} : { origin });

@@ -5,7 +5,8 @@ import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { noise, wav } from '../support/audio.ts';
-import { getManifest, request, until, upload } from '../support/client.ts';
+import { getManifest, getTrack, request, until, upload } from '../support/client.ts';
+import { startServerWith } from '../support/prepared.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const song = { name: 'song.wav', bytes: wav(noise({ samples: 400_000 })) };
@@ -45,12 +46,12 @@ const uploadHead = (length: number) =>
 
 describe('two thousand sockets that send a byte a second', () => {
   it('do not keep others from uploading and listening', async () => {
-    const server = await startServer(
+    const server = await startServerWith(
+      ['song.wav'],
       { MAX_UPLOADS: '20' },
       { uploadGraceSeconds: 1, uploadRecentSeconds: 2 },
     );
-    const before = await upload(server.url, song);
-    const manifest = await getManifest(server.url, before.body);
+    const manifest = await getManifest(server.url, await getTrack(server.url, 'song.wav'));
     const slow = await Promise.all(
       Array.from({ length: 2000 }, (_, n) =>
         raw(server, n % 2 === 0 ? uploadHead(1_000_000) : 'GET /files HTTP/1.1\r\nX-Slow: '),

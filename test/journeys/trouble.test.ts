@@ -4,11 +4,12 @@ import { chmod, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:f
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { TrackView } from '../../src/http/openapi/schemas.ts';
 import { audioFile, noise, wav } from '../support/audio.ts';
 import { getManifest, getTrack, type Problem, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
-
 import { decodeTrack, expectOnTimeline } from '../support/on-timeline.ts';
+import { samplesOf, startServerWith } from '../support/prepared.ts';
 import { isThere } from '../support/requirement.ts';
 
 import { startServer, type TestServer } from '../support/server.ts';
@@ -243,14 +244,15 @@ describe.runIf(canMount)('a disk of 3 MB', () => {
 
 describe('a stored segment that is missing or cut', () => {
   async function damaged(keep: 'true' | 'false', damage: (file: string) => Promise<void>) {
-    const server = await startServer({ KEEP_ORIGINALS: keep, SEGMENT_CACHE_BYTES: '0' });
-    const samples = 900_000;
-    const { body } = await upload(server.url, sound('song.wav', 9, samples));
-    const other = await upload(server.url, sound('other.wav', 10));
-    const manifest = await getManifest(server.url, body);
+    const env = { KEEP_ORIGINALS: keep, SEGMENT_CACHE_BYTES: '0' };
+    const server = await startServerWith(['song.wav', 'short.wav'], env);
+    const [song, other] = await Promise.all(
+      ['song.wav', 'short.wav'].map((name) => getTrack(server.url, name)),
+    );
+    const manifest = await getManifest(server.url, song as TrackView);
     const url = manifest.segments[2]?.url as string;
     await damage(path.join(server.dataDir, 'segments', 'song.wav', path.basename(url)));
-    return { server, url, manifest, samples, other: other.body };
+    return { server, url, manifest, samples: samplesOf('song.wav'), other: other as TrackView };
   }
   const damages: [string, (file: string) => Promise<void>][] = [
     ['missing', (file) => rm(file)],

@@ -2,22 +2,16 @@ import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { verifyLibrary } from '../../src/pipeline/verify.ts';
-import { noise, wav } from '../support/audio.ts';
-import { upload } from '../support/client.ts';
+import { startServerWith } from '../support/prepared.ts';
 import { exitOf, start, textOf } from '../support/process.ts';
-import { startServer } from '../support/server.ts';
 
 it('finds nothing wrong with a library that is whole, and every damage to one that is not', async () => {
   // From disk, whatever is in memory.
-  const server = await startServer({ SEGMENT_CACHE_BYTES: '0' });
-  const { body } = await upload(server.url, {
-    name: 'song.wav',
-    bytes: wav(noise({ samples: 500_000 })),
-  });
+  const server = await startServerWith(['song.wav'], { SEGMENT_CACHE_BYTES: '0' });
   const problems = async () => {
     const found: string[] = [];
     for await (const { filename, problem } of verifyLibrary(server.services)) {
-      expect(filename).toBe(body.filename);
+      expect(filename).toBe('song.wav');
       found.push(problem);
     }
     return found;

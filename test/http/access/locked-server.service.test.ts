@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createKeyring } from '../../../src/http/access/api-keys.ts';
 import { createSignedLinks } from '../../../src/http/access/signed-links.ts';
 import { noise, wav } from '../../support/audio.ts';
-import { download, getManifest, type Problem, request, upload } from '../../support/client.ts';
+import { download, getManifest, type Problem, request } from '../../support/client.ts';
+import { startServerWith } from '../../support/prepared.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 
 const KEY = 'phone-key-0123456789-0123456789-0123456789';
@@ -246,12 +247,11 @@ describe('a server with API keys', () => {
 
 describe('a server without STREAM_SECRET', () => {
   it('makes links that are open to all and do not expire', async () => {
-    const server = await startServer();
-    await upload(server.url, sound(3));
-    const { body } = await request(`${server.url}/files/song-3.wav/links`, { method: 'POST' });
+    const server = await startServerWith(['song.wav']);
+    const { body } = await request(`${server.url}/files/song.wav/links`, { method: 'POST' });
     expect(body).toEqual({
-      manifestUrl: '/stream/song-3.wav/manifest',
-      hlsUrl: '/stream/song-3.wav/master.m3u8',
+      manifestUrl: '/stream/song.wav/manifest',
+      hlsUrl: '/stream/song.wav/master.m3u8',
       expiresAt: null,
     });
   });
@@ -353,17 +353,16 @@ describe('rate limits', () => {
 
 describe('security headers', () => {
   it('are strict on the page and the API, and missing on streams', async () => {
-    const server = await startServer();
-    await upload(server.url, sound(4));
+    const server = await startServerWith(['song.wav']);
     const header = async (path: string, name: string) => (await fetch(server.url + path)).headers.get(name);
-    for (const path of ['/', '/assets/app.js', '/files', '/files/song-4.wav', '/docs/']) {
+    for (const path of ['/', '/assets/app.js', '/files', '/files/song.wav', '/docs/']) {
       const policy = await header(path, 'content-security-policy');
       expect(policy, path).toContain("default-src 'none'");
       expect(policy, path).toContain("script-src 'self';");
       expect(await header(path, 'x-content-type-options'), path).toBe('nosniff');
       expect(await header(path, 'strict-transport-security'), path).toBe(null);
     }
-    for (const path of ['/stream/song-4.wav/manifest', '/stream/nobody/manifest']) {
+    for (const path of ['/stream/song.wav/manifest', '/stream/nobody/manifest']) {
       expect(await header(path, 'content-security-policy'), path).toBe(null);
     }
     const page = await (await fetch(server.url)).text();

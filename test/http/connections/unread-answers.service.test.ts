@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { endStalled } from '../../../src/http/connections/slow-clients.ts';
-import { noise, wav } from '../../support/audio.ts';
-import { getManifest, upload } from '../../support/client.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { getManifest, getTrack } from '../../support/client.ts';
+import { startServerWith } from '../../support/prepared.ts';
+import type { TestServer } from '../../support/server.ts';
 import { type UnreadingClients, unreadingClients } from '../../support/unreading.ts';
 
 /** Twice the largest piece that a response is written in: a slice of a list is 90 kB. */
@@ -32,10 +32,10 @@ let unreading: UnreadingClients;
 /** Results of the clients by their kind. All of them run at the same time. */
 const outcomes = new Map<string, Promise<number>>();
 beforeAll(async () => {
-  server = await startServer({}, { stalledAnswerMs: 300, readinessMs: 60_000 });
+  server = await startServerWith(['song.wav'], {}, { stalledAnswerMs: 300, readinessMs: 60_000 });
   unreading = unreadingClients(server);
-  const { body } = await upload(server.url, { name: 'song.wav', bytes: wav(noise({ samples: 400_000 })) });
-  const segment = new URL((await getManifest(server.url, body)).segments[0]?.url as string).pathname;
+  const track = await getTrack(server.url, 'song.wav');
+  const segment = new URL((await getManifest(server.url, track)).segments[0]?.url as string).pathname;
   for (const [kind, path] of KINDS) outcomes.set(kind, askAndNeverRead(path(segment)));
 });
 

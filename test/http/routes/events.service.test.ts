@@ -49,7 +49,7 @@ describe('GET /events', () => {
       ['track', 'two.wav', 'ready'],
     ]);
 
-    await upload(server.url, { name: 'long.mp3', bytes: await longMp3(4) });
+    await upload(server.url, { name: 'long.mp3', bytes: await longMp3(1) });
     await until(() => expect(events.at(-1)?.data).toMatchObject({ filename: 'long.mp3', status: 'ready' }));
     const seen = events.filter(({ data }) => data.filename === 'long.mp3');
     const progress = seen.map(({ data }) => data.progress);

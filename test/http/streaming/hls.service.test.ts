@@ -99,7 +99,7 @@ it('a wrong method gets 405', async () => {
 
 describe('while the track is being encoded', () => {
   it('playlists exist with the manifest and only their bit rates change; requests for segments wait', async () => {
-    const { body } = await upload(server.url, { name: 'long.mp3', bytes: await longMp3(3) }, '');
+    const { body } = await upload(server.url, { name: 'long.mp3', bytes: await longMp3(2) }, '');
     expect(body).toMatchObject({ status: 'processing', hlsUrl: '/stream/long.mp3/master.m3u8' });
     const early = (await download(server.url + body.hlsUrl)).toString();
     expect(early).toContain('BANDWIDTH=140800,AVERAGE-BANDWIDTH=128000,');

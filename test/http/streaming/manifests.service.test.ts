@@ -3,17 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { crossOrigin } from '../../../src/http/streaming/cross-origin.ts';
 import { createManifests, MANIFEST, mediaPlaylist } from '../../../src/http/streaming/manifests.ts';
 import type { Services } from '../../../src/services.ts';
-import { noise, wav } from '../../support/audio.ts';
-import { upload } from '../../support/client.ts';
+import { startServerWith } from '../../support/prepared.ts';
 import { sampleTrack } from '../../support/sample-track.ts';
-import { startServer } from '../../support/server.ts';
 
 it('each text is rendered and compressed once for all requests at the same time and later', async () => {
-  const { url, services } = await startServer();
-  const { body } = await upload(url, { name: 'tök.wav', bytes: wav(noise({ samples: 50_000, seed: 6 })) });
+  const { services } = await startServerWith(['short.wav']);
   const manifests = createManifests(services, crossOrigin('*'));
   const asking = (encoding: string) => ({ headers: { 'accept-encoding': encoding } }) as IncomingMessage;
-  const params = { filename: body.filename };
+  const params = { filename: 'short.wav' };
   for (const text of [MANIFEST, mediaPlaylist('aac-128k')]) {
     let rendered = 0;
     const counted = {
@@ -80,10 +77,9 @@ describe('the cache of manifests', () => {
 });
 
 it('a text that could not be rendered is rendered again on the next request', async () => {
-  const { url, services } = await startServer();
-  const { body } = await upload(url, { name: 'a.wav', bytes: wav(noise({ samples: 50_000, seed: 7 })) });
+  const { services } = await startServerWith(['short.wav']);
   const manifests = createManifests(services, crossOrigin('*'));
   const asking = { headers: {} } as IncomingMessage;
-  const find = () => manifests.find({ filename: body.filename }, mediaPlaylist('aac-1k'), asking);
+  const find = () => manifests.find({ filename: 'short.wav' }, mediaPlaylist('aac-1k'), asking);
   for (let n = 0; n < 2; n++) await expect(find()).rejects.toMatchObject({ code: 'rendition_not_found' });
 });

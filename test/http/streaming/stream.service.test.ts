@@ -1,28 +1,26 @@
 /** Serves manifests and segments over a real socket. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { noise, wav } from '../../support/audio.ts';
+import type { TrackView } from '../../../src/http/openapi/schemas.ts';
 import {
   download,
   getManifest,
+  getTrack,
   type Manifest,
   type Problem,
   request,
   until,
-  upload,
 } from '../../support/client.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { startServerWith } from '../../support/prepared.ts';
+import type { TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 let manifest: Manifest;
 let segment: string;
 
 beforeAll(async () => {
-  server = await startServer();
-  const { body } = await upload(server.url, {
-    name: 'tök & <song>.wav',
-    bytes: wav(noise({ samples: 400_000, channels: 2 })),
-  });
-  manifest = await getManifest(server.url, body);
+  server = await startServerWith(['tök & <song>.wav']);
+  const [track] = (await request<TrackView[]>(`${server.url}/files`)).body;
+  manifest = await getManifest(server.url, track as TrackView);
   segment = manifest.segments[1]?.url ?? '';
 });
 
@@ -95,10 +93,11 @@ describe('a query', () => {
   const CMCD = `CMCD=${encodeURIComponent('bl=21300,cid="a/b",d=4004,nor="..%2Fsegment35.m4v",su')}`;
 
   it('is ignored, and the request takes the same fast path before the routes', async () => {
-    const own = await startServer({ LOG_LEVEL: 'debug' });
-    const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 90_000 })) });
-    const { url, segments } = await getManifest(own.url, body);
+    const own = await startServerWith(['short.wav'], { LOG_LEVEL: 'debug' });
+    const { url, segments } = await getManifest(own.url, await getTrack(own.url, 'short.wav'));
     const routed = () => own.logged.filter((line) => line.includes('/stream/'));
+    // Once it is in memory.
+    await download(segments[0]?.url as string);
     const before = routed().length;
     for (const address of [url, segments[0]?.url as string]) {
       const [plain, queried] = [await fetch(address), await fetch(`${address}?${CMCD}`)];
@@ -108,7 +107,7 @@ describe('a query', () => {
     }
     expect(routed().slice(before)).toEqual([]);
     // The routes answer names that need decoding, and addresses with additional slashes.
-    expect((await fetch(url.replace('a.wav', '%61.wav').concat(`?${CMCD}`))).status).toBe(200);
+    expect((await fetch(url.replace('short.wav', '%73hort.wav').concat(`?${CMCD}`))).status).toBe(200);
     expect((await fetch(url.replace('/stream', '//stream').concat(`?${CMCD}`))).status).toBe(404);
     expect((await fetch(`${segments[0]?.url}/?${CMCD}`)).status).toBe(404);
     await until(() => expect(routed().slice(before)).toHaveLength(3));
@@ -139,8 +138,10 @@ describe('players on other sites', () => {
   });
 
   it('must be in CORS_ORIGIN', async () => {
-    const own = await startServer({ CORS_ORIGIN: 'https://a.example,https://b.example' });
-    const { body } = await upload(own.url, { name: 'a.wav', bytes: wav(noise({ samples: 3000 })) });
+    const own = await startServerWith(['short.wav'], {
+      CORS_ORIGIN: 'https://a.example,https://b.example',
+    });
+    const body = await getTrack(own.url, 'short.wav');
     const allowed = async (origin: string) =>
       (await fetch(own.url + body.manifestUrl, { headers: { origin } })).headers.get(
         'access-control-allow-origin',
