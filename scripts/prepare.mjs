@@ -2,8 +2,9 @@
  * Gets a fresh clone ready: dependencies, the build, FFmpeg, for the tests Chromium, and ShellCheck. Each step looks first, says
  * what it does, and does nothing when there is nothing to do. Uses only what Node itself brings.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   accessSync,
   constants,
@@ -189,7 +190,43 @@ export function run(file, arguments_, env = process.env) {
     stdio: ['ignore', 2, 2],
     shell: windowsShell,
   });
-  if (result.status === 0) return;
+  if (result.status !== 0) fail(file, arguments_, result);
+}
+
+/**
+ * Runs programs at the same time; the output of each is written when it ends. Ends this process when one of them fails.
+ *
+ * @param {[file: string, arguments_: string[]][]} programs
+ */
+export async function runAll(programs) {
+  const results = programs.map(async ([file, arguments_]) => {
+    const child = spawn(file, arguments_, { cwd: projectFolder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = [child.stdout, child.stderr].map((stream) => textOf(stream));
+    const [status, signal] = await once(child, 'exit');
+    process.stderr.write((await Promise.all(output)).join(''));
+    return { file, arguments_, status, signal };
+  });
+  for (const { file, arguments_, ...result } of await Promise.all(results)) {
+    if (result.status !== 0) fail(file, arguments_, result);
+  }
+}
+
+/** @param {AsyncIterable<Buffer>} stream */
+async function textOf(stream) {
+  let text = '';
+  for await (const chunk of stream) text += chunk;
+  return text;
+}
+
+/**
+ * Says how a program ended, and ends this process.
+ *
+ * @param {string} file
+ * @param {string[]} arguments_
+ * @param {{ status: number | null, signal: string | null, error?: Error }} result
+ * @returns {never}
+ */
+function fail(file, arguments_, result) {
   const how =
     result.error?.message ??
     (result.signal ? `was ended by ${result.signal}` : `ended with ${result.status}`);
