@@ -4,7 +4,7 @@ import {
   ensureBuild,
   ensureDependencies,
   ensureFfmpeg,
-  ensureProgram,
+  ensurePrograms,
   projectFolder,
   run,
 } from './prepare.mjs';
@@ -14,12 +14,8 @@ ensureDependencies();
 ensureBuild();
 const env = { ...process.env };
 // Serving is measured with these. Without them the bench says so and measures the rest.
-for (const [name, program, apt] of [
-  ['WRK_PATH', 'wrk', 'wrk'],
-  ['NGINX_PATH', 'nginx', 'nginx-light'],
-]) {
-  const found = ensureProgram(/** @type {string} */ (program), /** @type {string} */ (apt));
-  if (found) env[/** @type {string} */ (name)] = found;
-}
+const { wrk, nginx } = ensurePrograms({ wrk: 'wrk', nginx: 'nginx-light' });
+if (wrk) env.WRK_PATH = wrk;
+if (nginx) env.NGINX_PATH = nginx;
 const tsx = path.join(projectFolder, 'node_modules', 'tsx', 'dist', 'cli.mjs');
 run(process.execPath, [tsx, 'bench/run.ts', ...process.argv.slice(2)], env);

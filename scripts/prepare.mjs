@@ -113,16 +113,24 @@ export function ensureChromium() {
 }
 
 /**
- * Finds a program, and installs it if possible.
+ * Finds programs, and installs those that are missing where that can be done.
  *
- * @param {string} name
- * @param {string} aptPackage
- * @returns {string | undefined} its path
+ * @param {Record<string, string>} packages the Debian package of each program
+ * @returns {Record<string, string | undefined>} the path of each
  */
-export function ensureProgram(name, aptPackage) {
-  // Debian installs servers in /usr/sbin, which may not be on the PATH.
-  const find = () => onPath(name) ?? (existsSync(`/usr/sbin/${name}`) ? `/usr/sbin/${name}` : undefined);
-  return find() ?? (installWithApt(name, [aptPackage]) ? find() : undefined);
+export function ensurePrograms(packages) {
+  // Where Debian keeps servers; not everybody has it on the PATH.
+  const find = (/** @type {string} */ name) =>
+    onPath(name) ?? (existsSync(`/usr/sbin/${name}`) ? `/usr/sbin/${name}` : undefined);
+  const missing = Object.entries(packages).filter(([name]) => !find(name));
+  if (missing.length > 0) {
+    const names = missing.map(([name]) => name).join(', ');
+    installWithApt(
+      names,
+      missing.map(([, aptPackage]) => aptPackage),
+    );
+  }
+  return Object.fromEntries(Object.keys(packages).map((name) => [name, find(name)]));
 }
 
 /**
@@ -137,9 +145,13 @@ function installWithApt(what, packages) {
   if (!apt) return false;
   say(`installing ${what} (apt-get install ${packages.join(' ')})`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  run(apt, ['update', '-q'], env);
-  run(apt, ['install', '-q', '-y', '--no-install-recommends', ...packages], env);
-  return true;
+  const succeeds = (/** @type {string[]} */ arguments_) =>
+    spawnSync(apt, arguments_, { env, stdio: ['ignore', 2, 2] }).status === 0;
+  // A list that is a day old may do where there is no network.
+  succeeds(['update', '-q']);
+  // One by one: what one system lacks must not keep it from the others.
+  const install = ['install', '-q', '-y', '--no-install-recommends'];
+  return packages.map((name) => succeeds([...install, name])).every(Boolean);
 }
 
 /**

@@ -5,8 +5,7 @@ import {
   ensureChromium,
   ensureDependencies,
   ensureFfmpeg,
-  ensureProgram,
-  missing,
+  ensurePrograms,
   projectFolder,
   run,
   runAll,
@@ -17,13 +16,7 @@ ensureDependencies();
 const chromium = ensureChromium();
 if (!chromium) missing('NO CHROMIUM: THE BROWSER TESTS ARE NOT RUN. Install chromium or set CHROMIUM_PATH.');
 // Tests that need one of these say so loudly where it is missing, and fail under CI.
-const nginx = ensureProgram('nginx', 'nginx-light');
-for (const [name, aptPackage] of [
-  ['bwrap', 'bubblewrap'],
-  ['strace', 'strace'],
-]) {
-  ensureProgram(/** @type {string} */ (name), /** @type {string} */ (aptPackage));
-}
+const { nginx } = ensurePrograms({ nginx: 'nginx-light', bwrap: 'bubblewrap', strace: 'strace' });
 ensureBuild();
 
 const tool = (/** @type {string[]} */ ...parts) => path.join(projectFolder, 'node_modules', ...parts);
