@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const hasChromium = Boolean(process.env.CHROMIUM_PATH);
@@ -11,7 +12,7 @@ export default defineConfig({
   test: {
     globalSetup: 'test/support/run-wide.ts',
     // One more than processors: players wait for real time, servers for ffmpeg.
-    maxWorkers: 3,
+    maxWorkers: availableParallelism() + 1,
     // Four players in a test of their own each: more at once than these starve each other.
     maxConcurrency: 2,
     projects: [

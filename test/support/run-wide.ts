@@ -48,8 +48,9 @@ async function removeOld(folder: string): Promise<void> {
   await Promise.all(
     names.map(async (name) => {
       const file = path.join(folder, name);
-      const { mtimeMs } = await stat(file);
-      if (Date.now() - mtimeMs > KEEP_MS) await rm(file, { force: true });
+      // Another run may have removed it meanwhile.
+      const found = await stat(file).catch(() => undefined);
+      if (found && Date.now() - found.mtimeMs > KEEP_MS) await rm(file, { force: true });
     }),
   );
 }
