@@ -6,9 +6,9 @@ import {
   ensureDependencies,
   ensureFfmpeg,
   ensurePrograms,
+  missing,
   projectFolder,
   run,
-  runAll,
 } from './prepare.mjs';
 
 ensureFfmpeg();
@@ -19,14 +19,7 @@ if (!chromium) missing('NO CHROMIUM: THE BROWSER TESTS ARE NOT RUN. Install chro
 const { nginx } = ensurePrograms({ nginx: 'nginx-light', bwrap: 'bubblewrap', strace: 'strace' });
 ensureBuild();
 
-const tool = (/** @type {string[]} */ ...parts) => path.join(projectFolder, 'node_modules', ...parts);
-const node = process.execPath;
-// Side by side: the first takes 11 s of one processor, the others 3 s.
-await runAll([
-  [node, [tool('typescript', 'bin', 'tsc'), '-p', 'tsconfig.check.json']],
-  [node, [tool('typescript', 'bin', 'tsc'), '-p', 'src/page']],
-  [node, [tool('@biomejs', 'biome', 'bin', 'biome'), 'ci', '--colors=off']],
-]);
+await import('./check.mjs');
 const env = { ...process.env, CHROMIUM_PATH: chromium ?? '', NGINX_PATH: nginx ?? '' };
 const vitest = path.join(projectFolder, 'node_modules', 'vitest', 'vitest.mjs');
 run(process.execPath, [vitest, 'run', ...process.argv.slice(2)], env);
