@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { lockDataDir } from './disk/lock.ts';
+import { createEarlyEncoder } from './early/early-encoder.ts';
 import { isWholeSegment } from './encoding/boxes.ts';
 import { createEncoder } from './encoding/create-encoder.ts';
 import { run } from './encoding/encode-range.ts';
@@ -18,6 +19,7 @@ import type { Library } from './library/library.ts';
 import { createIngest, type Ingest } from './pipeline/ingest.ts';
 import { recover } from './pipeline/recover.ts';
 import { createSegmentRepair, type SegmentRepair } from './pipeline/segment-repair.ts';
+import { examineBeginning } from './source/beginning.ts';
 import { cacheSegments } from './storage/cache.ts';
 import { openDiskStorage } from './storage/disk.ts';
 import type { Storage } from './storage/storage.ts';
@@ -91,6 +93,7 @@ export async function openServices(
     const governor = createGovernor({
       maxUploads: config.maxUploads,
       concurrency,
+      earlyUploads: config.earlyUploads,
       disk: { room: () => storage.room(), minFreeBytes, demand: () => encoder.outstanding },
     });
     const encoder: Encoder = createEncoder({
@@ -109,7 +112,21 @@ export async function openServices(
     const { audioLadder: ladder, segmentSeconds, maxWaiting } = config;
     const started = library.opened.then(() => recover({ library, storage, encoder, log }));
     started.catch(noop);
+    const earlyEncoder = createEarlyEncoder({
+      isEnabled: config.earlyEncoding,
+      storage,
+      governor,
+      tools,
+      log,
+      examine: examineBeginning,
+      run,
+      isBusy: () => encoder.isBusy,
+      ladder,
+      segmentSeconds,
+      maxDurationSeconds,
+    });
     const ingest = createIngest({
+      earlyEncoder,
       started,
       library,
       storage,

@@ -45,7 +45,7 @@ const interfaces = ['library/library.ts', 'storage/storage.ts'];
 const typesOf = (...parts: string[]) => parts.map((part) => `type ${part}`);
 /** What every room may import. */
 const primitives = ['errors.ts', 'concurrency', 'tracks'];
-const work = ['presentation', 'ffmpeg', 'source', 'encoding', 'pipeline', 'governor'];
+const work = ['presentation', 'ffmpeg', 'source', 'encoding', 'early', 'pipeline', 'governor'];
 const shared = ['http', 'http/openapi', 'http/access', 'http/connections'];
 const ofServices = typesOf('config', 'services.ts', ...interfaces);
 
@@ -67,10 +67,18 @@ const mayImport: Record<string, string[]> = {
     'ffmpeg',
     'source',
     'encoding',
+    'early',
     'governor',
     ...primitives,
   ],
-  early: [...primitives],
+  early: [
+    ...typesOf('storage/storage.ts', 'governor'),
+    'presentation',
+    'ffmpeg',
+    'source',
+    'encoding',
+    ...primitives,
+  ],
   encoding: [...typesOf(...interfaces, 'governor'), 'presentation', 'ffmpeg', 'source', ...primitives],
   source: ['presentation', 'ffmpeg', ...primitives],
   ffmpeg: [...primitives],

@@ -118,6 +118,18 @@ export const SETTINGS = {
       'ffmpeg processes that encode at the same time, and uploads that are examined at the same time.',
     example: '1',
   }),
+  EARLY_ENCODING: setting(flag, {
+    usual: 'true',
+    description: 'Encodes uploads while they arrive, with the processor time that is left over.',
+    example: 'false',
+  }),
+  EARLY_UPLOADS: setting(wholeNumber(1, 1024), {
+    usual: String(availableParallelism()),
+    shown: 'number of cores',
+    description:
+      'Uploads that are encoded while they arrive at the same time, each by one ffmpeg process per rendition.',
+    example: '1',
+  }),
   MAX_WAITING: setting(wholeNumber(1, 1_000_000), {
     usual: '1000',
     description: 'Most tracks that wait to be processed. Further uploads get 503.',

@@ -87,6 +87,9 @@ export function createEncoder(options: EncoderOptions): Encoder {
       const job = jobs.get(filename);
       return job && progressOf(job);
     },
+    get isBusy() {
+      return scheduler.isBusy;
+    },
     get waiting() {
       return jobs.size;
     },

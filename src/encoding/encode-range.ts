@@ -30,8 +30,8 @@ export interface RangeRequest {
   /** The segment after the last one wanted; asked again after each segment, for a run may be cut short under way. */
   until(): number;
   signal: AbortSignal;
-  /** How long ffmpeg may write nothing, in milliseconds. */
-  silentMs: number;
+  /** How long ffmpeg may write nothing, in milliseconds; for ever by default. */
+  silentMs?: number;
   /** Told the process that leads the group of ffmpeg. */
   onStart?(pid: number): void;
   /** Awaited before the next piece is read: a slow disk slows the encoder. A throw ends the run. */
@@ -58,7 +58,7 @@ export async function run(request: RangeRequest): Promise<void> {
     outputOptions: encodeOptions(track, rendition, from),
     signal: AbortSignal.any([request.signal, enough.signal]),
     timeoutMs: wallClockLimitMs(track),
-    silentMs: request.silentMs,
+    ...(request.silentMs !== undefined && { silentMs: request.silentMs }),
     ...(request.onStart && { onStart: request.onStart }),
   });
   let finished = false;

@@ -64,6 +64,8 @@ export interface Encoder {
   cancel(filename: string): Promise<void>;
   /** Returns undefined for a track that is not processed. */
   progressOf(filename: string): EncodingProgress | undefined;
+  /** Whether its runs take all processors that they may take. */
+  readonly isBusy: boolean;
   /** Number of tracks that are processed or wait for it. */
   readonly waiting: number;
   /** Room on the disk that their segments will still take. */

@@ -27,6 +27,8 @@ export interface Scheduler {
   published(job: Job): void;
   /** Stops all runs of a job. Once it resolves none of their processes is left. */
   endRuns(job: Job): Promise<void>;
+  /** Whether as many runs are at work as may be. */
+  readonly isBusy: boolean;
   /** Starts nothing from now on. */
   close(): void;
 }
@@ -116,6 +118,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       for (const run of runs) stop(run);
       await Promise.allSettled(runs.map(({ done }) => done));
       schedule();
+    },
+    get isBusy() {
+      return [...allWorkingRuns()].length >= concurrency;
     },
     close() {
       closed = true;

@@ -13,6 +13,8 @@ export interface Governor {
   probes: Budget;
   /** Sources whose end is checked while they are encoded. Each takes one process of ffmpeg for 0.1 s. */
   endChecks: Budget;
+  /** Uploads that are encoded while they arrive (`EARLY_UPLOADS`). Each takes one process of ffmpeg for each rendition. */
+  earlyEncodes: Budget;
   /** Requests that wait for a segment. */
   segmentWaiters: Budget;
   /** Lists that are sent in slices. */
@@ -28,6 +30,7 @@ export interface GovernorOptions {
   maxUploads: number;
   /** ffmpeg processes that encode at the same time (`CONCURRENCY`), and files that are examined at the same time. */
   concurrency: number;
+  earlyUploads: number;
   disk: DiskBudgetOptions;
 }
 
@@ -43,10 +46,16 @@ const MAX_EVENT_STREAMS = 1000;
 const EVENT_STREAMS_SHARE = 100;
 
 /** Creates all budgets, empty. */
-export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: GovernorOptions): Governor {
+export function createGovernor({
+  maxUploads,
+  concurrency,
+  earlyUploads,
+  disk: diskOptions,
+}: GovernorOptions): Governor {
   const uploads = createBudget({ limit: maxUploads });
   const probes = createBudget({ limit: concurrency });
   const endChecks = createBudget({ limit: concurrency });
+  const earlyEncodes = createBudget({ limit: earlyUploads });
   const segmentWaiters = createBudget({ limit: MAX_SEGMENT_WAITERS, share: SEGMENT_WAITERS_SHARE });
   const lists = createBudget({ limit: MAX_LISTS, share: LISTS_SHARE });
   const eventStreams = createBudget({ limit: MAX_EVENT_STREAMS, share: EVENT_STREAMS_SHARE });
@@ -55,6 +64,7 @@ export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: G
     uploads,
     probes,
     endChecks,
+    earlyEncodes,
     segmentWaiters,
     lists,
     eventStreams,
@@ -63,6 +73,7 @@ export function createGovernor({ maxUploads, concurrency, disk: diskOptions }: G
       uploads: uploads.inUse,
       probes: probes.inUse + probes.waiting,
       endChecks: endChecks.inUse + endChecks.waiting,
+      earlyEncodes: earlyEncodes.inUse,
       holds: segmentWaiters.inUse + segmentWaiters.waiting,
       lists: lists.inUse,
       eventStreams: eventStreams.inUse,

@@ -4,6 +4,7 @@ import type { SelfTest } from '../encoding/self-test.ts';
 import { errors, UnreadableMediaError } from '../errors.ts';
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Governor } from '../governor/governor.ts';
+import type { Proven } from '../source/beginning.ts';
 import { type Probed, probe } from '../source/probe.ts';
 import type { ReceivedUpload, Storage } from '../storage/storage.ts';
 
@@ -20,19 +21,20 @@ export interface ExamineOptions {
  * Resolves with what an upload is.
  *
  * @param options.holder shares out turns: the name of an API key, or the client's address.
+ * @param options.proven returns what an early encode has shown of the upload.
  * @throws {AppError} 415 when the upload is not audio, 503 `probe_unavailable` when ffmpeg or ffprobe do not work, 507 when there
  *   is no room for a copy; the signal's reason.
  */
 export type Examine = (
   received: ReceivedUpload,
-  options: { holder: string; signal: AbortSignal },
+  options: { holder: string; signal: AbortSignal; proven(): Proven | undefined },
 ) => Promise<Probed>;
 
 export function createExamine(options: ExamineOptions): Examine {
   const { storage, tools, selfTest, governor, segmentSeconds, maxDurationSeconds } = options;
   const copySource = createCopySource(options);
 
-  const probeInTurn: Examine = async (received, { holder, signal }) => {
+  const probeInTurn: Examine = async (received, { holder, signal, proven }) => {
     const lease = await governor.probes.take(holder, { signal });
     try {
       const executables = await tools;
@@ -44,6 +46,7 @@ export function createExamine(options: ExamineOptions): Examine {
           signal,
           maxDurationSeconds,
           segmentSeconds,
+          proven,
           makeCopy: (decoding, copy) => copySource(received, decoding, copy),
         }),
       );

@@ -2,6 +2,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
+import type { EarlyEncode } from '../early/early-encode.ts';
+import type { EarlyEncoder } from '../early/early-encoder.ts';
 import type { Encoder } from '../encoding/encoder.ts';
 import { segmentRoom } from '../encoding/segment-room.ts';
 import { AppError, errors, hasCode } from '../errors.ts';
@@ -40,10 +42,13 @@ export interface Ingest {
    */
   reserveRoom(declaredBytes: number): Promise<UploadRoom>;
   /**
-   * Streams an upload into storage. Nothing of the upload is left when it throws: 400 for an empty file, 507 when the disk is
+   * Streams an upload into storage, and begins to encode it meanwhile where that is worth it. Nothing of the upload is left when it throws: 400 for an empty file, 507 when the disk is
    * full, or the error of the stream.
    */
-  receive(stream: AsyncIterable<Buffer>, originalName: string, room: UploadRoom): Promise<ReceivedUpload>;
+  receive(
+    stream: AsyncIterable<Buffer>,
+    upload: { originalName: string; room: UploadRoom; holder: string },
+  ): Promise<ReceivedUpload>;
   /**
    * Makes a track of a received upload and starts processing it. The same bytes again give the track that exists, and a
    * failed one another try. Nothing of the upload is kept when it throws.
@@ -67,19 +72,23 @@ export interface IngestOptions extends ExamineOptions {
   library: Library;
   encoder: Encoder;
   trackEvents: TrackEvents;
+  earlyEncoder: EarlyEncoder;
   log: Logger;
   ladder: readonly LadderEntry[];
   maxWaiting: number;
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { library, storage, encoder, trackEvents, tools, governor, log, ladder, segmentSeconds } = options;
+  const { library, storage, encoder, earlyEncoder, trackEvents, tools, governor, log } = options;
+  const { ladder, segmentSeconds } = options;
   const examine = createExamine(options);
   const closing = new AbortController();
   // Each file that is examined listens to it.
   setMaxListeners(0, closing.signal);
   /** Uploads of the same bytes go one after the other: the second one is not examined. */
   const adding = createKeyedMutex();
+  /** Early encodes of uploads that were received and are not added yet. */
+  const early = new Map<string, EarlyEncode>();
 
   /** Drops an upload of bytes that are here already. A failed track gets another try. */
   const reuse = async (received: ReceivedUpload, track: Track): Promise<Track> => {
@@ -95,7 +104,9 @@ export function createIngest(options: IngestOptions): Ingest {
 
   const create = async (received: ReceivedUpload, originalName: string, client: Client) => {
     const signal = AbortSignal.any([closing.signal, client.signal]);
-    const probed = await examine(received, { holder: client.holder, signal });
+    const earlyEncode = early.get(received.upload);
+    const proven = () => earlyEncode?.proven();
+    const probed = await examine(received, { holder: client.holder, signal, proven });
     const { version: ffmpegVersion } = await tools;
     const draft = describeTrack(
       { received, originalName, probed },
@@ -106,6 +117,7 @@ export function createIngest(options: IngestOptions): Ingest {
       await received.durable;
       const { track, created } = await library.add(safeFilename(originalName), draft);
       if (!created) return { track: await reuse(received, track), created };
+      await earlyEncode?.adopt(track);
       // From here on the encoder counts the room that the track will still take.
       encoder.start(track, client.holder);
       trackEvents.changed(track.filename);
@@ -125,7 +137,16 @@ export function createIngest(options: IngestOptions): Ingest {
       await storage.removeUpload(received.upload);
       if (closing.signal.aborted) throw errors.shuttingDown();
       throw toAppError(error);
+    } finally {
+      void dropEarly(received);
     }
+  };
+
+  /** Ends the early encode of an upload; does nothing where its segments were adopted. */
+  const dropEarly = async ({ upload }: ReceivedUpload) => {
+    const encode = early.get(upload);
+    early.delete(upload);
+    await encode?.drop();
   };
 
   return {
@@ -135,32 +156,47 @@ export function createIngest(options: IngestOptions): Ingest {
       if (encoder.waiting >= options.maxWaiting) throw errors.tooBusy(encoder.waiting);
     },
     reserveRoom: (declaredBytes) => reserveUploadRoom(governor.disk, declaredBytes),
-    async receive(stream, originalName, room) {
+    async receive(stream, { originalName, room, holder }) {
+      const arriving = await storage.beginUpload().catch((error: unknown) => {
+        throw toAppError(error);
+      });
+      const encode = earlyEncoder.begin(arriving, holder);
       try {
-        const received = await receiveInto(await storage.beginUpload(), whileThereIsRoom(stream, room));
-        if (received.bytes > 0) return received;
-        await storage.removeUpload(received.upload);
+        const received = await receiveInto(arriving, watched(stream, { room, encode }));
+        if (received.bytes === 0) {
+          await storage.removeUpload(received.upload);
+          throw errors.emptyFile(originalName);
+        }
+        early.set(received.upload, encode);
+        return received;
       } catch (error) {
+        await encode.drop();
         throw toAppError(error);
       }
-      throw errors.emptyFile(originalName);
     },
     add: (received, originalName, client) =>
       adding.run(received.sha256, () => add(received, originalName, client)),
-    discard: (received) => storage.removeUpload(received.upload),
+    async discard(received) {
+      await dropEarly(received);
+      await storage.removeUpload(received.upload);
+    },
     async close() {
       closing.abort(errors.shuttingDown());
-      await adding.idle();
+      await Promise.all([adding.idle(), earlyEncoder.close()]);
     },
   };
 }
 
 /** Yields a stream while there is room for it. A chunk is written when the next one is asked for. */
-async function* whileThereIsRoom(stream: AsyncIterable<Buffer>, room: UploadRoom): AsyncGenerator<Buffer> {
+async function* watched(
+  stream: AsyncIterable<Buffer>,
+  { room, encode }: { room: UploadRoom; encode: EarlyEncode },
+): AsyncGenerator<Buffer> {
   for await (const chunk of stream) {
     await room.makeSure(chunk.length);
     yield chunk;
     room.wrote(chunk.length);
+    encode.arrived(chunk.length);
   }
 }
 

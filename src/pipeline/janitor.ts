@@ -14,9 +14,7 @@ export async function sweep(
   { library, storage, log }: { library: Library; storage: Storage; log: Logger },
   { ageMs }: { ageMs: number },
 ): Promise<void> {
-  // Files may be dated ahead of this clock, by another one.
-  const changedBefore = ageMs === 0 ? Number.POSITIVE_INFINITY : Date.now() - ageMs;
-  const { uploads, copies, homes } = await findOrphans({ library, storage }, { changedBefore });
+  const { uploads, copies, homes } = await findOrphans({ library, storage }, { ageMs });
   await Promise.all(uploads.map((upload) => storage.removeUpload(upload)));
   await Promise.all(copies.map((upload) => storage.removeSeekableCopy(upload)));
   await Promise.all(homes.map((home) => storage.removeHome(home)));

@@ -14,22 +14,32 @@ export interface Orphans {
 /**
  * Lists what no track owns, nor might: while a record is damaged, no original counts as an orphan.
  *
- * @param changedBefore milliseconds since 1970. Younger files may belong to an upload that is not added yet.
+ * @param ageMs files that changed less long ago than this are left out: they may belong to an upload that is not added yet.
  */
 export async function findOrphans(
   { library, storage }: { library: Library; storage: Storage },
-  { changedBefore }: { changedBefore: number },
+  { ageMs }: { ageMs: number },
 ): Promise<Orphans> {
-  const isOld = ({ changedAt }: { changedAt: number }) => changedAt <= changedBefore;
-  const stored = (await storage.listUploads()).filter(isOld);
-  const homes = (await storage.listHomes()).filter(isOld).map(({ home }) => home);
+  const stored = await oldOnes(await storage.listUploads(), ageMs);
+  const homes = (await oldOnes(await storage.listHomes(), ageMs)).map(({ home }) => home);
   const uploads = await library.unownedUploads(stored.map(({ upload }) => upload));
   const unowned = new Set(uploads);
-  const owned = stored.filter(({ upload }) => !unowned.has(upload));
-  const copied = owned.filter(({ hasSeekableCopy }) => hasSeekableCopy).map(({ upload }) => upload);
+  const copied = stored.filter(({ upload, hasSeekableCopy }) => hasSeekableCopy && !unowned.has(upload));
   return {
     uploads,
-    copies: await library.unusedCopies(copied),
+    copies: await library.unusedCopies(copied.map(({ upload }) => upload)),
     homes: await library.unownedHomes(homes),
   };
+}
+
+async function oldOnes<T extends { changedAt(): Promise<number | undefined> }>(
+  listed: readonly T[],
+  ageMs: number,
+): Promise<T[]> {
+  // Files may be dated ahead of this clock, by another one.
+  if (ageMs === 0) return [...listed];
+  const before = Date.now() - ageMs;
+  const old: T[] = [];
+  for (const each of listed) if (((await each.changedAt()) ?? before) <= before) old.push(each);
+  return old;
 }

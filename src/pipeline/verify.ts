@@ -26,7 +26,7 @@ export async function* verifyLibrary(services: {
   for (const filename of await library.damaged())
     yield { filename, problem: 'its track.json cannot be read' };
   for await (const track of allTracks(library)) yield* verifyTrack(track, storage);
-  const { uploads, copies, homes } = await findOrphans(services, { changedBefore: Number.POSITIVE_INFINITY });
+  const { uploads, copies, homes } = await findOrphans(services, { ageMs: 0 });
   const ofNoTrack = [
     ...homes.map((home) => `segments/${home}`),
     ...uploads.map((upload) => `uploads/${upload}`),

@@ -104,10 +104,15 @@ export interface EncodeShape {
   ffmpegVersion: string;
 }
 
+/** Returns the id of a rendition: `aac-128k`. */
+export function renditionId({ codec, bitRate }: LadderEntry): string {
+  return `${codec}-${bitRate / 1000}k`;
+}
+
 /** Returns the renditions of a new track, with names, encode hashes and estimated bit rates. */
 export function renditionsOf(ladder: readonly LadderEntry[], shape: EncodeShape): Rendition[] {
   return ladder.map((entry) => ({
-    id: `${entry.codec}-${entry.bitRate / 1000}k`,
+    id: renditionId(entry),
     codec: entry.codec,
     codecs: 'mp4a.40.2',
     bitRate: entry.bitRate,

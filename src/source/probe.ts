@@ -5,6 +5,7 @@
 import { FfmpegError } from '../ffmpeg/ffmpeg.ts';
 import { outputChannels, outputSampleRate } from '../presentation/ladder.ts';
 import type { Source, SourceCopy } from '../tracks/track.ts';
+import type { Beginning, Proven } from './beginning.ts';
 import { type DeclaredLength, declaredLength } from './declared-length.ts';
 import type { Decoding } from './decoding.ts';
 import { containerName, type ProbedFile } from './ffprobe.ts';
@@ -28,6 +29,8 @@ const MAX_SAMPLE_BITS = 64;
 const NO_LENGTH: DeclaredLength = { samples: null, headerSeconds: [] };
 
 export interface ProbeRequest extends ProbedFile {
+  /** Returns what an early encode has shown of the file so far. That is not looked at again. */
+  proven?: () => Proven | undefined;
   executables: { ffmpeg: string; ffprobe: string };
   /** Size of the file. */
   bytes: number;
@@ -126,7 +129,12 @@ function decodingOf(request: ProbeRequest, { stream, opening }: Recognised): Dec
 async function examineEnds(request: ProbeRequest, found: Recognised, decoding: Decoding) {
   const { sampleRate } = decoding;
   const headerSeconds = Number(found.stream.duration ?? found.headers.format.duration) || 0;
+  const proven = () => {
+    const early = request.proven?.();
+    return early && isOf(early.beginning, found, decoding) ? early : undefined;
+  };
   const decode = async (signal: AbortSignal): Promise<number | null> => {
+    if (proven()) return null;
     const isSmall = found.opening === null && request.bytes <= SMALL_FILE_BYTES;
     const end = isSmall ? await endOrNull({ ...decoding, signal }, headerSeconds * sampleRate) : null;
     if (end === null) await assertOneSample({ ...decoding, signal });
@@ -139,7 +147,17 @@ async function examineEnds(request: ProbeRequest, found: Recognised, decoding: D
     Number(found.stream.nb_frames ?? 0) <= MANY_PACKETS
       ? await sideBySide(request.signal, decode, read)
       : [await decode(request.signal), await read(request.signal)];
-  return { end, declared };
+  return { end: proven()?.endSamples ?? end, declared };
+}
+
+/** Returns whether a file still seems to be what its beginning seemed to be. */
+function isOf(beginning: Beginning, { opening }: Recognised, decoding: Decoding): boolean {
+  return (
+    opening === null &&
+    beginning.streamIndex === decoding.streamIndex &&
+    beginning.sampleRate === decoding.sampleRate &&
+    beginning.channels === decoding.channels
+  );
 }
 
 function pcmBytesPerSecond({ headers, stream }: Recognised): number | null {

@@ -21,10 +21,7 @@ export interface Recognised {
  * @throws {AppError} 415 with the reason when there is no audio.
  */
 export async function recognise(file: ProbedFile): Promise<Recognised> {
-  const look = async (opening: Opening | null): Promise<Recognised> => {
-    const headers = await readHeaders(file, opening);
-    return { headers, stream: chooseStream(headers), opening };
-  };
+  const look = (opening: Opening | null) => lookAt(file, opening);
   const direct = await look(null).catch((error: unknown) => {
     file.signal.throwIfAborted();
     return { error };
@@ -37,6 +34,21 @@ export async function recognise(file: ProbedFile): Promise<Recognised> {
   }
   if (!found) throw direct.error;
   return look(found);
+}
+
+/**
+ * Recognises a file with ffprobe alone. Resolves with null if ffprobe is doubtful, or decodes nothing.
+ *
+ * @throws {AppError} 415 if ffprobe does not know the file.
+ */
+export async function recogniseDirectly(file: ProbedFile): Promise<Recognised | null> {
+  const direct = await lookAt(file, null);
+  return isCertain(direct) ? direct : null;
+}
+
+async function lookAt(file: ProbedFile, opening: Opening | null): Promise<Recognised> {
+  const headers = await readHeaders(file, opening);
+  return { headers, stream: chooseStream(headers), opening };
 }
 
 function isCertain({ headers, stream }: Recognised): boolean {

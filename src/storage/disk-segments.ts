@@ -5,8 +5,8 @@ import path from 'node:path';
 import { readPublished } from '../disk/read.ts';
 import { safeJoin } from '../disk/safe-join.ts';
 import { syncFolder, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
-import { absentAs } from './absent.ts';
-import type { Storage, StoredHome, StoredSegment } from './storage.ts';
+import { absentAs, changedAt } from './absent.ts';
+import type { Storage, StoredSegment } from './storage.ts';
 
 const STATS_AT_ONCE = 64;
 
@@ -74,13 +74,9 @@ export async function openSegments(root: string): Promise<Segments> {
     removeHome: async (home) => rm(folderOf(home), { recursive: true, force: true }),
     async listHomes() {
       const entries = await readdir(root, { withFileTypes: true });
-      const homes: StoredHome[] = [];
-      for (const entry of entries) {
-        if (!entry.isDirectory() || entry.name.startsWith(TEMPORARY_PREFIX)) continue;
-        const stats = await absentAs(undefined, stat(path.join(root, entry.name)));
-        if (stats) homes.push({ home: entry.name, changedAt: stats.mtimeMs });
-      }
-      return homes;
+      return entries
+        .filter((entry) => entry.isDirectory() && !entry.name.startsWith(TEMPORARY_PREFIX))
+        .map(({ name }) => ({ home: name, changedAt: () => changedAt(path.join(root, name)) }));
     },
   };
 }

@@ -1,10 +1,10 @@
 /** Originals on disk: `uploads/<random>.upload`, and beside it `.upload.flac`, the copy of one that cannot be sought in. */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { safeJoin } from '../disk/safe-join.ts';
 import { syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/write-atomic.ts';
-import { absentAs } from './absent.ts';
+import { absentAs, changedAt } from './absent.ts';
 import { openArrivingFile } from './arriving-file.ts';
 import type { Storage, StoredUpload } from './storage.ts';
 
@@ -77,17 +77,14 @@ export async function openUploads(folder: string): Promise<Uploads> {
       await rm(fileOf(upload), { force: true });
     },
     async listUploads() {
-      const names = await readdir(folder);
-      const copies = new Set(names.filter((name) => name.endsWith(COPY_SUFFIX)));
-      const uploads = new Set(names.map((name) => name.replace(/\.flac$/, '')));
+      const names = new Set(await readdir(folder));
+      const uploads = new Set([...names].map((name) => name.replace(/\.flac$/, '')));
       const listed: StoredUpload[] = [];
       for (const upload of uploads) {
         if (!UPLOAD_NAME.test(upload)) continue;
-        const hasSeekableCopy = copies.has(upload + COPY_SUFFIX);
-        const name = names.includes(upload) ? upload : upload + COPY_SUFFIX;
-        const stats = await absentAs(undefined, stat(path.join(folder, name)));
-        // An upload that was removed since the folder was read is not stored.
-        if (stats) listed.push({ upload, hasSeekableCopy, changedAt: stats.mtimeMs });
+        const hasSeekableCopy = names.has(upload + COPY_SUFFIX);
+        const name = names.has(upload) ? upload : upload + COPY_SUFFIX;
+        listed.push({ upload, hasSeekableCopy, changedAt: () => changedAt(path.join(folder, name)) });
       }
       return listed;
     },

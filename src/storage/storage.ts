@@ -56,15 +56,15 @@ export interface SegmentStage {
 export interface StoredUpload {
   upload: string;
   hasSeekableCopy: boolean;
-  /** Milliseconds since 1970 of its last change. */
-  changedAt: number;
+  /** Resolves with the time of its last change, in milliseconds since 1970; undefined where it is gone. */
+  changedAt(): Promise<number | undefined>;
 }
 
 /** The place of a track's segments. */
 export interface StoredHome {
   home: string;
-  /** Milliseconds since 1970 of its last change. */
-  changedAt: number;
+  /** As that of an upload. A listing does not tell it: on disk it takes a look at every folder. */
+  changedAt(): Promise<number | undefined>;
 }
 
 /** Free room. */

@@ -184,7 +184,7 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     await storage.makeSeekableCopy(upload, (file) => writeFile(file, 'copy'));
     const [listed] = await storage.listUploads();
     expect(listed).toMatchObject({ upload, hasSeekableCopy: true });
-    expect(listed?.changedAt).toBeGreaterThan(before);
+    expect(await listed?.changedAt()).toBeGreaterThan(before);
     expect(await storage.hasUpload(upload)).toBe(true);
     expect(
       await storage.usingSource({ upload, hasSeekableCopy: true }, (file) => readFile(file, 'utf8')),

@@ -17,6 +17,7 @@ const MIN_FREE_BYTES = 100 * MIB;
 async function rig(roomBytes: number) {
   const free = { bytes: MIN_FREE_BYTES + roomBytes, files: 1_000_000 };
   const governor = createGovernor({
+    earlyUploads: 1,
     maxUploads: 1,
     concurrency: 1,
     disk: { room: async () => free, minFreeBytes: MIN_FREE_BYTES },

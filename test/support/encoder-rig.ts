@@ -124,6 +124,7 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
   };
   const [log, trackEvents] = [pino({ level: 'silent' }), createTrackEvents()];
   const governor = createGovernor({
+    earlyUploads: 1,
     maxUploads: 10,
     concurrency,
     disk: { room: () => storage.room(), minFreeBytes: 0 },
@@ -139,6 +140,7 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
   const segmentRepair = createSegmentRepair({ library, storage, encoder, trackEvents, log });
 
   const rig = {
+    folder,
     ...{ encoder, segmentRepair, library, storage, governor, runs, failures, version, holdUp },
     get running() {
       return running;

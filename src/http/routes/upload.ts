@@ -142,7 +142,14 @@ export async function uploadRoutes(
           onFileBytes: slot.stored,
         },
         async ({ content, originalName }) => {
-          received = { originalName, ...(await ingest.receive(content, originalName, room as UploadRoom)) };
+          received = {
+            originalName,
+            ...(await ingest.receive(content, {
+              originalName,
+              room: room as UploadRoom,
+              holder: client.holder,
+            })),
+          };
         },
       );
     } catch (error) {

@@ -1,0 +1,188 @@
+/** The early encode of one upload, from its first bytes until its track adopts the segments. */
+import { setMaxListeners } from 'node:events';
+import type { Logger } from 'pino';
+import type { RangeRequest } from '../encoding/encode-range.ts';
+import type { Tools } from '../ffmpeg/launcher.ts';
+import type { Lease } from '../governor/budget.ts';
+import type { Governor } from '../governor/governor.ts';
+import { type LadderEntry, ladderFor, renditionId } from '../presentation/ladder.ts';
+import { framesPerSegment, PADDING_SAMPLES } from '../presentation/timeline.ts';
+import type { Beginning, Proven } from '../source/beginning.ts';
+import type { ProbedFile } from '../source/ffprobe.ts';
+import type { ArrivingUpload, Storage } from '../storage/storage.ts';
+import type { Track } from '../tracks/track.ts';
+import { createArrival } from './arrival.ts';
+import { encodeArriving } from './early-run.ts';
+import { createStagedSegments, type StagedSegments } from './staged-segments.ts';
+
+export interface EarlyEncode {
+  /** Notes that bytes have come. */
+  arrived(bytes: number): void;
+  /** Returns what decoding has shown of the source; undefined where nothing was decoded. */
+  proven(): Proven | undefined;
+  /** Ends the runs, and gives their segments to the track if it is the source that was encoded. Never rejects. */
+  adopt(track: Track): Promise<void>;
+  /** Ends the runs and removes their segments; also those that `adopt` has left. Never rejects. */
+  drop(): Promise<void>;
+}
+
+export interface EarlyEncodeOptions {
+  storage: Storage;
+  governor: Governor;
+  tools: Promise<Tools>;
+  log: Logger;
+  /** Resolves with what an incomplete file seems to be, or with null where that is not sure. */
+  examine(file: ProbedFile): Promise<Beginning | null>;
+  /** Encodes a range; tests have one that needs no ffmpeg. */
+  run(request: RangeRequest): Promise<void>;
+  /** Whether accepted work takes all processors. */
+  isBusy(): boolean;
+  ladder: readonly LadderEntry[];
+  segmentSeconds: number;
+  maxDurationSeconds: number;
+  /** Called when nothing of it is left to do. */
+  onEnd(): void;
+}
+
+/** Bytes after which the beginning is examined: a picture in front of the sound often has some hundred kilobytes. */
+const LOOKS_AFTER_BYTES = [64 * 1024, 512 * 1024, 4 * 1024 ** 2];
+const WATCH_EVERY_MS = 1000;
+
+export function createEarlyEncode(
+  arriving: ArrivingUpload,
+  holder: string,
+  options: EarlyEncodeOptions,
+): EarlyEncode {
+  const { storage, governor, log, ladder, segmentSeconds, maxDurationSeconds } = options;
+  const arrival = createArrival();
+  const controller = new AbortController();
+  const { signal } = controller;
+  // Each of its runs listens to it.
+  setMaxListeners(0, signal);
+  let looks = 0;
+  let beginning: Beginning | null = null;
+  let staged: StagedSegments | undefined;
+  /** Whether a segment was made. */
+  let hasDecoded = false;
+  /** Samples of the source by each run that has come to its end. */
+  const ends: number[] = [];
+  /** Settles when no process is left. */
+  let work: Promise<void> | undefined;
+  let cleaning: Promise<void> | undefined;
+
+  const stop = (reason: string) => controller.abort(new Error(reason));
+
+  const look = async (): Promise<Beginning | null> => {
+    const executables = await options.tools;
+    return arriving.usingArrived((input) =>
+      options.examine({ executables, input, signal, maxDurationSeconds }),
+    );
+  };
+
+  const encode = async (source: Beginning, into: StagedSegments): Promise<void> => {
+    const { background } = await options.tools;
+    const { sampleRate, channels, streamIndex } = source;
+    const segmentFrames = framesPerSegment(segmentSeconds, sampleRate);
+    // An unknown bit rate is taken for a high one: a run too many costs nothing but what is left over.
+    const bitRate = source.bitRate ?? Number.POSITIVE_INFINITY;
+    const entries = ladderFor(ladder, { codec: source.codec, bitRate }, source);
+    const runs = entries.map(async (entry) => {
+      const id = renditionId(entry);
+      const samples = await encodeArriving({
+        arriving,
+        track: { sampleRate, channels, streamIndex, segmentFrames, hasSeekableCopy: false },
+        maxDurationSeconds,
+        rendition: entry,
+        executable: background[0],
+        run: options.run,
+        isBusy: options.isBusy,
+        signal,
+        onInit: (bytes) => into.put(id, 'init', bytes),
+        async onSegment(index, bytes) {
+          await governor.disk.assertFree();
+          await into.put(id, index, bytes);
+          hasDecoded = true;
+        },
+      });
+      ends.push(samples);
+    });
+    await allOrNone(runs, controller);
+  };
+
+  const begin = async (lease: Lease): Promise<void> => {
+    const watch = setInterval(() => arrival.isTooSlow() && stop('the upload hardly arrives'), WATCH_EVERY_MS);
+    watch.unref();
+    try {
+      beginning = await look();
+      if (!beginning) return;
+      staged = createStagedSegments(await storage.stage());
+      await encode(beginning, staged);
+    } catch (error) {
+      log.debug({ upload: arriving.upload, err: error }, 'early encode ended');
+      if (!signal.aborted) stop('it has failed');
+    } finally {
+      clearInterval(watch);
+      lease.release();
+    }
+  };
+
+  const arrived = (bytes: number) => {
+    arrival.add(bytes);
+    const isDue = arrival.bytes >= (LOOKS_AFTER_BYTES[looks] ?? Number.POSITIVE_INFINITY);
+    if (work || beginning || signal.aborted || !isDue || !arrival.isWorthIt()) return;
+    const lease = governor.earlyEncodes.tryTake(holder);
+    if (!lease) return;
+    looks++;
+    work = begin(lease).then(() => {
+      work = undefined;
+    });
+  };
+
+  /** Whether a track is the source that was encoded, as far as that source has shown itself. */
+  const isOf = (track: Track): boolean => {
+    if (!beginning || track.copy !== null || track.hasSeekableCopy) return false;
+    const isSameStream =
+      track.streamIndex === beginning.streamIndex &&
+      track.sampleRate === beginning.sampleRate &&
+      track.channels === beginning.channels &&
+      track.segmentFrames === framesPerSegment(segmentSeconds, beginning.sampleRate);
+    return isSameStream && ends.every((samples) => Math.abs(samples - track.samples) <= PADDING_SAMPLES);
+  };
+
+  const clean = () => {
+    cleaning ??= (async () => {
+      stop('the upload has ended');
+      await work;
+      await staged?.discard().catch((error: unknown) => log.warn({ err: error }, 'removing a stage failed'));
+      options.onEnd();
+    })();
+    return cleaning;
+  };
+
+  return {
+    arrived,
+    proven: () => (beginning && hasDecoded ? { beginning, endSamples: ends[0] ?? null } : undefined),
+    async adopt(track) {
+      const hasFailed = signal.aborted;
+      stop('the upload has ended');
+      try {
+        if (staged && !hasFailed && isOf(track)) {
+          const segments = await staged.adopt(track);
+          log.debug({ filename: track.filename, segments }, 'early segments adopted');
+        }
+      } catch (error) {
+        log.warn({ filename: track.filename, err: error }, 'adopting early segments failed');
+      }
+      // Its processes need a moment to end; the track does not wait for that.
+      void clean();
+    },
+    drop: clean,
+  };
+}
+
+/** Waits for all runs. When one fails it stops the others, and rejects with its error when all have ended. */
+async function allOrNone(runs: readonly Promise<void>[], controller: AbortController): Promise<void> {
+  for (const run of runs) run.catch((error: unknown) => controller.abort(error));
+  const ended = await Promise.allSettled(runs);
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+}
