@@ -1,8 +1,10 @@
 /** Sends requests and measures their times, in milliseconds. */
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { AUTHORIZED } from './server.ts';
 
 interface Track {
@@ -20,12 +22,28 @@ export interface Uploaded {
   answeredAt: number;
 }
 
+/** Small beside the second in which a slow client sends a hundred of them. */
+const THROTTLED_CHUNK_BYTES = 16 * 1024;
+
+export interface UploadOptions {
+  /** Speed at which the client sends; as fast as it can by default. */
+  bytesPerSecond?: number;
+  /** Gives the upload up. */
+  signal?: AbortSignal;
+}
+
 /** Uploads a file. @param query selects the response to wait for; by default that of a playable track. */
-export async function upload(url: string, file: string, query = ''): Promise<Uploaded> {
+export async function upload(
+  url: string,
+  file: string,
+  query = '',
+  { bytesPerSecond, signal }: UploadOptions = {},
+): Promise<Uploaded> {
   const head = `--b\r\nContent-Disposition: form-data; name="file"; filename="${path.basename(file)}"\r\n\r\n`;
   const tail = '\r\n--b--\r\n';
   const request = http.request(`${url}/upload${query}`, {
     method: 'POST',
+    ...(signal && { signal }),
     headers: {
       ...AUTHORIZED,
       'content-type': 'multipart/form-data; boundary=b',
@@ -35,10 +53,18 @@ export async function upload(url: string, file: string, query = ''): Promise<Upl
   const answer = new Promise<http.IncomingMessage>((resolve, reject) =>
     request.once('response', resolve).once('error', reject),
   );
+  // It is awaited once all is sent.
+  answer.catch(() => {});
   let flushedAt = 0;
   request.write(head);
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    if (!request.write(chunk)) await new Promise((resolve) => request.once('drain', resolve));
+  const beganAt = performance.now();
+  let sent = 0;
+  const highWaterMark = bytesPerSecond ? THROTTLED_CHUNK_BYTES : 1024 * 1024;
+  for await (const chunk of createReadStream(file, { highWaterMark })) {
+    if (!request.write(chunk)) await Promise.race([once(request, 'drain'), answer]);
+    sent += chunk.length;
+    const dueAt = bytesPerSecond ? beganAt + (sent / bytesPerSecond) * 1000 : 0;
+    await pause(Math.max(0, dueAt - performance.now()));
   }
   request.end(tail, () => {
     flushedAt = performance.now();
@@ -85,6 +111,14 @@ export async function get(url: string): Promise<number> {
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`${response.status} ${url}`);
   return performance.now() - begin;
+}
+
+/** Resolves with the time from the last byte of an upload to its first segment at the client, in several renditions. */
+export async function firstInHand(url: string, uploaded: Uploaded, renditions = 1): Promise<number> {
+  const urls = (await segmentUrls(url, uploaded.track)).slice(0, renditions);
+  if (urls.length < renditions) throw new Error(`there are only ${urls.length} renditions`);
+  await Promise.all(urls.flatMap(({ init, media }) => [get(init), get(media[0] as string)]));
+  return performance.now() - uploaded.flushedAt;
 }
 
 /** Resolves when the track is ready: its event stream ends then. */

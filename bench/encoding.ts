@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { get, remove, segmentUrls, type Uploaded, untilReady, upload } from './client.ts';
+import { firstInHand, get, remove, segmentUrls, type Uploaded, untilReady, upload } from './client.ts';
 import { ffmpeg, type Inputs } from './inputs.ts';
 import { median, report, seconds } from './report.ts';
 import { startServer } from './server.ts';
@@ -14,14 +14,6 @@ async function plainFfmpeg(folder: string, file: string, bitRates = ['128k']): P
   const dash = ['-f', 'dash', '-seg_duration', '4', path.join(folder, 'plain.mpd')];
   await ffmpeg(['-i', file, ...renditions, '-c:a', 'aac', ...dash]);
   return performance.now() - begin;
-}
-
-/** Resolves with the time from the last byte of an upload to its first segment at the client, in several renditions. */
-async function firstInHand(url: string, uploaded: Uploaded, renditions = 1): Promise<number> {
-  const urls = (await segmentUrls(url, uploaded.track)).slice(0, renditions);
-  if (urls.length < renditions) throw new Error(`there are only ${urls.length} renditions`);
-  await Promise.all(urls.flatMap(({ init, media }) => [get(init), get(media[0] as string)]));
-  return performance.now() - uploaded.flushedAt;
 }
 
 export async function measureHour(inputs: Inputs): Promise<void> {

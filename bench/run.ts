@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { measureCatalogue } from './catalogue.ts';
+import { measureEarly } from './early.ts';
 import {
   measureHour,
   measureLadder,
@@ -18,6 +19,7 @@ import { printTable } from './report.ts';
 import { measureServing } from './serving.ts';
 
 const measures = {
+  early: measureEarly,
   hour: measureHour,
   lengths: measureLengths,
   one: measureOneFile,

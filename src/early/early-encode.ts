@@ -18,6 +18,8 @@ import { createStagedSegments, type StagedSegments } from './staged-segments.ts'
 export interface EarlyEncode {
   /** Notes that bytes have come. */
   arrived(bytes: number): void;
+  /** Notes that all bytes have come. */
+  whole(): void;
   /** Returns what decoding has shown of the source; undefined where nothing was decoded. */
   proven(): Proven | undefined;
   /** Ends the runs, and gives their segments to the track if it is the source that was encoded. Never rejects. */
@@ -35,7 +37,7 @@ export interface EarlyEncodeOptions {
   examine(file: ProbedFile): Promise<Beginning | null>;
   /** Encodes a range; tests have one that needs no ffmpeg. */
   run(request: RangeRequest): Promise<void>;
-  /** Whether accepted work takes all processors. */
+  /** Whether accepted work needs the processors. */
   isBusy(): boolean;
   ladder: readonly LadderEntry[];
   segmentSeconds: number;
@@ -59,6 +61,7 @@ export function createEarlyEncode(
   const { signal } = controller;
   // Each of its runs listens to it.
   setMaxListeners(0, signal);
+  let isWhole = false;
   let looks = 0;
   let beginning: Beginning | null = null;
   let staged: StagedSegments | undefined;
@@ -110,7 +113,9 @@ export function createEarlyEncode(
   };
 
   const begin = async (lease: Lease): Promise<void> => {
-    const watch = setInterval(() => arrival.isTooSlow() && stop('the upload hardly arrives'), WATCH_EVERY_MS);
+    const watch = setInterval(() => {
+      if (!isWhole && arrival.isTooSlow()) stop('the upload hardly arrives');
+    }, WATCH_EVERY_MS);
     watch.unref();
     try {
       beginning = await look();
@@ -129,7 +134,7 @@ export function createEarlyEncode(
   const arrived = (bytes: number) => {
     arrival.add(bytes);
     const isDue = arrival.bytes >= (LOOKS_AFTER_BYTES[looks] ?? Number.POSITIVE_INFINITY);
-    if (work || beginning || signal.aborted || !isDue || !arrival.isWorthIt()) return;
+    if (work || beginning || signal.aborted || !isDue || !arrival.isWorthIt() || options.isBusy()) return;
     const lease = governor.earlyEncodes.tryTake(holder);
     if (!lease) return;
     looks++;
@@ -161,6 +166,9 @@ export function createEarlyEncode(
 
   return {
     arrived,
+    whole() {
+      isWhole = true;
+    },
     proven: () => (beginning && hasDecoded ? { beginning, endSamples: ends[0] ?? null } : undefined),
     async adopt(track) {
       const hasFailed = signal.aborted;

@@ -27,6 +27,7 @@ export type EarlyEncoderOptions = Omit<EarlyEncodeOptions, 'onEnd'> & { isEnable
 /** Stands for the early encode of every upload where there is none. */
 const NONE: EarlyEncode = {
   arrived() {},
+  whole() {},
   proven: () => undefined,
   adopt: async () => {},
   drop: async () => {},

@@ -5,6 +5,7 @@ import { EarlyEndError } from '../encoding/cutter.ts';
 import type { RangeRequest } from '../encoding/encode-range.ts';
 import { PADDING_SAMPLES } from '../presentation/timeline.ts';
 import type { ArrivingUpload } from '../storage/storage.ts';
+import { createPausing } from './pausing.ts';
 
 /** Time between two looks whether a processor is free again. Short beside the seconds that an upload takes. */
 const LOOK_EVERY_MS = 50;
@@ -18,7 +19,7 @@ export interface EarlyRunOptions
   maxDurationSeconds: number;
   /** Encodes a range; tests have one that needs no ffmpeg. */
   run(request: RangeRequest): Promise<void>;
-  /** Whether accepted work takes all processors. The run gets no bytes meanwhile, and waits. */
+  /** Whether accepted work needs the processors. The run is stopped meanwhile, and gets no bytes. */
   isBusy(): boolean;
   signal: AbortSignal;
 }
@@ -36,6 +37,8 @@ export async function encodeArriving(options: EarlyRunOptions): Promise<number> 
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const input = Readable.from(fed(arriving.follow({ signal }), { isBusy, signal }), { objectMode: false });
+  const pausing = createPausing(isBusy);
+  options.signal.addEventListener('abort', pausing.end, { once: true });
   // The run meets the error; before it listens, the error must not end the server.
   input.on('error', () => {});
   try {
@@ -47,6 +50,7 @@ export async function encodeArriving(options: EarlyRunOptions): Promise<number> 
       from: 0,
       until: () => Number.POSITIVE_INFINITY,
       signal: options.signal,
+      onStart: pausing.started,
       onInit: options.onInit,
       onSegment: options.onSegment,
     });
@@ -56,6 +60,8 @@ export async function encodeArriving(options: EarlyRunOptions): Promise<number> 
     if (error instanceof EarlyEndError) return error.samples - PADDING_SAMPLES;
     throw error;
   } finally {
+    options.signal.removeEventListener('abort', pausing.end);
+    pausing.end();
     over.abort(new Error('the run is over'));
     input.destroy();
   }

@@ -167,6 +167,7 @@ export function createIngest(options: IngestOptions): Ingest {
           await storage.removeUpload(received.upload);
           throw errors.emptyFile(originalName);
         }
+        encode.whole();
         early.set(received.upload, encode);
         return received;
       } catch (error) {

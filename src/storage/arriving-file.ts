@@ -1,6 +1,7 @@
 /** A file that is written while others read it, behind the writer. */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { createBroadcast } from '../concurrency/broadcast.ts';
 import { syncFolder } from '../disk/write-atomic.ts';
 import type { ArrivingUpload } from './storage.ts';
@@ -23,13 +24,21 @@ export interface ArrivingFileOptions {
 
 export async function openArrivingFile(options: ArrivingFileOptions): Promise<ArrivingUpload> {
   const { upload, temporary, file, folder, mode } = options;
-  const handle = await open(temporary, 'wx', mode);
+  // Its readers share the handle: the path changes under them when the upload is finished.
+  const handle = await open(temporary, 'wx+', mode);
   const hash = createHash('sha256');
   const grown = createBroadcast<void>();
   let state: 'arriving' | 'finished' | 'discarded' = 'arriving';
   let bytes = 0;
   let unsynced = 0;
   let syncing: Promise<void> = Promise.resolve();
+  /** The writer and the readers. The last one closes the handle. */
+  let users = 1;
+
+  const release = async () => {
+    users--;
+    if (users === 0) await handle.close();
+  };
 
   const sync = async () => {
     unsynced = 0;
@@ -44,14 +53,14 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
       await syncing;
       await handle.sync();
     } finally {
-      await handle.close();
+      await release();
     }
     await syncFolder(folder);
   };
 
-  const read = async (reader: FileHandle, offset: number): Promise<Buffer> => {
+  const read = async (offset: number): Promise<Buffer> => {
     const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, bytes - offset));
-    const { bytesRead } = await reader.read(chunk, 0, chunk.length, offset);
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset);
     return chunk.subarray(0, bytesRead);
   };
 
@@ -72,20 +81,25 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
       if (unsynced >= SYNC_EVERY_BYTES) await sync();
     },
     async *follow({ signal }) {
-      const reader = await open(state === 'finished' ? file : temporary, 'r');
+      if (users === 0 && state === 'finished') {
+        // All is written and synced, and the handle closed.
+        yield* createReadStream(file, { highWaterMark: READ_BYTES, signal });
+        return;
+      }
+      users++;
       try {
         for (let offset = 0; ; ) {
           signal.throwIfAborted();
           if (state === 'discarded') throw new Error('the upload was given up');
           if (offset < bytes) {
-            const chunk = await read(reader, offset);
+            const chunk = await read(offset);
             offset += chunk.length;
             yield chunk;
           } else if (state === 'finished') return;
           else await grown.next({ signal });
         }
       } finally {
-        await reader.close();
+        await release();
       }
     },
     usingArrived: (use) => use(state === 'finished' ? file : temporary),
@@ -103,7 +117,7 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
       state = 'discarded';
       grown.send();
       await syncing.catch(() => {});
-      await handle.close();
+      await release();
       await rm(temporary, { force: true });
     },
   };

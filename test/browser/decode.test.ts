@@ -15,6 +15,7 @@ import { temporaryFolder } from '../support/folders.ts';
 import { lagAt } from '../support/lag.ts';
 import { expectOnTimeline, referenceOf } from '../support/on-timeline.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
+import { adoptedOn, uploadSlowly } from '../support/slow-upload.ts';
 
 const RATE = 44_100;
 const SECONDS = 3;
@@ -51,16 +52,21 @@ afterAll(() => {
 });
 
 /** Uploads a file, and compares every rendition of it with the reference: its first channel, in its own rate. */
-async function expectExact(source: string, file: string, reference: ArrayLike<number>): Promise<void> {
-  const { status, body } = await upload(server.url, file);
+async function expectExact(
+  source: string,
+  file: string,
+  reference: ArrayLike<number>,
+  { to = server, on = page, send = () => upload(to.url, file) } = {},
+): Promise<void> {
+  const { status, body } = await send();
   expect(status, body.detail).toBe(201);
-  const manifest = await getManifest(server.url, body);
+  const manifest = await getManifest(to.url, body);
   await expectOnTimeline(manifest, reference.length);
   const { representations } = manifest;
   const rows: Row[] = [];
   for (const { id, initUrl, segments } of representations) {
     const urls = [initUrl, ...segments.map(({ url }) => url)];
-    const decoded = await decodeInBrowser(page, urls, body.sampleRate);
+    const decoded = await decodeInBrowser(on, urls, body.sampleRate);
     rows.push({
       source,
       rendition: id,
@@ -176,6 +182,38 @@ describe('every rendition has N samples, at lag 0, from', () => {
       const pcm = await referenceOf(file, RATE);
       await expectExact(`${extension}, ${name}`, file, padded(pcm, LOST_AT_THE_END[`${extension}, ${name}`]));
     });
+  });
+});
+
+describe('a source that was encoded while it arrived has N samples, at lag 0, from', () => {
+  let early: TestServer;
+  let earlyPage: Page;
+  beforeAll(async () => {
+    early = await startServer({ SEGMENT_SECONDS: '1', LOG_LEVEL: 'debug' });
+    earlyPage = await openPage(`${early.url}/healthz`);
+  });
+  /** Formats that do not tell how long the sound was. */
+  const asDecoded = ['early.aac', 'early.opus'];
+  const sound = noise({ samples: 6 * RATE, channels: 2, seed: 18 });
+  it.each<[string, string, string[]]>([
+    ['MP3', 'early.mp3', ['-b:a', '320k']],
+    ['FLAC', 'early.flac', []],
+    ['WAV', 'early.wav', []],
+    ['AAC, ADTS', 'early.aac', ['-b:a', '320k']],
+    ['AAC in M4A, its index first', 'early.m4a', ['-b:a', '320k', '-movflags', '+faststart']],
+    ['Ogg Vorbis', 'early.ogg', ['-c:a', 'libvorbis', '-b:a', '256k']],
+    ['Ogg Opus', 'early.opus', ['-b:a', '256k']],
+  ])('%s', async (source, name, options) => {
+    const file = await audioFile(name, sound, options);
+    const before = adoptedOn(early);
+    const pcm = asDecoded.includes(name) ? await decode(file) : sound.pcm;
+    await expectExact(`early: ${source}`, file, firstChannel({ ...sound, pcm }), {
+      to: early,
+      on: earlyPage,
+      send: () => uploadSlowly(early, file),
+    });
+    // An init segment, and at least one with sound.
+    expect(adoptedOn(early) - before).toBeGreaterThanOrEqual(2);
   });
 });
 

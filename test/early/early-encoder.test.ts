@@ -26,6 +26,18 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
 });
 
+/** Looks until nothing is thrown, and leaves the clock of the test as it is. */
+async function eventually(look: () => void): Promise<void> {
+  for (const deadline = Date.now() + 5000; ; ) {
+    try {
+      return look();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
 /** A run that makes one segment of every 10 KiB of its input, and ends early as a source of unknown length does. */
 async function countingRun(request: RangeRequest) {
   await request.onInit(Buffer.from('init'));
@@ -56,6 +68,7 @@ async function earlyRig({
   const storage = await openDiskStorage(folder);
   const requests: RangeRequest[] = [];
   let isBusy = false;
+  let segments = 0;
   const governor = createGovernor({
     maxUploads: 10,
     concurrency: 2,
@@ -71,7 +84,11 @@ async function earlyRig({
     examine,
     run: (request) => {
       requests.push(request);
-      return run(request);
+      const onSegment: RangeRequest['onSegment'] = async (index, bytes) => {
+        await request.onSegment(index, bytes);
+        segments++;
+      };
+      return run({ ...request, onSegment });
     },
     isBusy: () => isBusy,
     ladder: [64_000, 128_000].map((bitRate) => ({ codec: 'aac', bitRate })),
@@ -85,6 +102,10 @@ async function earlyRig({
     governor,
     encoder,
     requests,
+    /** Number of segments that all runs have handed out. */
+    get segments() {
+      return segments;
+    },
     setBusy(busy: boolean) {
       isBusy = busy;
     },
@@ -148,11 +169,12 @@ describe('an upload', () => {
     const rig = await earlyRig();
     const { arriving, encode, send } = await rig.upload();
     await send(100 * KIB);
-    await vi.waitFor(() => expect(rig.requests).toHaveLength(2));
+    await eventually(() => expect(rig.requests).toHaveLength(2));
     expect(rig.inUse).toBe(1);
     await send(25 * KIB);
     await (await arriving.finish()).durable;
-    await vi.waitFor(() => expect(rig.inUse).toBe(0));
+    encode.whole();
+    await eventually(() => expect(rig.inUse).toBe(0));
     expect(encode.proven()?.endSamples).toBe(samplesOf(125 * KIB));
     const track = rig.track(125 * KIB);
     await encode.adopt(track);
@@ -169,12 +191,30 @@ describe('an upload', () => {
     const rig = await earlyRig();
     const { encode, send } = await rig.upload();
     await send(100 * KIB);
-    await vi.waitFor(() => expect(rig.requests).toHaveLength(2));
+    await eventually(() => expect(rig.requests).toHaveLength(2));
     for (const request of rig.requests) {
       expect(request).toMatchObject({ executable: YIELDING, from: 0, track: { samples: 3600 * RATE } });
       expect(request.until()).toBe(Number.POSITIVE_INFINITY);
     }
     expect(rig.requests.map(({ rendition }) => rendition.bitRate)).toEqual([64_000, 128_000]);
+    await encode.drop();
+    await expectNothingLeft(rig);
+  });
+
+  it('that is whole is encoded on, however long it takes to be examined', async () => {
+    const rig = await earlyRig();
+    const { arriving, encode, send } = await rig.upload();
+    await send(80 * KIB);
+    await eventually(() => expect(rig.requests).toHaveLength(2));
+    rig.setBusy(true);
+    await send(20 * KIB);
+    await arriving.finish();
+    encode.whole();
+    await vi.advanceTimersByTimeAsync(60_000);
+    rig.setBusy(false);
+    await vi.advanceTimersByTimeAsync(100);
+    await eventually(() => expect(rig.inUse).toBe(0));
+    expect(encode.proven()?.endSamples).toBe(samplesOf(100 * KIB));
     await encode.drop();
     await expectNothingLeft(rig);
   });
@@ -192,13 +232,13 @@ describe('an upload', () => {
     const rig = await earlyRig();
     const { arriving, encode, send } = await rig.upload();
     await send(100 * KIB);
-    await vi.waitFor(() => expect(rig.requests).toHaveLength(2));
+    await eventually(() => expect(rig.requests).toHaveLength(2));
     for (let second = 0; second < 10; second++) {
       await arriving.write(Buffer.alloc(1));
       encode.arrived(1);
       await vi.advanceTimersByTimeAsync(1000);
     }
-    await vi.waitFor(() => expect(rig.inUse).toBe(0));
+    await eventually(() => expect(rig.inUse).toBe(0));
     expect(rig.requests.every(({ signal }) => signal.aborted)).toBe(true);
     await encode.adopt(rig.track(100 * KIB + 10));
     await encode.drop();
@@ -214,7 +254,7 @@ describe('an upload', () => {
     await send(500 * KIB);
     expect([looks, rig.inUse]).toEqual([2, 0]);
     await send(4000 * KIB);
-    await vi.waitFor(() => expect(rig.requests).toHaveLength(2));
+    await eventually(() => expect(rig.requests).toHaveLength(2));
     expect(looks).toBe(3);
     await encode.drop();
     await expectNothingLeft(rig);
@@ -223,14 +263,32 @@ describe('an upload', () => {
   it('gets no bytes to its runs while accepted work takes all processors', async () => {
     const rig = await earlyRig();
     const { encode, send } = await rig.upload();
+    await send(70 * KIB);
+    await eventually(() => expect(rig.requests).toHaveLength(2));
+    await eventually(() => expect(rig.segments).toBe(2 * 7));
     rig.setBusy(true);
+    const { segments } = rig;
     await send(200 * KIB);
-    expect(rig.requests).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(encode.proven()).toBeUndefined();
+    // Each run may have had a chunk in hand.
+    expect(rig.segments).toBeLessThanOrEqual(segments + 2);
     rig.setBusy(false);
     await vi.advanceTimersByTimeAsync(100);
-    await vi.waitFor(() => expect(encode.proven()).toMatchObject({ beginning: SOURCE, endSamples: null }));
+    await eventually(() => expect(rig.segments).toBe(2 * 27));
+    expect(encode.proven()).toMatchObject({ beginning: SOURCE, endSamples: null });
+    await encode.drop();
+    await expectNothingLeft(rig);
+  });
+
+  it('is not begun to be encoded while accepted work takes all processors', async () => {
+    const rig = await earlyRig();
+    const { encode, send } = await rig.upload();
+    rig.setBusy(true);
+    await send(200 * KIB);
+    expect([rig.inUse, rig.requests.length]).toEqual([0, 0]);
+    rig.setBusy(false);
+    await send(8 * KIB);
+    await eventually(() => expect(rig.requests).toHaveLength(2));
     await encode.drop();
     await expectNothingLeft(rig);
   });
@@ -262,11 +320,12 @@ describe('an upload', () => {
   it('of the same bytes as another has a stage of its own', async () => {
     const rig = await earlyRig();
     const [one, other] = [await rig.upload(), await rig.upload()];
-    for (const { arriving, send } of [one, other]) {
+    for (const { arriving, encode, send } of [one, other]) {
       await send(100 * KIB);
       await arriving.finish();
+      encode.whole();
     }
-    await vi.waitFor(() => expect(rig.inUse).toBe(0));
+    await eventually(() => expect(rig.inUse).toBe(0));
     await other.encode.drop();
     const track = rig.track(100 * KIB);
     await one.encode.adopt(track);
@@ -307,6 +366,7 @@ describe('nothing is adopted', () => {
     const { arriving, encode, send } = await rig.upload();
     await send(100 * KIB);
     await arriving.finish();
+    encode.whole();
     return { rig, encode };
   }
 
@@ -333,7 +393,7 @@ describe('nothing is adopted', () => {
     ['its renditions', { renditions: [{ ...sampleTrack().renditions[0], id: 'aac-32k' }] }],
   ])('by a track that differs in %s', async (_what, changes) => {
     const { rig, encode } = await encoded();
-    await vi.waitFor(() => expect(rig.inUse).toBe(0));
+    await eventually(() => expect(rig.inUse).toBe(0));
     await expectNothingAdopted(rig, encode, rig.track(100 * KIB, changes));
   });
 
@@ -344,7 +404,7 @@ describe('nothing is adopted', () => {
         await countingRun(request);
       },
     });
-    await vi.waitFor(() => expect(rig.inUse).toBe(0));
+    await eventually(() => expect(rig.inUse).toBe(0));
     expect(rig.requests.every(({ signal }) => signal.aborted)).toBe(true);
     await expectNothingAdopted(rig, encode, rig.track(100 * KIB));
   });
@@ -357,7 +417,7 @@ describe('nothing is adopted', () => {
 
   it('where the segments cannot be moved; the track is none the worse', async () => {
     const { rig, encode } = await encoded();
-    await vi.waitFor(() => expect(rig.inUse).toBe(0));
+    await eventually(() => expect(rig.inUse).toBe(0));
     // Another server on the same folder sweeps the stage.
     await openDiskStorage(rig.folder);
     const track = rig.track(100 * KIB);
