@@ -6,10 +6,12 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { FRAME_SAMPLES, timelineOf } from '../src/presentation/timeline.ts';
 import { assertOnTimeline, type ListedTrack } from './on-timeline.ts';
 import {
+  aliveOf,
   freePort,
   processesMentioning,
   seeded,
@@ -25,6 +27,9 @@ const CLIENTS = 3;
 /** Most tracks to keep; the oldest are deleted above that. */
 const KEPT = 8;
 const LATEST_KILL_MS = 2500;
+/** A slow upload arrives in so many pieces, within so long. */
+const SLOW_PIECES = 25;
+const SLOW_MS = 1000;
 const READY_LIMIT_MS = 120_000;
 const MAX_DECODED_BYTES = 1024 ** 3;
 
@@ -40,6 +45,10 @@ export interface ChaosReport {
   kills: number;
   killedAtStart: number;
   acknowledged: number;
+  /** Uploads of those that were sent slowly, and so encoded while they arrived. */
+  slowly: number;
+  /** Early encodes that kills have cut off: their segments are left for the next start to sweep. */
+  stages: number;
   deleted: number;
   /** Uploads without a response that were found whole, or not at all. */
   unansweredThere: number;
@@ -67,6 +76,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     kills: 0,
     killedAtStart: 0,
     acknowledged: 0,
+    slowly: 0,
+    stages: 0,
     deleted: 0,
     unansweredThere: 0,
     unansweredGone: 0,
@@ -93,9 +104,14 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
         client(started.url, { sources, random, known, report, signal: dies.signal }),
       );
       await new Promise((resolve) => setTimeout(resolve, delay));
+      const descendants = await started.descendants();
       await started.end('SIGKILL');
+      report.stages += await stagesIn(dataDir);
       dies.abort();
       await Promise.all(clients);
+      // A run that reads standard input names no file of the server.
+      const orphans = await untilNone(() => aliveOf(descendants), 5000);
+      if (orphans.length > 0) fail(`still running: ${orphans.join('; ')}`);
     } else report.killedAtStart++;
     report.kills++;
     const survivors = await untilNone(() => processesMentioning(dataDir), 5000);
@@ -145,6 +161,11 @@ async function judge(server: TortureServer, { dataDir, known, report, fail }: Ju
   }
 }
 
+async function stagesIn(dataDir: string): Promise<number> {
+  const names = await readdir(path.join(dataDir, 'segments'));
+  return names.filter((name) => name.startsWith('.tmp-stage-')).length;
+}
+
 /** Finds files without a record. Looks twice, for segments have a `.tmp-` name for a moment while they are written. */
 async function rubbishIn(dataDir: string): Promise<string[]> {
   const found: string[] = [];
@@ -184,12 +205,14 @@ async function client(url: string, { sources, random, known, report, signal }: C
     const file = unlike(source, ++lastFile);
     try {
       const wait = ['false', 'true', 'ready'][Math.floor(random() * 3)] as string;
-      const answer = await submit(url, file, wait).catch((error: unknown) => {
+      const isSlow = random() < 0.5;
+      const answer = await submit(url, file, wait, isSlow).catch((error: unknown) => {
         known.unanswered.push(file);
         throw error;
       });
       if (answer.status !== 201 && answer.status !== 202) continue;
       report.acknowledged++;
+      if (isSlow) report.slowly++;
       known.tracks.set(answer.body.filename, file);
       if (answer.body.manifestUrl && random() < 0.5) await assertOnTimeline(url, answer.body);
       if (known.tracks.size <= KEPT) continue;
@@ -211,12 +234,27 @@ function unlike({ name, bytes }: SourceFile, number: number): SourceFile {
   return { name: `${number}-${name}`, bytes: Buffer.concat([bytes, Buffer.from(`chaos ${number}`)]) };
 }
 
-async function submit(url: string, file: SourceFile, wait: string) {
-  const form = new FormData();
-  form.append('file', new Blob([new Uint8Array(file.bytes)]), file.name);
-  const signal = AbortSignal.timeout(READY_LIMIT_MS);
-  const response = await fetch(`${url}/upload?wait=${wait}`, { method: 'POST', body: form, signal });
+async function submit(url: string, file: SourceFile, wait: string, isSlow = false) {
+  const response = await fetch(`${url}/upload?wait=${wait}`, {
+    method: 'POST',
+    headers: { 'content-type': 'multipart/form-data; boundary=chaos' },
+    body: Readable.toWeb(Readable.from(formOf(file, isSlow))),
+    duplex: 'half',
+    signal: AbortSignal.timeout(READY_LIMIT_MS),
+  } as unknown as RequestInit);
   return { status: response.status, body: (await response.json()) as ListedTrack };
+}
+
+/** Yields a form with a file: at once, or in pieces within a second. */
+async function* formOf({ name, bytes }: SourceFile, isSlow: boolean): AsyncGenerator<Buffer> {
+  const pieces = isSlow ? SLOW_PIECES : 1;
+  const head = `--chaos\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\n\r\n`;
+  yield Buffer.from(head);
+  for (let piece = 0; piece < pieces; piece++) {
+    if (piece > 0) await new Promise((resolve) => setTimeout(resolve, SLOW_MS / pieces));
+    yield bytes.subarray((piece * bytes.length) / pieces, ((piece + 1) * bytes.length) / pieces);
+  }
+  yield Buffer.from('\r\n--chaos--\r\n');
 }
 
 /** Checks that in the end every track becomes ready and decodes to exactly N samples. */

@@ -9,7 +9,8 @@ const started = performance.now();
 const report = await chaos({ kills, seed, log: (line) => console.log(line) });
 console.log(`
 kills:               ${report.kills}, of which ${report.killedAtStart} before the server listened
-acknowledged:        ${report.acknowledged} uploads, ${report.deleted} of them deleted again
+acknowledged:        ${report.acknowledged} uploads, ${report.slowly} of them sent slowly, ${report.deleted} deleted again
+cut off early:       ${report.stages} early encodes
 without an answer:   ${report.unansweredThere} there as a whole, ${report.unansweredGone} not there at all
 decoded in the end:  ${report.decoded} renditions to exactly N, ${report.samples} samples in all
 took:                ${Math.round((performance.now() - started) / 1000)} s

@@ -1,6 +1,7 @@
 /** The built server as a process of its own, to be filled with rubbish and killed; and a look at what it leaves. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import * as testkit from '../testkit/server-process.ts';
 
@@ -9,7 +10,18 @@ export interface TortureServer {
   readonly isAlive: boolean;
   /** Memory in bytes; 0 if the system does not report it. */
   residentBytes(): Promise<number>;
+  /** Lists the processes that it has started, and those that these have started. */
+  descendants(): Promise<Process[]>;
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+}
+
+/** A process of Linux; other systems list none. */
+export interface Process {
+  pid: number;
+  parent: number;
+  name: string;
+  /** Time of its start since that of the system, which tells it from a later one of the same number. */
+  startedAt: string;
 }
 
 /** Starts the server. Rejects when it ends before it listens, by itself or because of `onStart`. */
@@ -28,11 +40,42 @@ export async function startServer(
       return child.exitCode === null && child.signalCode === null;
     },
     residentBytes: async () => (await testkit.memoryOf(child, 'VmRSS')) ?? 0,
+    async descendants() {
+      const all = await processes();
+      const of = (parent: number | undefined): Process[] =>
+        all.filter((each) => each.parent === parent).flatMap((each) => [each, ...of(each.pid)]);
+      return of(child.pid);
+    },
     async end(signal) {
       child.kill(signal);
       await exited;
     },
   };
+}
+
+/** Resolves with what is still alive of some processes, as sentences. */
+export async function aliveOf(some: readonly Process[]): Promise<string[]> {
+  const alive = await processes();
+  return some
+    .filter(({ pid, startedAt }) => alive.some((each) => each.pid === pid && each.startedAt === startedAt))
+    .map(({ pid, name }) => `${name} (${pid})`);
+}
+
+/** Lists all processes but those that have ended and wait to be reaped. */
+async function processes(): Promise<Process[]> {
+  const names = await readdir('/proc').catch(() => []);
+  const stats = await Promise.all(
+    names
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
+  );
+  return stats.flatMap((stat) => {
+    const [, pid, name, rest = ''] = /^(\d+) \((.*)\) (.*)/s.exec(stat) ?? [];
+    // proc(5): the state is field 3, the parent field 4, the start field 22.
+    const [state, parent, ...others] = rest.split(' ');
+    if (pid === undefined || name === undefined || state === 'Z') return [];
+    return { pid: Number(pid), parent: Number(parent), name, startedAt: others[17] ?? '' };
+  });
 }
 
 /** Resolves with a free port of the loopback. */

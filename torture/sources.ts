@@ -33,6 +33,8 @@ const FORMATS: [name: string, seconds: number, ...options: string[]][] = [
   ['vorbis.mka', 3, '-c:a', 'libvorbis'],
   ['mp3.avi', 3, '-c:a', 'libmp3lame'],
   ['aac.ts', 3, '-c:a', 'aac', '-f', 'mpegts'],
+  // Large enough to be encoded while it arrives slowly.
+  ['high.mp3', 8, '-b:a', '320k'],
 ];
 
 /** Makes files that ffmpeg does not recognise, from the others. */

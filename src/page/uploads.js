@@ -3,6 +3,7 @@ import { upload } from './api.js';
 import { button, byId, element } from './dom.js';
 
 const AT_A_TIME = 2;
+const ENCODED_MEANWHILE = 'encoded while it uploads, where its format allows that';
 
 export function watchUploads() {
   const input = byId('file', HTMLInputElement);
@@ -29,17 +30,20 @@ export function watchUploads() {
     const progress = document.createElement('progress');
     progress.value = 0;
     progress.setAttribute('aria-label', `Uploading ${file.name}`);
-    const item = element('li', {}, element('span', { className: 'name', text: file.name }), progress);
+    const note = element('span', { className: 'note' });
+    const item = element('li', {}, element('span', { className: 'name', text: file.name }), note, progress);
     list.append(item);
     waiting.push(async () => {
       try {
         await upload(file, (fraction) => {
           progress.value = fraction;
+          note.textContent = fraction < 1 ? ENCODED_MEANWHILE : '';
         });
         item.remove();
       } catch (error) {
         const { message } = /** @type {Error} */ (error);
         const dismiss = button('Dismiss', () => item.remove(), { label: `Dismiss ${file.name}` });
+        note.remove();
         progress.replaceWith(element('span', { className: 'note error', text: message }));
         item.append(element('span', { className: 'actions' }, dismiss));
       }

@@ -48,6 +48,23 @@ it('uploads a chosen file, shows how it gets on, plays it meanwhile, and seeks t
   await page.close();
 });
 
+it('says that a file is encoded while it uploads', async () => {
+  const page = await openPage(server.url);
+  const network = await page.context().newCDPSession(page);
+  // Half a megabyte in two seconds and a half.
+  const limits = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 200_000 };
+  await network.send('Network.emulateNetworkConditions', limits);
+  const file = path.join(await temporaryFolder(), 'slow.wav');
+  await writeFile(file, wav(noise({ samples: 250_000, seed: 78 })));
+  await page.setInputFiles('#file', file);
+  await page.locator('#uploads').getByText('encoded while it uploads').waitFor();
+  await until(() => expect(server.services.governor.usage().earlyEncodes).toBe(1));
+  await page.locator('[data-filename="slow.wav"][data-status=ready]').waitFor();
+  expect(await page.locator('#uploads li').count()).toBe(0);
+  expect(server.services.governor.usage().earlyEncodes).toBe(0);
+  await page.close();
+});
+
 it('says in words what is wrong with a file', async () => {
   const page = await openPage(server.url);
   const text = path.join(await temporaryFolder(), 'notes.mp3');
