@@ -1,5 +1,4 @@
-/** Tells a value to all who wait for the next one. A value that nobody waits for is told to nobody. */
-import { createDeferred, unlessAborted } from './deferred.ts';
+/** Tells a value to all callers that wait for the next one. A value for which no caller waits is told to none. */
 
 export interface Broadcast<T> {
   send(value: T): void;
@@ -7,15 +6,31 @@ export interface Broadcast<T> {
   next(options?: { signal: AbortSignal }): Promise<T>;
 }
 
+/** Creates a broadcast. A caller that has given up leaves nothing behind. */
 export function createBroadcast<T>(): Broadcast<T> {
-  let coming = createDeferred<T>();
+  let waiters = new Set<(value: T) => void>();
 
   return {
     send(value) {
-      const { resolve } = coming;
-      coming = createDeferred();
-      resolve(value);
+      const told = waiters;
+      waiters = new Set();
+      for (const resolve of told) resolve(value);
     },
-    next: (options) => (options ? unlessAborted(coming.promise, options.signal) : coming.promise),
+    next(options) {
+      const signal = options?.signal;
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        const leave = () => {
+          waiters.delete(tell);
+          reject(signal?.reason);
+        };
+        const tell = (value: T) => {
+          signal?.removeEventListener('abort', leave);
+          resolve(value);
+        };
+        signal?.addEventListener('abort', leave, { once: true });
+        waiters.add(tell);
+      });
+    },
   };
 }

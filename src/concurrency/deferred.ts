@@ -15,6 +15,8 @@ export function createDeferred<T>(): Deferred<T> {
 /** Settles as `promise` does, or rejects with the reason of `signal` if that is aborted first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
+    // A rejection that comes too late must not end the process.
+    promise.catch(() => {});
     if (signal.aborted) return reject(signal.reason);
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -13,18 +13,19 @@ export interface SingleFlight<K, V> {
 }
 
 export function createSingleFlight<K, V>(): SingleFlight<K, V> {
-  const flights = new Map<K, Promise<V>>();
+  const flights = new Map<K, { result?: Promise<V> }>();
   return {
     run(key, call) {
-      const underWay = flights.get(key);
+      const underWay = flights.get(key)?.result;
       if (underWay !== undefined) return underWay;
+      const flight: { result?: Promise<V> } = {};
+      flights.set(key, flight);
       const isCurrent = () => flights.get(key) === flight;
       const start = async () => call(isCurrent);
-      const flight = start().finally(() => {
+      flight.result = start().finally(() => {
         if (isCurrent()) flights.delete(key);
       });
-      flights.set(key, flight);
-      return flight;
+      return flight.result;
     },
     forget: (key) => void flights.delete(key),
     keys: () => flights.keys(),

@@ -62,7 +62,9 @@ export function createEarlyEncode(
   // Each of its runs listens to it.
   setMaxListeners(0, signal);
   let isWhole = false;
-  let looks = 0;
+  let hasFailed = false;
+  /** Index of the next look among those after so many bytes. */
+  let nextLook = 0;
   let beginning: Beginning | null = null;
   let staged: StagedSegments | undefined;
   /** Whether a segment was made. */
@@ -74,6 +76,14 @@ export function createEarlyEncode(
   let cleaning: Promise<void> | undefined;
 
   const stop = (reason: string) => controller.abort(new Error(reason));
+  /** Stops it for good. An early encode that was stopped before has not failed: its segments are right. */
+  const fail = (error: unknown) => {
+    if (signal.aborted) return;
+    hasFailed = true;
+    controller.abort(error);
+  };
+  const discard = async () =>
+    staged?.discard().catch((error: unknown) => log.warn({ err: error }, 'removing a stage failed'));
 
   const look = async (): Promise<Beginning | null> => {
     const executables = await options.tools;
@@ -102,14 +112,18 @@ export function createEarlyEncode(
         signal,
         onInit: (bytes) => into.put(id, 'init', bytes),
         async onSegment(index, bytes) {
-          await governor.disk.assertFree();
+          // Room that is promised to others is not taken.
+          if ((await governor.disk.availableBytes()) < bytes.length)
+            throw new Error('there is too little room');
           await into.put(id, index, bytes);
           hasDecoded = true;
         },
       });
       ends.push(samples);
     });
-    await allOrNone(runs, controller);
+    for (const each of runs) each.catch(fail);
+    const ended = await Promise.allSettled(runs);
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
   };
 
   const begin = async (lease: Lease): Promise<void> => {
@@ -123,8 +137,10 @@ export function createEarlyEncode(
       staged = createStagedSegments(await storage.stage());
       await encode(beginning, staged);
     } catch (error) {
-      log.debug({ upload: arriving.upload, err: error }, 'early encode ended');
-      if (!signal.aborted) stop('it has failed');
+      fail(error);
+      log.debug({ upload: arriving.upload, err: signal.reason }, 'early encode ended');
+      // Its segments are of no use, and take room.
+      if (hasFailed) await discard();
     } finally {
       clearInterval(watch);
       lease.release();
@@ -133,11 +149,12 @@ export function createEarlyEncode(
 
   const arrived = (bytes: number) => {
     arrival.add(bytes);
-    const isDue = arrival.bytes >= (LOOKS_AFTER_BYTES[looks] ?? Number.POSITIVE_INFINITY);
+    const isDue = arrival.bytes >= (LOOKS_AFTER_BYTES[nextLook] ?? Number.POSITIVE_INFINITY);
     if (work || beginning || signal.aborted || !isDue || !arrival.isWorthIt() || options.isBusy()) return;
     const lease = governor.earlyEncodes.tryTake(holder);
     if (!lease) return;
-    looks++;
+    // An upload that had to wait for its place has passed several.
+    nextLook = LOOKS_AFTER_BYTES.filter((after) => after <= arrival.bytes).length;
     work = begin(lease).then(() => {
       work = undefined;
     });
@@ -151,14 +168,17 @@ export function createEarlyEncode(
       track.sampleRate === beginning.sampleRate &&
       track.channels === beginning.channels &&
       track.segmentFrames === framesPerSegment(segmentSeconds, beginning.sampleRate);
-    return isSameStream && ends.every((samples) => Math.abs(samples - track.samples) <= PADDING_SAMPLES);
+    const isSure = ends.length > 0 || !beginning.isSureAtItsEnd;
+    return (
+      isSameStream && isSure && ends.every((samples) => Math.abs(samples - track.samples) <= PADDING_SAMPLES)
+    );
   };
 
   const clean = () => {
     cleaning ??= (async () => {
       stop('the upload has ended');
       await work;
-      await staged?.discard().catch((error: unknown) => log.warn({ err: error }, 'removing a stage failed'));
+      await discard();
       options.onEnd();
     })();
     return cleaning;
@@ -171,7 +191,6 @@ export function createEarlyEncode(
     },
     proven: () => (beginning && hasDecoded ? { beginning, endSamples: ends[0] ?? null } : undefined),
     async adopt(track) {
-      const hasFailed = signal.aborted;
       stop('the upload has ended');
       try {
         if (staged && !hasFailed && isOf(track)) {
@@ -186,11 +205,4 @@ export function createEarlyEncode(
     },
     drop: clean,
   };
-}
-
-/** Waits for all runs. When one fails it stops the others, and rejects with its error when all have ended. */
-async function allOrNone(runs: readonly Promise<void>[], controller: AbortController): Promise<void> {
-  for (const run of runs) run.catch((error: unknown) => controller.abort(error));
-  const ended = await Promise.allSettled(runs);
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }

@@ -1,4 +1,5 @@
 /** Stops the processes of a run while accepted work needs the processors. */
+import { signalGroup } from '../ffmpeg/tool-process.ts';
 
 /** Short beside the 0.3 s in which a new track becomes playable. */
 const LOOK_EVERY_MS = 20;
@@ -41,12 +42,4 @@ export function createPausing(isBusy: () => boolean, send: typeof signalGroup = 
       group = undefined;
     },
   };
-}
-
-function signalGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // It has ended, or the system has no process groups (Windows): there the run waits for its bytes.
-  }
 }

@@ -5,7 +5,7 @@
  * This file holds the tracks that are being processed; `job-life.ts` says what happens to each.
  */
 import type { Track } from '../tracks/track.ts';
-import type { Encoder, EncoderOptions, Interruption } from './encoder.ts';
+import type { Encoder, EncoderOptions, Interruption, StartOptions } from './encoder.ts';
 import { createFinishing } from './finishing.ts';
 import { createJob, isPlayable, type Job, lacks, loseSegment } from './job.ts';
 import { processJob } from './job-life.ts';
@@ -49,12 +49,12 @@ export function createEncoder(options: EncoderOptions): Encoder {
 
   const onEnd = (job: Job) => void jobs.delete(job.track.filename);
 
-  const start = (track: Track, holder = '') => {
+  const start = (track: Track, { holder = '', before }: StartOptions = {}) => {
     if (closed || jobs.has(track.filename)) return;
     const job = createJob(track, holder);
     scheduler.join(job);
     jobs.set(track.filename, job);
-    lives.set(job, processJob(job, { ...options, finishing, repairs, scheduler, onEnd }));
+    lives.set(job, processJob(job, { ...options, finishing, repairs, scheduler, onEnd, before }));
   };
 
   const interrupt = async (job: Job, reason: Interruption) => {

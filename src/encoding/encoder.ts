@@ -28,13 +28,20 @@ export interface EncodingProgress {
 /** A segment of a rendition, whatever key its name has. */
 export type SegmentPlace = Pick<SegmentId, 'renditionId' | 'index'>;
 
+export interface StartOptions {
+  holder?: string;
+  /** Must not reject. */
+  before?(): Promise<void>;
+}
+
 export interface Encoder {
   /**
    * Takes up a track whose status is `processing`. Does nothing when it is taken up already.
    *
-   * @param holder shares out turns: the client that has uploaded the track, as far as it is known.
+   * @param options.holder shares out turns: the client that has uploaded the track, as far as it is known.
+   * @param options.before runs before anything that is stored of the track is looked at; a deletion waits for its end.
    */
-  start(track: Track, holder?: string): void;
+  start(track: Track, options?: StartOptions): void;
   /**
    * Removes a stored segment that is not whole, and encodes it again. Resolves with `under way` when the encoder knows already
    * that the segment is missing, and with `impossible` for a track that is gone, has failed, or has no original.

@@ -63,7 +63,9 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
       if (ready.status !== 'ready') return ready;
       await storage.putManifest(home, renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`));
       // After the record is stored: a crash in between leaves files that no track owns, and the next start sweeps these.
-      if (upload !== null) await (keeps ? storage.removeSeekableCopy(upload) : storage.removeUpload(upload));
+      const original = job.upload;
+      if (original !== null)
+        await (keeps ? storage.removeSeekableCopy(original) : storage.removeUpload(original));
       log.info({ filename, samples: ready.samples, bytes: ready.storedBytes }, 'track ready');
       return ready;
     },

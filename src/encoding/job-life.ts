@@ -19,7 +19,7 @@ import { covers } from './coverage.ts';
 import type { EncoderOptions, Interruption } from './encoder.ts';
 import { environmentFault } from './environment-fault.ts';
 import type { Finishing } from './finishing.ts';
-import { isComplete, isWithin, type Job, type JobEvent, setStored } from './job.ts';
+import { isComplete, isPlayable, isWithin, type Job, type JobEvent, setStored } from './job.ts';
 import type { Repair, Repairs } from './repairs.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -28,6 +28,8 @@ export interface JobLifeOptions
   finishing: Finishing;
   repairs: Repairs;
   scheduler: Scheduler;
+  /** Runs before the first look at what is stored. Must not reject. */
+  before: (() => Promise<void>) | undefined;
   /** Called in the same moment in which its waiters are told the outcome: from then on nobody may find the job. */
   onEnd(job: Job): void;
 }
@@ -49,6 +51,7 @@ const LONGEST_BACK_OFF_MS = 30_000;
 export async function processJob(job: Job, options: JobLifeOptions): Promise<void> {
   const { library, storage, selfTest, trackEvents, log, finishing, repairs, scheduler } = options;
   const { signal } = job.controller;
+  let { before } = options;
   let backOffs = 0;
   let retriedAfterRecovery = false;
 
@@ -73,6 +76,8 @@ export async function processJob(job: Job, options: JobLifeOptions): Promise<voi
 
   /** Looks what is stored. */
   const load = async (): Promise<NextStep> => {
+    await before?.();
+    before = undefined;
     job.lost.clear();
     // Nothing runs: these are of runs from before.
     job.events.clear();
@@ -90,6 +95,8 @@ export async function processJob(job: Job, options: JobLifeOptions): Promise<voi
     }
     job.isLoaded = true;
     job.changes.send();
+    // A track with early segments is playable before a run has made one.
+    if (isPlayable(job)) trackEvents.changed(job.track.filename);
     return { state: isComplete(job) ? 'publish' : 'encode' };
   };
 

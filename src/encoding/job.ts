@@ -64,6 +64,8 @@ export type JobEvent =
 export interface Job {
   track: Track;
   state: JobState;
+  /** Its original, which its record does not name any more once it says that the track is ready. */
+  readonly upload: string | null;
   /** The client that has uploaded the track, as far as it is known. */
   holder: string;
   /** Number of clients that wait until the track is ready. */
@@ -93,6 +95,7 @@ export function createJob(track: Track, holder: string): Job {
   return {
     track,
     state: 'load',
+    upload: track.upload,
     holder,
     awaiting: 0,
     workedAt: 0,

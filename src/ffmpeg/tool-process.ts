@@ -115,3 +115,15 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
     child.kill(signal);
   }
 }
+
+/**
+ * Sends a signal to a process group, by the process that leads it. Does nothing where the group has ended, or the system has no
+ * process groups (Windows).
+ */
+export function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // There is no such group.
+  }
+}

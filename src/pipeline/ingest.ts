@@ -9,7 +9,7 @@ import { segmentRoom } from '../encoding/segment-room.ts';
 import { AppError, errors, hasCode } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { LadderEntry } from '../presentation/ladder.ts';
-import type { ReceivedUpload } from '../storage/storage.ts';
+import type { ReceivedUpload, Room } from '../storage/storage.ts';
 import { safeFilename } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';
@@ -102,6 +102,17 @@ export function createIngest(options: IngestOptions): Ingest {
     });
   };
 
+  /** Reserves room for the segments of a track. Those that are staged take some already, and may have to go for it. */
+  const reserveSegments = async (need: Room, earlyEncode: EarlyEncode | undefined) => {
+    try {
+      return await governor.disk.reserve(need);
+    } catch (error) {
+      if (!earlyEncode) throw error;
+      await earlyEncode.drop();
+      return governor.disk.reserve(need);
+    }
+  };
+
   const create = async (received: ReceivedUpload, originalName: string, client: Client) => {
     const signal = AbortSignal.any([closing.signal, client.signal]);
     const earlyEncode = early.get(received.upload);
@@ -112,14 +123,17 @@ export function createIngest(options: IngestOptions): Ingest {
       { received, originalName, probed },
       { ladder, segmentSeconds, ffmpegVersion },
     );
-    const room = await governor.disk.reserve(segmentRoom(draft));
+    const room = await reserveSegments(segmentRoom(draft), earlyEncode);
     try {
       await received.durable;
       const { track, created } = await library.add(safeFilename(originalName), draft);
       if (!created) return { track: await reuse(received, track), created };
-      await earlyEncode?.adopt(track);
+      early.delete(received.upload);
       // From here on the encoder counts the room that the track will still take.
-      encoder.start(track, client.holder);
+      encoder.start(track, {
+        holder: client.holder,
+        ...(earlyEncode && { before: () => earlyEncode.adopt(track) }),
+      });
       trackEvents.changed(track.filename);
       log.info({ filename: track.filename, source: track.source, samples: track.samples }, 'track added');
       return { track, created };
@@ -142,7 +156,7 @@ export function createIngest(options: IngestOptions): Ingest {
     }
   };
 
-  /** Ends the early encode of an upload; does nothing where its segments were adopted. */
+  /** Ends the early encode of an upload, unless a track has it. */
   const dropEarly = async ({ upload }: ReceivedUpload) => {
     const encode = early.get(upload);
     early.delete(upload);
@@ -171,7 +185,8 @@ export function createIngest(options: IngestOptions): Ingest {
         early.set(received.upload, encode);
         return received;
       } catch (error) {
-        await encode.drop();
+        // The client does not wait for the end of its processes.
+        void encode.drop();
         throw toAppError(error);
       }
     },

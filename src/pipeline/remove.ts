@@ -27,7 +27,9 @@ export async function removeTrack(
     // Again: a retry may have come in between. From here on nothing can start it any more.
     await encoder.cancel(filename);
     await storage.removeHome(track.home);
-    if (track.upload !== null) await storage.removeUpload(track.upload);
+    // The record of a ready track may not name an original that is still to be removed.
+    const original = track.upload ?? track.uploadId;
+    if (original !== null) await storage.removeUpload(original);
   });
   trackEvents.removed(filename);
 }

@@ -10,6 +10,8 @@ import { assertFewComments } from './vorbis-comments.ts';
  * samples as from a file. An MP4 decodes only if its index comes first; without the index it is not recognised.
  */
 const STREAMED = new Set(['aac', 'flac', 'mp3', 'mp4', 'ogg', 'wav']);
+/** Of a WAV with several "data" chunks ffmpeg reads all from standard input, and the last one from a file. */
+const SURE_AT_THEIR_END = new Set(['wav']);
 
 /** What shapes an encode, as far as the beginning of a source tells. */
 export interface Beginning {
@@ -20,6 +22,8 @@ export interface Beginning {
   /** Sample rate of the renditions in Hz. */
   sampleRate: number;
   channels: 1 | 2;
+  /** Only at its end, by its length, it is sure that the source decodes as it arrives to the same as from a file. */
+  isSureAtItsEnd: boolean;
 }
 
 /** What decoding a source from its beginning has shown. */
@@ -42,13 +46,15 @@ export async function examineBeginning(file: ProbedFile): Promise<Beginning | nu
     const recognised = await recogniseDirectly(file);
     if (!recognised) return null;
     const { headers, stream } = recognised;
-    if (!STREAMED.has(containerName(headers.format.format_name))) return null;
+    const container = containerName(headers.format.format_name);
+    if (!STREAMED.has(container)) return null;
     return {
       codec: stream.codec_name ?? 'unknown',
       bitRate: Number(stream.bit_rate) || null,
       streamIndex: stream.index,
       sampleRate: outputSampleRate(Number(stream.sample_rate)),
       channels: outputChannels(stream.channels ?? 0),
+      isSureAtItsEnd: SURE_AT_THEIR_END.has(container),
     };
   } catch (error) {
     file.signal.throwIfAborted();

@@ -134,10 +134,11 @@ async function examineEnds(request: ProbeRequest, found: Recognised, decoding: D
     return early && isOf(early.beginning, found, decoding) ? early : undefined;
   };
   const decode = async (signal: AbortSignal): Promise<number | null> => {
-    if (proven()) return null;
+    const early = proven();
     const isSmall = found.opening === null && request.bytes <= SMALL_FILE_BYTES;
+    if (early && (early.endSamples !== null || !isSmall)) return null;
     const end = isSmall ? await endOrNull({ ...decoding, signal }, headerSeconds * sampleRate) : null;
-    if (end === null) await assertOneSample({ ...decoding, signal });
+    if (end === null && !early) await assertOneSample({ ...decoding, signal });
     return end;
   };
   const read = async (signal: AbortSignal): Promise<DeclaredLength> =>
@@ -147,7 +148,8 @@ async function examineEnds(request: ProbeRequest, found: Recognised, decoding: D
     Number(found.stream.nb_frames ?? 0) <= MANY_PACKETS
       ? await sideBySide(request.signal, decode, read)
       : [await decode(request.signal), await read(request.signal)];
-  return { end: proven()?.endSamples ?? end, declared };
+  // The end that was decoded from the whole file counts more than one that was decoded while the file arrived.
+  return { end: end ?? proven()?.endSamples ?? null, declared };
 }
 
 /** Returns whether a file still seems to be what its beginning seemed to be. */

@@ -61,6 +61,7 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
   const read = async (offset: number): Promise<Buffer> => {
     const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, bytes - offset));
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset);
+    if (bytesRead === 0) throw new Error('the upload was cut while it arrived');
     return chunk.subarray(0, bytesRead);
   };
 
@@ -117,8 +118,7 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
       state = 'discarded';
       grown.send();
       await syncing.catch(() => {});
-      await release();
-      await rm(temporary, { force: true });
+      await release().finally(() => rm(temporary, { force: true }));
     },
   };
 }

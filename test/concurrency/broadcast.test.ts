@@ -1,6 +1,11 @@
 /** A broadcast reaches all who wait, and only those. */
-import { expect, it } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, it, vi } from 'vitest';
 import { createBroadcast } from '../../src/concurrency/broadcast.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 it('tells a value to all who wait for it, and not to those who come later', async () => {
   const broadcast = createBroadcast<string>();
@@ -11,6 +16,24 @@ it('tells a value to all who wait for it, and not to those who come later', asyn
   broadcast.send('second');
   expect(await Promise.all(waits)).toEqual(['first', 'first']);
   expect(await later).toBe('second');
+});
+
+it('keeps no caller that has given up', async () => {
+  const broadcast = createBroadcast<string>();
+  const registry = new FinalizationRegistry<string>((name) => void collected.push(name));
+  const collected: string[] = [];
+  const giveUp = async () => {
+    const client = new AbortController();
+    registry.register(client, 'client');
+    const next = broadcast.next(client);
+    client.abort(new Error('left'));
+    await next.catch(() => {});
+  };
+  await giveUp();
+  await vi.waitFor(() => {
+    collectGarbage();
+    expect(collected).toEqual(['client']);
+  });
 });
 
 it('rejects with the reason of the signal', async () => {

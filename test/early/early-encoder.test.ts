@@ -1,4 +1,6 @@
 /** The early encode of uploads, with runs that need no ffmpeg and a clock that the tests set. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -18,7 +20,14 @@ const KIB = 1024;
 const SEGMENT_BYTES = 10 * KIB;
 const RATE = 44_100;
 const SEGMENT_SAMPLES = 172 * 1024;
-const SOURCE: Beginning = { codec: 'flac', bitRate: null, streamIndex: 0, sampleRate: RATE, channels: 2 };
+const SOURCE: Beginning = {
+  codec: 'flac',
+  bitRate: null,
+  streamIndex: 0,
+  sampleRate: RATE,
+  channels: 2,
+  isSureAtItsEnd: false,
+};
 const YIELDING = 'ffmpeg-yielding-most';
 
 afterEach(() => void vi.useRealTimers());
@@ -68,12 +77,13 @@ async function earlyRig({
   const storage = await openDiskStorage(folder);
   const requests: RangeRequest[] = [];
   let isBusy = false;
+  let isFull = false;
   let segments = 0;
   const governor = createGovernor({
     maxUploads: 10,
     concurrency: 2,
     earlyUploads,
-    disk: { room: () => storage.room(), minFreeBytes: 0 },
+    disk: { room: async () => (isFull ? { bytes: 0, files: 1e6 } : storage.room()), minFreeBytes: 0 },
   });
   const encoder = createEarlyEncoder({
     isEnabled,
@@ -106,6 +116,9 @@ async function earlyRig({
     get segments() {
       return segments;
     },
+    fillDisk() {
+      isFull = true;
+    },
     setBusy(busy: boolean) {
       isBusy = busy;
     },
@@ -127,6 +140,8 @@ async function earlyRig({
         })),
         ...changes,
       }),
+    staged: async () =>
+      (await readdir(path.join(folder, 'segments'))).filter((name) => name.startsWith('.tmp-stage')),
     namesIn: async (home: string) => (await storage.listSegments(home)).map(({ name }) => name).sort(),
   };
   return rig;
@@ -233,6 +248,7 @@ describe('an upload', () => {
     const { arriving, encode, send } = await rig.upload();
     await send(100 * KIB);
     await eventually(() => expect(rig.requests).toHaveLength(2));
+    await eventually(() => expect(rig.segments).toBe(2 * 10));
     for (let second = 0; second < 10; second++) {
       await arriving.write(Buffer.alloc(1));
       encode.arrived(1);
@@ -240,8 +256,12 @@ describe('an upload', () => {
     }
     await eventually(() => expect(rig.inUse).toBe(0));
     expect(rig.requests.every(({ signal }) => signal.aborted)).toBe(true);
-    await encode.adopt(rig.track(100 * KIB + 10));
+    // What was encoded before is right all the same.
+    const track = rig.track(100 * KIB + 10);
+    await encode.adopt(track);
     await encode.drop();
+    expect(await rig.namesIn(track.home)).toHaveLength(2 * 10);
+    await rig.storage.removeHome(track.home);
     await expectNothingLeft(rig);
   });
 
@@ -395,6 +415,36 @@ describe('nothing is adopted', () => {
     const { rig, encode } = await encoded();
     await eventually(() => expect(rig.inUse).toBe(0));
     await expectNothingAdopted(rig, encode, rig.track(100 * KIB, changes));
+  });
+
+  it('where the format is sure at its end only, and no run has come there', async () => {
+    for (const comesToItsEnd of [false, true]) {
+      const rig = await earlyRig({ examine: async () => ({ ...SOURCE, isSureAtItsEnd: true }) });
+      const { arriving, encode, send } = await rig.upload();
+      await send(100 * KIB);
+      await eventually(() => expect(rig.segments).toBe(2 * 10));
+      if (comesToItsEnd) {
+        await arriving.finish();
+        await eventually(() => expect(rig.inUse).toBe(0));
+      }
+      encode.whole();
+      const track = rig.track(100 * KIB);
+      await encode.adopt(track);
+      await encode.drop();
+      expect(await rig.namesIn(track.home)).toHaveLength(comesToItsEnd ? 2 * 10 : 0);
+    }
+  });
+
+  it('where there is too little room, and the segments are removed at once', async () => {
+    const rig = await earlyRig();
+    const { encode, send } = await rig.upload();
+    await send(80 * KIB);
+    await eventually(() => expect(rig.segments).toBeGreaterThan(0));
+    rig.fillDisk();
+    await send(20 * KIB);
+    await eventually(() => expect(rig.inUse).toBe(0));
+    expect(await rig.staged()).toEqual([]);
+    await expectNothingAdopted(rig, encode, rig.track(100 * KIB));
   });
 
   it('where a run has failed; the others are stopped', async () => {

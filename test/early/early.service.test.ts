@@ -2,8 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { audioFile, noise } from '../support/audio.ts';
-import { getManifest, request, until, upload } from '../support/client.ts';
+import { audioFile, noise, wav } from '../support/audio.ts';
+import { getManifest, request, settled, until, upload } from '../support/client.ts';
 import { withTotalSamples } from '../support/flac.ts';
 import { hugeRiff } from '../support/hostile.ts';
 import { decodeTrack, expectOnTimeline, expectSoundAt } from '../support/on-timeline.ts';
@@ -137,6 +137,17 @@ describe('a source that is not what its beginning seems to be is taken as withou
     'an M4A with its index at the end': async () => {
       return { name: 'index-last.m4a', bytes: await read('a.m4a', ['-b:a', '320k']) };
     },
+    'a WAV with two pieces of sound, of which ffmpeg reads the last one in a file': async () => {
+      const first = wav(noise({ samples: 8 * 44_100, channels: 2, seed: 53 }));
+      const second = wav(sound).subarray(36);
+      return { name: 'two.wav', bytes: Buffer.concat([first, second]) };
+    },
+    'an MP3 whose header declares half of it': async () => {
+      const bytes = Buffer.from(await read('vbr.mp3', ['-q:a', '0']));
+      const frames = bytes.indexOf('Xing') + 8;
+      bytes.writeUInt32BE(Math.floor(bytes.readUInt32BE(frames) / 2), frames);
+      return { name: 'half.mp3', bytes };
+    },
     'a WAV whose header claims hours': async () => ({ name: 'huge.wav', bytes: hugeRiff(8 * 44_100) }),
     'a WebM, in which ffmpeg cannot seek to the sample': async () => {
       return { name: 'a.webm', bytes: await read('a.webm', ['-c:a', 'libopus', '-b:a', '256k']) };
@@ -148,7 +159,12 @@ describe('a source that is not what its beginning seems to be is taken as withou
     // Where nothing is staged by then, the upload goes on as long as it is sent by drops.
     const looked = async () => (await stagedOn(early)).some((name) => !name.endsWith('init'));
     const isEnough = looksAtMost(15, looked);
-    const [one, other] = [await uploadSlowly(early, file, { isEnough }), await upload(usual.url, file)];
+    // The length has to be right as soon as it is told.
+    const query = '';
+    const [one, other] = [
+      await uploadSlowly(early, file, { isEnough, query }),
+      await upload(usual.url, file, query),
+    ];
     expect([one.status, one.body.code]).toEqual([other.status, other.body.code]);
     await untilNoEarlyEncodes(early);
     if (one.status !== 201) return;
@@ -160,6 +176,12 @@ describe('a source that is not what its beginning seems to be is taken as withou
       channels: body.channels,
       source: body.source,
     });
+    for (const [{ url }, track] of [
+      [early, one.body],
+      [usual, body],
+    ] as const) {
+      expect((await settled(url, track.filename)).samples).toBe(samples);
+    }
     const manifests = [await getManifest(early.url, one.body), await getManifest(usual.url, body)] as const;
     await expectOnTimeline(manifests[0], samples);
     const [mine, theirs] = await Promise.all(manifests.map((manifest) => decodeTrack(manifest)));

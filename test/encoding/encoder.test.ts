@@ -1,6 +1,8 @@
 /** The encoder's life, with runs that need no ffmpeg: retries, repairs, waits, and ends in every state. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { removeTrack } from '../../src/pipeline/remove.ts';
 import type { Track } from '../../src/tracks/track.ts';
+import { createTrackEvents } from '../../src/tracks/track-events.ts';
 import {
   type EncoderRig,
   encoderRig,
@@ -403,4 +405,74 @@ it('a track that meets anything at any time ends whole, or as it was told to', a
     }
     expectIdle(rig);
   }
+});
+
+describe('an original that is not kept', () => {
+  afterEach(() => void vi.useRealTimers());
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+
+  /** The record says that the track is ready; its manifest could not be written. */
+  async function halfFinished() {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const rig = await encoderRig({ keepOriginals: false });
+    rig.failAt('manifest', full);
+    const track = await rig.addTrack();
+    rig.encoder.start(track);
+    expect(await rig.encoder.whenSettled(FILENAME)).toBe('stopped');
+    expect(await rig.library.get(FILENAME)).toMatchObject({ status: 'ready', upload: null });
+    return { rig, upload: track.upload as string };
+  }
+
+  it('is removed although its track was finished in two tries', async () => {
+    const { rig, upload } = await halfFinished();
+    const settled = rig.encoder.whenSettled(FILENAME);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await settled).toMatchObject({ status: 'ready' });
+    expect(await rig.storage.hasUpload(upload)).toBe(false);
+  });
+
+  it('is removed with a track that is deleted between the two', async () => {
+    const { rig, upload } = await halfFinished();
+    const { library, storage, encoder } = rig;
+    await removeTrack(FILENAME, { library, storage, encoder, trackEvents: createTrackEvents() });
+    expect(await rig.storage.hasUpload(upload)).toBe(false);
+  });
+});
+
+describe('work before the first look at what is stored', () => {
+  it('is seen by that look, and clients are told that the track can be played', async () => {
+    const rig = await encoderRig();
+    const track = await rig.addTrack();
+    const playable: (boolean | undefined)[] = [];
+    rig.trackEvents.listen(() => void playable.push(rig.encoder.progressOf(FILENAME)?.isPlayable));
+    const hold = rig.holdUp('segment');
+    rig.encoder.start(track, { before: () => rig.putSegments(track, 'init', 0) });
+    await hold.reached;
+    expect(playable).toContain(true);
+    hold.open();
+    await rig.encoder.whenSettled(FILENAME);
+    expect(rig.runs.map(({ from }) => from)).toEqual([1]);
+    await expectWhole(rig);
+  });
+
+  it('ends before a deletion does, and nothing is left of it', async () => {
+    const rig = await encoderRig();
+    const track = await rig.addTrack();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    rig.encoder.start(track, {
+      async before() {
+        await released;
+        await rig.putSegments(track, 'init', 0);
+      },
+    });
+    const { library, storage, encoder } = rig;
+    const removed = removeTrack(FILENAME, { library, storage, encoder, trackEvents: createTrackEvents() });
+    release();
+    await removed;
+    expect(await storage.listHomes()).toEqual([]);
+    expectIdle(rig);
+  });
 });

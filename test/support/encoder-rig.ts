@@ -141,7 +141,16 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
 
   const rig = {
     folder,
-    ...{ encoder, segmentRepair, library, storage, governor, runs, failures, version, holdUp },
+    encoder,
+    segmentRepair,
+    trackEvents,
+    library,
+    storage,
+    governor,
+    runs,
+    failures,
+    version,
+    holdUp,
     get running() {
       return running;
     },
@@ -161,11 +170,20 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
           yield bytes;
         })(),
       );
-      return (await library.add(name, sampleDraft(name, { upload, ...changes }))).track;
+      return (await library.add(name, sampleDraft(name, { upload, uploadId: upload, ...changes }))).track;
     },
     async readyTrack(): Promise<Track> {
       encoder.start(await rig.addTrack());
       return (await encoder.whenSettled(FILENAME)) as Track;
+    },
+    /** Stores segments as a run would. */
+    async putSegments(track: Track, ...indexes: (number | 'init')[]): Promise<void> {
+      const rendition = track.renditions[0] as Track['renditions'][number];
+      for (const index of indexes) {
+        const kind = index === 'init' ? 'ftyp' : 'moof';
+        const text = `${version.init} ${rendition.bitRate}${index === 'init' ? '' : ` ${index}`}`;
+        await storage.putSegment(track.home, rig.nameOf(track, index), segment(kind, text));
+      }
     },
     /** Cuts a stored segment, as a failing disk does. */
     async cut(track: Track, index: number): Promise<string> {
