@@ -7,7 +7,7 @@ import type { Lease } from '../governor/budget.ts';
 import type { Governor } from '../governor/governor.ts';
 import { type LadderEntry, ladderFor, renditionId } from '../presentation/ladder.ts';
 import { framesPerSegment, PADDING_SAMPLES } from '../presentation/timeline.ts';
-import type { Beginning, Proven } from '../source/beginning.ts';
+import { type Beginning, isOnePiece, type Proven } from '../source/beginning.ts';
 import type { ProbedFile } from '../source/ffprobe.ts';
 import type { ArrivingUpload, Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
@@ -168,9 +168,11 @@ export function createEarlyEncode(
       track.sampleRate === beginning.sampleRate &&
       track.channels === beginning.channels &&
       track.segmentFrames === framesPerSegment(segmentSeconds, beginning.sampleRate);
-    const isSure = ends.length > 0 || !beginning.isSureAtItsEnd;
+    const isWholeSource = beginning.dataBytes === null || isOnePiece(beginning.dataBytes, track);
     return (
-      isSameStream && isSure && ends.every((samples) => Math.abs(samples - track.samples) <= PADDING_SAMPLES)
+      isSameStream &&
+      isWholeSource &&
+      ends.every((samples) => Math.abs(samples - track.samples) <= PADDING_SAMPLES)
     );
   };
 

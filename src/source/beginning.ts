@@ -1,17 +1,20 @@
 /** Tells what a file seems to be by as much of it as has arrived. */
 import { AppError } from '../errors.ts';
 import { outputChannels, outputSampleRate } from '../presentation/ladder.ts';
+import { PADDING_SAMPLES } from '../presentation/timeline.ts';
+import type { Track } from '../tracks/track.ts';
 import { containerName, type ProbedFile } from './ffprobe.ts';
 import { recogniseDirectly } from './recognise.ts';
 import { assertFewComments } from './vorbis-comments.ts';
+import { firstDataBytes } from './wav-header.ts';
 
 /**
  * Containers that are read from their first byte to their last: fed to the standard input of ffmpeg they decode to the same
  * samples as from a file. An MP4 decodes only if its index comes first; without the index it is not recognised.
  */
 const STREAMED = new Set(['aac', 'flac', 'mp3', 'mp4', 'ogg', 'wav']);
-/** Of a WAV with several "data" chunks ffmpeg reads all from standard input, and the last one from a file. */
-const SURE_AT_THEIR_END = new Set(['wav']);
+/** Bytes of a file over those of its first piece of sound: with another piece of the same length it has twice as many. */
+const MAX_PIECE_RATIO = 1.5;
 
 /** What shapes an encode, as far as the beginning of a source tells. */
 export interface Beginning {
@@ -22,8 +25,11 @@ export interface Beginning {
   /** Sample rate of the renditions in Hz. */
   sampleRate: number;
   channels: 1 | 2;
-  /** Only at its end, by its length, it is sure that the source decodes as it arrives to the same as from a file. */
-  isSureAtItsEnd: boolean;
+  /**
+   * Declared bytes of the first "data" chunk of a WAV; null for other formats. Of a WAV with several ffmpeg plays all from
+   * standard input, and the last one from a file: only a WAV that is one piece decodes to the same from both.
+   */
+  dataBytes: number | null;
 }
 
 /** What decoding a source from its beginning has shown. */
@@ -48,13 +54,15 @@ export async function examineBeginning(file: ProbedFile): Promise<Beginning | nu
     const { headers, stream } = recognised;
     const container = containerName(headers.format.format_name);
     if (!STREAMED.has(container)) return null;
+    const dataBytes = container === 'wav' ? await firstDataBytes(file.input) : null;
+    if (container === 'wav' && dataBytes === null) return null;
     return {
       codec: stream.codec_name ?? 'unknown',
       bitRate: Number(stream.bit_rate) || null,
       streamIndex: stream.index,
       sampleRate: outputSampleRate(Number(stream.sample_rate)),
       channels: outputChannels(stream.channels ?? 0),
-      isSureAtItsEnd: SURE_AT_THEIR_END.has(container),
+      dataBytes,
     };
   } catch (error) {
     file.signal.throwIfAborted();
@@ -62,4 +70,14 @@ export async function examineBeginning(file: ProbedFile): Promise<Beginning | nu
     if (error instanceof AppError) return null;
     throw error;
   }
+}
+
+/** Returns whether a track is the sound of the first "data" chunk of a WAV, and the file holds no other. */
+export function isOnePiece(
+  dataBytes: number,
+  { samples, sampleRate, source }: Pick<Track, 'samples' | 'sampleRate' | 'source'>,
+): boolean {
+  const bytesPerSample = (source.bitRate ?? 0) / 8 / sampleRate;
+  const isItsLength = Math.abs(dataBytes - samples * bytesPerSample) <= PADDING_SAMPLES * bytesPerSample;
+  return isItsLength && source.bytes <= MAX_PIECE_RATIO * dataBytes;
 }

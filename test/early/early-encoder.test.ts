@@ -26,7 +26,7 @@ const SOURCE: Beginning = {
   streamIndex: 0,
   sampleRate: RATE,
   channels: 2,
-  isSureAtItsEnd: false,
+  dataBytes: null,
 };
 const YIELDING = 'ffmpeg-yielding-most';
 
@@ -417,21 +417,25 @@ describe('nothing is adopted', () => {
     await expectNothingAdopted(rig, encode, rig.track(100 * KIB, changes));
   });
 
-  it('where the format is sure at its end only, and no run has come there', async () => {
-    for (const comesToItsEnd of [false, true]) {
-      const rig = await earlyRig({ examine: async () => ({ ...SOURCE, isSureAtItsEnd: true }) });
-      const { arriving, encode, send } = await rig.upload();
-      await send(100 * KIB);
-      await eventually(() => expect(rig.segments).toBe(2 * 10));
-      if (comesToItsEnd) {
-        await arriving.finish();
-        await eventually(() => expect(rig.inUse).toBe(0));
-      }
-      encode.whole();
-      const track = rig.track(100 * KIB);
+  it('where the source may have more pieces of sound than the first one', async () => {
+    const bytes = 100 * KIB;
+    const bitRate = (8 * bytes * RATE) / samplesOf(bytes);
+    const source = (fileBytes: number) => ({
+      source: { ...sampleTrack().source, bytes: fileBytes, bitRate },
+    });
+    const cases: [dataBytes: number, changes: ReturnType<typeof source>, adopted: number][] = [
+      [bytes, source(bytes + 44), 2 * 10],
+      // Another piece of the same length, and the first one of another length.
+      [bytes, source(2 * bytes), 0],
+      [2 * bytes, source(bytes + 44), 0],
+    ];
+    for (const [dataBytes, changes, adopted] of cases) {
+      const { rig, encode } = await encoded({ examine: async () => ({ ...SOURCE, dataBytes }) });
+      await eventually(() => expect(rig.inUse).toBe(0));
+      const track = rig.track(bytes, changes);
       await encode.adopt(track);
       await encode.drop();
-      expect(await rig.namesIn(track.home)).toHaveLength(comesToItsEnd ? 2 * 10 : 0);
+      expect(await rig.namesIn(track.home)).toHaveLength(adopted);
     }
   });
 
