@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { lockDataDir } from './disk/lock.ts';
 import { createEarlyEncoder } from './early/early-encoder.ts';
-import { createEventLoopLoad } from './early/event-loop-load.ts';
+import { createSpareTime } from './early/spare-time.ts';
 import { isWholeSegment } from './encoding/boxes.ts';
 import { createEncoder } from './encoding/create-encoder.ts';
 import { run } from './encoding/encode-range.ts';
@@ -113,7 +113,6 @@ export async function openServices(
     const { audioLadder: ladder, segmentSeconds, maxWaiting } = config;
     const started = library.opened.then(() => recover({ library, storage, encoder, log }));
     started.catch(noop);
-    const eventLoop = createEventLoopLoad();
     const earlyEncoder = createEarlyEncoder({
       isEnabled: config.earlyEncoding,
       storage,
@@ -122,8 +121,7 @@ export async function openServices(
       log,
       examine: examineBeginning,
       run,
-      // Files that are examined, runs that take all processors, and many requests come before it.
-      isBusy: () => encoder.isBusy || governor.probes.inUse > 0 || eventLoop.isBusy(),
+      isBusy: createSpareTime({ isAtWork: () => encoder.isBusy || governor.probes.inUse > 0 }),
       ladder,
       segmentSeconds,
       maxDurationSeconds,

@@ -71,7 +71,7 @@ export interface Encoder {
   cancel(filename: string): Promise<void>;
   /** Returns undefined for a track that is not processed. */
   progressOf(filename: string): EncodingProgress | undefined;
-  /** Whether its runs take all processors that they may take. */
+  /** Whether its runs take all processors that they may take, or a track is not playable yet. */
   readonly isBusy: boolean;
   /** Number of tracks that are processed or wait for it. */
   readonly waiting: number;

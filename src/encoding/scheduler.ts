@@ -1,5 +1,5 @@
 /** Carries out the planner's steps: starts runs, shortens them, and stops one to make room for another. */
-import { type ActiveRendition, type ActiveRun, type Job, workingRuns } from './job.ts';
+import { type ActiveRendition, type ActiveRun, isPlayable, type Job, workingRuns } from './job.ts';
 import { nextStep, type Step } from './planner.ts';
 import { plannerState, segmentSeconds } from './planner-state.ts';
 import { createWatch } from './priority-watch.ts';
@@ -27,7 +27,7 @@ export interface Scheduler {
   published(job: Job): void;
   /** Stops all runs of a job. Once it resolves none of their processes is left. */
   endRuns(job: Job): Promise<void>;
-  /** Whether as many runs are at work as may be. */
+  /** Whether as many runs are at work as may be, or a track waits for its first segments. */
   readonly isBusy: boolean;
   /** Starts nothing from now on. */
   close(): void;
@@ -120,7 +120,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       schedule();
     },
     get isBusy() {
-      return [...allWorkingRuns()].length >= concurrency;
+      const isWaiting = (job: Job) => (job.state === 'load' || job.state === 'encode') && !isPlayable(job);
+      return [...allWorkingRuns()].length >= concurrency || [...jobs.values()].some(isWaiting);
     },
     close() {
       closed = true;
