@@ -1,6 +1,6 @@
 /**
- * One server per data folder. The lock is a Unix socket that the server listens on: the kernel lets go of it when the
- * process ends, however it ends, so a kill leaves nothing stuck (the name stays, but nobody answers there).
+ * Allows one server per data folder. The lock is a Unix socket that the server listens on. The kernel closes it when the process
+ * ends, so a kill leaves no lock behind: the name stays, but no process answers there.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { realpath, rename, rm } from 'node:fs/promises';
@@ -17,22 +17,24 @@ export interface Lock {
 }
 
 /**
- * @throws {StartupError} when another server holds the folder.
+ * Locks a data folder.
+ *
+ * @throws {StartupError} when another server holds it.
  */
 export async function lockDataDir(dataDir: string): Promise<Lock> {
   const name = await socketPath(dataDir);
   const server = (await tryListen(name)) ?? (await takeOver(name, dataDir));
   server.unref();
-  // Node removes the name as it closes.
+  // Node removes the name when it closes the socket.
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-/** The name exists: somebody listens there, or it was left behind. */
+/** Takes over a name that exists, unless a server listens there. */
 async function takeOver(name: string, dataDir: string): Promise<Server> {
   const inUse = () =>
     new StartupError(`Another server is using ${dataDir}. Stop it first, or set DATA_DIR to another folder.`);
   if (await somebodyAnswers(name)) throw inUse();
-  // Moved away first: if a live one took the place since we asked, it gets its name back.
+  // Moved away first: a server that has taken the name meanwhile gets it back.
   const aside = `${name}.${randomUUID().slice(0, 8)}`;
   await rename(name, aside).catch((error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error;

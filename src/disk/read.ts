@@ -1,9 +1,10 @@
-/** Reading files that are published: they never change. */
+/** Reads published files, which never change. */
 import { closeSync, fstat, open, read, readFileSync } from 'node:fs';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 
 /**
- * By callbacks: of the one thread that all answers share it takes two thirds of what `fs/promises` takes.
+ * Reads a published file. Uses callbacks: they take two thirds of the time that `fs/promises` takes of the thread that all
+ * responses share.
  *
  * @throws the system's error.
  */
@@ -12,7 +13,7 @@ export function readPublished(file: string): Promise<Buffer> {
     open(file, 'r', (cannotOpen, fd) => {
       if (cannotOpen) return reject(cannotOpen);
       const settle = (error: Error | null, bytes?: Buffer) => {
-        // Nothing was written, so there is nothing that it could wait for.
+        // Nothing was written, so a failing close loses nothing.
         closeSync(fd);
         if (bytes) resolve(bytes);
         else reject(error);
@@ -25,7 +26,7 @@ export function readPublished(file: string): Promise<Buffer> {
   });
 }
 
-/** A read may give less than it was asked for. */
+/** Reads to the end: one read may give less than it was asked for. */
 function readAll(
   fd: number,
   bytes: Buffer,
@@ -38,23 +39,23 @@ function readAll(
   }
   read(fd, bytes, from, bytes.length - from, null, (error, count) => {
     if (error) settle(error);
-    // It was cut under way; what there is tells so.
+    // Something has cut the file meanwhile; its caller sees that by the bytes.
     else if (count === 0) settle(null, bytes.subarray(0, from));
     else readAll(fd, bytes, from + count, settle);
   });
 }
 
-/** For so long others wait while files are read, in milliseconds. */
+/** Longest time that other work waits while files are read, in milliseconds. */
 const SLICE_MS = 5;
-/** When a slice had fewer, they had to be waited for. */
+/** A slice with fewer files had to wait for the disk. */
 const FEWEST_IN_SLICE = 16;
-/** So many are left to other threads then, before it is tried here again. */
+/** Files that other threads read then, before this thread tries again. */
 const ELSEWHERE = 128;
 
 /**
- * For thousands of small files, read by many callers at once. What the system has in its memory is read here and now: to
- * have another thread do it takes five times as long. What a disk must be waited for is left to other threads, which
- * wait side by side.
+ * Creates a reader for thousands of small files that many callers ask for at once. Reads files that the system has in memory on
+ * this thread: another thread takes five times as long. Leaves files that the disk must deliver to other threads, which wait side
+ * by side.
  *
  * @returns as `readPublished`.
  */

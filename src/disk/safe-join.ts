@@ -1,10 +1,10 @@
-/** The one path guard: every path that is made of a name goes through here. */
+/** Makes a path of a name. Every such path is made here. */
 import path from 'node:path';
 
 /**
- * Joins names to a folder: each is the name of one thing in the folder before it, and never a path.
+ * Joins names to a folder. Each is the name of one entry in the folder before it, never a path.
  *
- * @throws {Error} for anything else. Names are checked long before; this is the second lock on the door.
+ * @throws {Error} for any other name. `tracks/filename.ts` makes names safe long before; this check is the second one.
  */
 export function safeJoin(folder: string, ...names: string[]): string {
   for (const name of names) {

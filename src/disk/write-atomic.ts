@@ -1,16 +1,16 @@
-/** Bytes are published whole or not at all: written aside, synced, renamed. */
+/** Writes files whole or not at all: aside, synced, renamed. */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Files that a crash may leave half-written begin with this; they are swept at the next start. */
+/** Prefix of files that a crash may leave half-written. The next start removes them. */
 export const TEMPORARY_PREFIX = '.tmp-';
 
 /**
  * Writes a file that is either wholly there or not at all, also after a power failure once the folder is synced.
  *
- * @param aside folder of the same file system, for what is not whole yet: one for many files, so that a crash leaves
- *   nothing that would have to be looked for.
+ * @param aside folder for the incomplete file, on the same file system. One such folder for many files spares the next start a
+ *   search.
  * @throws the system's error; nothing is left behind then.
  */
 export async function writeFileAtomic(
@@ -31,7 +31,7 @@ export async function writeFileAtomic(
   }
 }
 
-/** Removes from a folder what a crash left half-written. */
+/** Removes half-written files of a crash from a folder. */
 export async function sweepTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.startsWith(TEMPORARY_PREFIX))
@@ -49,7 +49,7 @@ export async function syncFolder(folder: string): Promise<void> {
 /**
  * Opens a file for as long as `use` takes.
  *
- * @param mode of a file that is made, less the umask.
+ * @param mode permissions of a new file, less the umask.
  */
 export async function withFile<T>(
   file: string,

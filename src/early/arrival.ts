@@ -14,9 +14,9 @@ export interface Arrival {
   readonly bytes: number;
   /** Notes bytes that have come. */
   add(bytes: number): void;
-  /** Whether enough has come, fast enough and for long enough. */
+  /** Returns whether enough has come, fast enough and for long enough. */
   isWorthIt(): boolean;
-  /** Whether hardly anything has come for some time. */
+  /** Returns whether hardly anything has come for some time. */
   isTooSlow(): boolean;
 }
 

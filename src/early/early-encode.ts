@@ -37,7 +37,7 @@ export interface EarlyEncodeOptions {
   examine(file: ProbedFile): Promise<Beginning | null>;
   /** Encodes a range; tests have one that needs no ffmpeg. */
   run(request: RangeRequest): Promise<void>;
-  /** Whether accepted work needs the processors. */
+  /** Returns whether accepted work needs the processors. */
   isBusy(): boolean;
   ladder: readonly LadderEntry[];
   segmentSeconds: number;
@@ -67,7 +67,7 @@ export function createEarlyEncode(
   let nextLook = 0;
   let beginning: Beginning | null = null;
   let staged: StagedSegments | undefined;
-  /** Whether a segment was made. */
+  /** True once a segment was made. */
   let hasDecoded = false;
   /** Samples of the source by each run that has come to its end. */
   const ends: number[] = [];
@@ -160,7 +160,7 @@ export function createEarlyEncode(
     });
   };
 
-  /** Whether a track is the source that was encoded, as far as that source has shown itself. */
+  /** Returns whether a track is the source that was encoded, as far as that source has shown itself. */
   const isOf = (track: Track): boolean => {
     if (!beginning || track.copy !== null || track.hasSeekableCopy) return false;
     const isSameStream =

@@ -19,7 +19,7 @@ export interface EarlyRunOptions
   maxDurationSeconds: number;
   /** Encodes a range; tests have one that needs no ffmpeg. */
   run(request: RangeRequest): Promise<void>;
-  /** Whether accepted work needs the processors. The run is stopped meanwhile, and gets no bytes. */
+  /** Returns whether accepted work needs the processors. The run is stopped meanwhile, and gets no bytes. */
   isBusy(): boolean;
   signal: AbortSignal;
 }

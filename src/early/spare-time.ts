@@ -5,9 +5,9 @@ import { createEventLoopLoad } from './event-loop-load.ts';
 const LINGER_MS = 200;
 
 export interface SpareTimeOptions {
-  /** Whether accepted work is at work now. */
+  /** Returns whether accepted work is at work now. */
   isAtWork(): boolean;
-  /** Whether the server itself needs a processor; by default it looks at the event loop. */
+  /** Returns whether the server itself needs a processor; by default by the load of the event loop. */
   isServing?: () => boolean;
   /** Returns milliseconds; tests have their own clock. */
   now?: () => number;

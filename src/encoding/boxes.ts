@@ -1,4 +1,4 @@
-/** The few boxes of ISO/IEC 14496-12 that a fragmented stream of one audio track is made of. */
+/** Reads and changes the boxes of ISO/IEC 14496-12 that make up a fragmented stream of one audio track. */
 
 export interface Box {
   type: string;
@@ -6,7 +6,7 @@ export interface Box {
   bytes: Buffer;
 }
 
-/** Larger than any fragment of audio; a length beyond it is not a length. */
+/** Larger than any fragment of audio. */
 const MAX_BOX_BYTES = 64 * 1024 * 1024;
 
 /** The stream ended inside a box: the process that wrote it died, or its pipe broke. */
@@ -62,7 +62,7 @@ function boxType(bytes: Buffer, offset: number): string {
   return bytes.toString('latin1', offset + 4, offset + 8);
 }
 
-/** Offset of the first child of that type between the two offsets, and where it ends. */
+/** Returns the offset of the first child of that type between the two offsets, and the offset of its end. */
 function findChild(bytes: Buffer, type: string, from: number, until: number): { start: number; end: number } {
   for (let start = from; start + 8 <= until; ) {
     const end = start + bytes.readUInt32BE(start);
@@ -73,7 +73,7 @@ function findChild(bytes: Buffer, type: string, from: number, until: number): { 
   throw new Error(`a movie fragment without a "${type}" box`);
 }
 
-/** What a movie fragment (`moof`, clause 8.8.4) says of the samples that follow it. */
+/** Description of samples by their movie fragment (`moof`, clause 8.8.4). */
 export interface Fragment {
   sequenceNumber: number;
   /** `tfdt`: samples of media time before the first one (clause 8.8.12). */
@@ -94,6 +94,8 @@ const TRUN_DURATION = 0x100;
 const TRUN_PER_SAMPLE = [0x100, 0x200, 0x400, 0x800];
 
 /**
+ * Reads a movie fragment.
+ *
  * @param moof a `moof` box with one track and one run.
  * @throws {Error} when a box that it needs is missing.
  */
@@ -154,7 +156,7 @@ function readDecodeTime(moof: Buffer, tfdtStart: number): number {
     : moof.readUInt32BE(tfdtStart + 12);
 }
 
-/** Whether bytes are top-level boxes to the last byte, from the first: what was cut is not. */
+/** Returns whether bytes are top-level boxes from the first byte to the last. A segment that was cut is not. */
 export function isWholeSegment(bytes: Buffer): boolean {
   let offset = 0;
   while (offset + 8 <= bytes.length) {

@@ -43,7 +43,7 @@ export function coverageOf(rendition: Rendition, segments: readonly StoredSegmen
   return coverage;
 }
 
-/** Whether a coverage has a segment. */
+/** Returns whether a coverage has a segment. */
 export function covers({ hasInit, stored }: Coverage, index: number | 'init'): boolean {
   return index === 'init' ? hasInit : stored.has(index);
 }

@@ -1,6 +1,6 @@
 /**
- * One run: one ffmpeg process that encodes a stretch of one rendition. It can start at any segment; every run of a
- * track cuts at the same instants, so segments of several runs fit together.
+ * Encodes a range of one rendition with one ffmpeg process: a run. A run can start at any segment. All runs of a track cut at the
+ * same samples, so their segments fit together.
  */
 
 import type { Readable } from 'node:stream';
@@ -12,7 +12,7 @@ import { durationSeconds } from '../tracks/track.ts';
 import { TruncatedStreamError } from './boxes.ts';
 import { cutSegments, EarlyEndError } from './cutter.ts';
 
-/** What a run has to know of a track. */
+/** The part of a track that a run needs. */
 export type EncodedTrack = Pick<
   Track,
   'sampleRate' | 'samples' | 'segmentFrames' | 'channels' | 'streamIndex' | 'hasSeekableCopy'
@@ -25,14 +25,14 @@ export interface RangeRequest {
   executable: string;
   /** Absolute path of the original, or its bytes in their order. */
   input: string | Readable;
-  /** First segment wanted, counted from 0. */
+  /** First segment to encode, counted from 0. */
   from: number;
-  /** The segment after the last one wanted; asked again after each segment, for a run may be cut short under way. */
+  /** Returns the segment after the last one to encode. Called again after each segment, for the range may shrink. */
   until(): number;
   signal: AbortSignal;
-  /** How long ffmpeg may write nothing, in milliseconds; for ever by default. */
+  /** Time without output after which ffmpeg counts as stuck, in milliseconds; no limit by default. */
   silentMs?: number;
-  /** Told the process that leads the group of ffmpeg. */
+  /** Called with the process that leads the group of ffmpeg. */
   onStart?(pid: number): void;
   /** Awaited before the next piece is read: a slow disk slows the encoder. A throw ends the run. */
   onInit(bytes: Buffer): Promise<void>;
@@ -42,7 +42,7 @@ export interface RangeRequest {
 /**
  * Encodes segments `from` to `until` and hands them out in order.
  *
- * @throws {OffGridError} when the encoder left the grid.
+ * @throws {OffTimelineError} when the encoder leaves the timeline.
  * @throws {EarlyEndError} when the source ends before N; the whole segments before that were handed out.
  * @throws {FfmpegError} when ffmpeg failed or took too long.
  * @throws the signal's reason when it was aborted.
@@ -64,7 +64,7 @@ export async function run(request: RangeRequest): Promise<void> {
   let finished = false;
   try {
     for await (const cut of cutSegments(stdout, { timeline, from })) {
-      // What ffmpeg still flushes when it is stopped ends in silence that is no part of the source.
+      // After a stop ffmpeg flushes silence that is no part of the source.
       request.signal.throwIfAborted();
       if (cut.kind === 'init') await request.onInit(cut.bytes);
       else if (cut.index < request.until()) await request.onSegment(cut.index, cut.bytes);
@@ -92,7 +92,7 @@ function isTruncation(error: unknown): boolean {
   return error instanceof EarlyEndError || error instanceof TruncatedStreamError;
 }
 
-/** Sample at which a run for segment `from` starts: one segment earlier, to warm the encoder up. */
+/** Returns the sample at which a run for segment `from` starts: one segment earlier, to warm the encoder up. */
 function startSample(timeline: Timeline, from: number): number {
   return Math.max(0, from - 1) * timeline.segmentSamples;
 }
@@ -102,7 +102,7 @@ function seekOptions(timeline: Timeline, from: number): string[] {
   return start === 0 ? [] : ['-ss', (start / timeline.sampleRate).toFixed(6)];
 }
 
-/** Everything after the input: what is taken, the filter that makes the time line true, and the grid. */
+/** Returns the options after the input: stream, filter, encoder, and cuts on the timeline. */
 function encodeOptions(track: EncodedTrack, rendition: RangeRequest['rendition'], from: number): string[] {
   const timeline = timelineOf(track);
   const { sampleRate, segmentFrames } = track;
@@ -111,7 +111,7 @@ function encodeOptions(track: EncodedTrack, rendition: RangeRequest['rendition']
   // microseconds can never add or drop one.
   const fragmentMicroseconds = Math.round(((segmentFrames - 0.5) * FRAME_SAMPLES * 1e6) / sampleRate);
   return [
-    // The copy holds the one stream that was taken.
+    // The copy has only the chosen stream.
     ...mapAudioStream(track.hasSeekableCopy ? 0 : track.streamIndex),
     ...[
       '-filter:a',
@@ -124,7 +124,7 @@ function encodeOptions(track: EncodedTrack, rendition: RangeRequest['rendition']
   ];
 }
 
-/** A longer time is taken for none at all by `setTimeout`. */
+/** `setTimeout` ignores a longer time. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The encoder does about 75 times real time on a free core; a run slower than real time is stuck. */

@@ -14,7 +14,7 @@ import type { SelfTest } from './self-test.ts';
 /** Processing came to no end: the track was deleted, or the server stops and goes on with it at its next start. */
 export type Interruption = 'deleted' | 'stopped';
 
-/** What a track has beyond its record while it is processed. */
+/** Progress of a track while it is processed; its record has none of it. */
 export interface EncodingProgress {
   /** 0 to 1 */
   progress: number;
@@ -71,7 +71,7 @@ export interface Encoder {
   cancel(filename: string): Promise<void>;
   /** Returns undefined for a track that is not processed. */
   progressOf(filename: string): EncodingProgress | undefined;
-  /** Whether its runs take all processors that they may take, or a track is not playable yet. */
+  /** True while its runs take all processors that they may take, or a track is not playable yet. */
   readonly isBusy: boolean;
   /** Number of tracks that are processed or wait for it. */
   readonly waiting: number;

@@ -51,7 +51,7 @@ export interface ActiveRendition {
   waiters: SegmentWaiters;
   /** All whose process has not ended. */
   runs: Set<ActiveRun>;
-  /** How often a run failed, by segment number. */
+  /** Number of failed runs, by segment number. */
   failures: Map<number, number>;
   /** Its source cannot be sought in: one run after the other. */
   isSequential: boolean;
@@ -145,7 +145,7 @@ export function loseSegment(job: Job, segmentName: string): void {
   job.events.post({ kind: 'segment lost' });
 }
 
-/** Whether a job knows already that a segment is not stored. */
+/** Returns whether a job knows already that a segment is not stored. */
 export function lacks(job: Job, segmentName: string): boolean {
   if (job.lost.size > 0) return job.lost.has(segmentName);
   const id = parseSegmentName(segmentName);
@@ -155,19 +155,19 @@ export function lacks(job: Job, segmentName: string): boolean {
   return id !== undefined && active !== undefined && !covers(active.coverage, id.index);
 }
 
-/** Whether a timeline has a segment of this number; each has an init segment. */
+/** Returns whether a timeline has a segment of this number; each has an init segment. */
 export function isWithin({ segmentCount }: Timeline, index: number | 'init' | undefined): boolean {
   return index === 'init' || (index !== undefined && index < segmentCount);
 }
 
-/** Whether all segments are stored. */
+/** Returns whether all segments are stored. */
 export function isComplete({ renditions, timeline }: Job): boolean {
   return renditions.every(
     ({ coverage }) => coverage.hasInit && coverage.stored.size === timeline.segmentCount,
   );
 }
 
-/** Whether the first segment of every rendition is stored. */
+/** Returns whether the first segment of every rendition is stored. */
 export function isPlayable({ renditions }: Job): boolean {
   return (
     renditions.length > 0 && renditions.every(({ coverage }) => coverage.hasInit && coverage.stored.has(0))

@@ -27,7 +27,7 @@ export interface Scheduler {
   published(job: Job): void;
   /** Stops all runs of a job. Once it resolves none of their processes is left. */
   endRuns(job: Job): Promise<void>;
-  /** Whether as many runs are at work as may be, or a track waits for its first segments. */
+  /** True while as many runs are at work as may be, or a track waits for its first segments. */
   readonly isBusy: boolean;
   /** Starts nothing from now on. */
   close(): void;

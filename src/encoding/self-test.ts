@@ -1,6 +1,6 @@
 /**
- * Whether ffmpeg and ffprobe do their work just now: a second of audio of ours goes the way that every upload goes. It
- * tells a file that cannot be processed from a machine that cannot process any.
+ * Tests whether ffmpeg and ffprobe work: a second of the server's own audio goes the way of every upload. The result tells a file
+ * that cannot be processed from a machine that cannot process any.
  */
 import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,29 +13,29 @@ const SAMPLE_RATE = 48_000;
 const SAMPLES = 48_000;
 
 export interface SelfTest {
-  /** @returns null when all is well, else a sentence that says what is wrong. Looks anew; calls at once share a look. */
+  /** Resolves with a sentence that says what is wrong, or with null. Tests now; calls at the same time share one test. */
   fault(): Promise<string | null>;
-  /** The same, as it was at most ten seconds ago. */
+  /** Resolves with a result that is at most ten seconds old; a fault is tested again. */
   recentFault(): Promise<string | null>;
 }
 
 const RECENT_MS = 10_000;
 
-/** @param folder of ours, where the audio goes. */
+/** @param folder for the audio. */
 export function createSelfTest(tools: Promise<Tools>, folder: string): SelfTest {
-  const looks = createSingleFlight<'look', string | null>();
-  let last: { at: number; trouble: string | null } | undefined;
+  const tests = createSingleFlight<'test', string | null>();
+  let last: { at: number; fault: string | null } | undefined;
 
-  const look = async () => {
-    const trouble = await examine(await tools, path.join(folder, 'self-test.wav'));
-    last = { at: performance.now(), trouble };
-    return trouble;
+  const test = async () => {
+    const fault = await examine(await tools, path.join(folder, 'self-test.wav'));
+    last = { at: performance.now(), fault };
+    return fault;
   };
-  const trouble = () => looks.run('look', look);
+  const testNow = () => tests.run('test', test);
   return {
-    fault: trouble,
+    fault: testNow,
     recentFault: async () =>
-      last && performance.now() - last.at < RECENT_MS && last.trouble === null ? null : trouble(),
+      last && performance.now() - last.at < RECENT_MS && last.fault === null ? null : testNow(),
   };
 }
 
@@ -45,7 +45,7 @@ async function examine(tools: Tools, file: string): Promise<string | null> {
   const reason = (error: unknown) => reasonOf(error, signal, selfTestMs);
   const audio = secondOfAudio();
   try {
-    // Once: a full disk would cut it.
+    // Written once: a full disk would cut it.
     const size = await stat(file).then(
       (found) => found.size,
       () => 0,

@@ -1,20 +1,20 @@
 /**
- * Decides how much background work yields to other processes: as much as possible, as long as it gets on. Pure.
+ * Decides how much background work yields to other processes: as much as possible, as long as it advances. Pure.
  *
  * Under Linux's idle policy a process gets nothing at all beside a busy neighbour of the same session, and 10 % of a core at
  * nice 10, 24 % at nice 5. Work that gets less than a quarter of a core goes on to the next level. When the server itself is
  * busy, serving comes first: work stays at the level that yields most.
  */
 
-/** What was measured since the last time. */
+/** Measurements since the last ones. */
 export interface Measured {
-  /** Of the clock. */
+  /** Elapsed time. */
   seconds: number;
   /** Processor time of all background runs. */
   workSeconds: number;
-  /** Background runs. */
+  /** Number of background runs. */
   runs: number;
-  /** At least one of them would run if it were let; else they wait for something, such as a disk. */
+  /** At least one of them waits for a processor; else they wait for something else, such as a disk. */
   isRunnable: boolean;
   /** Processor time of the server. */
   serverSeconds: number;
@@ -28,16 +28,16 @@ export interface BackgroundLevel {
 
 const LITTLE = 0.25;
 const LITTLE_FOR_SECONDS = 2;
-/** Long enough that a neighbour which comes and goes does not cost new starts all the time. */
+/** Long enough that a neighbour which comes and goes does not cost restarts all the time. */
 const PLENTY = 0.75;
 const PLENTY_FOR_SECONDS = 10;
 const SERVER_IS_BUSY = 0.5;
-/** A timer is never exact. */
+/** Timers are not exact. */
 const TOLERANCE_SECONDS = 0.1;
 
 /**
- * @param levels how many there are.
- * @param cores that work can use.
+ * @param levels number of levels.
+ * @param cores number of cores that work can use.
  */
 export function createBackgroundLevel({ levels, cores }: { levels: number; cores: number }): BackgroundLevel {
   let level = 0;

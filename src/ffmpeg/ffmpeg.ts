@@ -5,31 +5,31 @@ import ffmpeg from 'fluent-ffmpeg';
 import { INPUT_OPTIONS, inputUrl } from './input.ts';
 import { killGroup } from './tool-process.ts';
 
-/** How long a process may take to end after a TERM before it is killed. */
+/** Time that a process gets to end after a TERM before it is killed. */
 const KILL_AFTER_MS = 2000;
 const STDERR_LINES = 40;
 
 export interface FfmpegJob {
   /** Path of ffmpeg or of its launcher. */
   executable: string;
-  /** Absolute path of a file of ours, or bytes for standard input. */
+  /** Absolute path of a file of the server, or bytes for standard input. */
   input: string | Readable;
   inputOptions?: readonly string[];
   outputOptions: readonly string[];
-  /** A file to write, for formats that need to go back in it. Without it standard output is the only output. */
+  /** Output file, for formats that need to seek in it. By default the output goes to standard output. */
   outputFile?: string;
   /** Ends the process: TERM, then KILL. */
   signal: AbortSignal;
   /** Wall-clock limit. */
   timeoutMs: number;
-  /** How long it may write nothing to standard output before it is taken for stuck. */
+  /** Time without output after which it counts as stuck. */
   silentMs?: number;
-  /** Told the process that leads the group. */
+  /** Called with the process that leads the group. */
   onStart?(pid: number): void;
 }
 
 export interface FfmpegProcess {
-  /** Read it, or the process stands still. */
+  /** Must be read, or the process stands still. */
   stdout: AsyncIterable<Buffer>;
   /**
    * Resolves once the process has ended well; rejects with the signal's reason when that ended it, and otherwise
@@ -38,11 +38,11 @@ export interface FfmpegProcess {
   done: Promise<void>;
 }
 
-/** ffmpeg failed by itself. The message is for the log: it holds paths of ours. */
+/** ffmpeg failed by itself. The message is for the log: it contains paths of the server. */
 export class FfmpegError extends Error {
   override readonly name = 'FfmpegError';
   readonly command: string;
-  /** The last lines that it wrote. */
+  /** Its last lines on standard error. */
   readonly stderr: string;
 
   constructor(message: string, report: { command: string; stderr: string }) {
@@ -72,13 +72,13 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
       ...(job.inputOptions ?? []),
     ])
     .outputOptions([...job.outputOptions]);
-  // The library keeps the path of ffmpeg for the whole process; here each command has its own.
+  // The library caches the path of ffmpeg for the whole process; here each command has its own.
   const internals = command as unknown as CommandInternals;
   internals._getFfmpegPath = (callback) => callback(null, job.executable);
 
   // With autoDestroy the library would take the stream's `close`, 20 ms before a slow exit, for a failure.
   const stdout = new PassThrough({ autoDestroy: false });
-  // Whoever reads it meets the error there; where nobody does, it must not end the server.
+  // Its reader gets the error. Without a reader the error must not end the server.
   stdout.on('error', () => {});
   const done = new Promise<void>((resolve, reject) => {
     const stderr: string[] = [];
@@ -108,14 +108,14 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
       if (silence) clearTimeout(silence);
       clearTimeout(killTimer);
       job.signal.removeEventListener('abort', onAbort);
-      // What stopped the process is the cause, whatever it said as it ended (on TERM it exits with 255).
+      // The reason of the stop counts, not the exit code: on TERM ffmpeg exits with 255.
       const cause = stopReason ?? error;
       if (cause === undefined) return resolve();
       reject(cause);
       stdout.destroy(cause instanceof Error ? cause : new Error(String(cause)));
     };
 
-    // Where no process can be had at all (too many open files) the library throws out of a timer.
+    // If no process can be started (too many open files), the library throws out of a timer.
     const spawnFfmpeg = internals._spawnFfmpeg.bind(command);
     internals._spawnFfmpeg = (args, options, ...callbacks) => {
       try {
@@ -137,36 +137,36 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
         if (child?.pid !== undefined) job.onStart?.(child.pid);
         // The library's own listener throws (2.1.3, `stdoutRing` is not there yet), and that would end the server.
         child?.removeAllListeners('error');
-        // The process itself tells when it has ended: the library's own events may come while it still runs.
+        // Listen to the process itself: events of the library may come while it still runs.
         child?.once('error', (error) => settle(failure(error.message)));
         child?.once('exit', (code, signal) => {
           const ended = () => settle(code === 0 ? undefined : failure(`ffmpeg ended with ${signal ?? code}`));
           if (child?.stderr?.closed !== false) return ended();
-          // Whoever is left of its group would keep the pipes open.
+          // The rest of its group would keep the pipes open.
           killGroup(child, 'SIGKILL');
           child.stderr.once('close', ended);
         });
-        // A stop that came before there was a process is carried out now.
+        // Carry out a stop that came before there was a process.
         if (child && stopReason !== undefined) killGroup(child, 'SIGTERM');
       })
       .on('error', (error: Error) => {
         if (!child) settle(failure(error.message));
       });
-    // Its launcher makes it, so that it can be let through to a confined process.
+    // The launcher creates the file, so that a sandbox can let it through.
     if (job.outputFile !== undefined) command.outputOptions('-y');
     if (job.outputFile === undefined) command.pipe(stdout, { end: true });
     else command.save(`file:${job.outputFile}`);
   });
-  // Whoever reads stdout meets the error there first; `done` must not count as unhandled meanwhile.
+  // The reader of stdout gets the error first; `done` must not count as unhandled meanwhile.
   done.catch(() => {});
   return { stdout, done };
 }
 
 /**
- * Looks whether this ffmpeg can do what is asked of it, and spares the first encode the look (fluent-ffmpeg asks once
- * per process for formats and encoders, 0.2 s in all).
+ * Checks that this ffmpeg has the muxers and encoders that are needed. Spares the first encode 0.2 s: fluent-ffmpeg asks once
+ * per process for formats and encoders.
  *
- * @returns what is missing, or null.
+ * @returns the name of what is missing, or null.
  */
 export async function missingCapability(executable: string): Promise<string | null> {
   const command = ffmpeg();

@@ -9,16 +9,16 @@ export function mapAudioStream(streamIndex: number): string[] {
 }
 
 /**
- * Makes the container's time line true: lost frames become silence of their length, the first sample is sample 0.
- * Without it 11 of 39 damaged sources left the grid; clean ones come out the same to the byte.
+ * Keeps audio on the timeline of its container: lost frames become silence of their length, the first sample is sample 0.
+ * Without this filter 11 of 39 damaged sources left the timeline; clean sources come out the same to the byte.
  */
 export function gapFillingFilter(sampleRate: number): string {
   return `aresample=${sampleRate}:async=1:min_hard_comp=0.005:first_pts=0`;
 }
 
 /**
- * Takes what is decoded end to end, whatever its time stamps say: they are counted anew, so that `-t` cuts by samples.
- * Where the sample rate changes midway ffmpeg starts the other filter anew, and that would begin at 0 again.
+ * Joins decoded audio end to end and ignores its time stamps; new ones are counted, so that `-t` cuts by samples. If the sample
+ * rate changes midway, ffmpeg restarts the other filter, which would begin at 0 again.
  */
 export function resampleFilter(sampleRate: number): string {
   return `aresample=${sampleRate},asetpts=N/SR/TB`;

@@ -12,11 +12,11 @@ export interface Abilities {
   perl: string;
   setsid: string;
   setpriv: string;
-  /** Whether the system allows Linux's idle policy. */
+  /** True if the system allows Linux's idle policy. */
   canBeIdle: boolean;
 }
 
-/** How a process yields to others: not at all, by a niceness, or under Linux's idle policy. */
+/** Way in which a process yields to others: not at all, by a niceness, or under Linux's idle policy. */
 export type Niceness = 0 | 5 | 10 | 19 | 'idle';
 
 /** The variables of `launch.sh`, which says what they mean. */

@@ -32,59 +32,59 @@ const MAX_OPEN_FILES = 64;
 const MAX_BYTES_PER_SECOND = 48_000 * 2 * 4;
 /** POSIX, `ulimit -f`. */
 const BLOCK_BYTES = 512;
-/** Whatever takes more time than its audio lasts is stuck; this much is for short ones. */
+/** A process that takes more processor time than its audio lasts is stuck; this much more is for short audio. */
 const CPU_GRACE_SECONDS = 120;
 
 /** Paths to start instead of ffmpeg and ffprobe. */
 export interface Tools {
-  /** For work that somebody waits for: it yields to nothing. */
+  /** For work that a client waits for: it yields to nothing. */
   ffmpeg: string;
   ffprobe: string;
-  /** ffmpeg for work that nobody waits for: the first one yields most, each of the others less than the one before. */
+  /** ffmpeg for background work: the first one yields most, each of the others less than the one before. */
   background: readonly [string, ...string[]];
-  /** As ffmpeg tells it, such as `5.1.9-0+deb12u1`. */
+  /** Version of ffmpeg, such as `5.1.9-0+deb12u1`. */
   version: string;
   sandbox: SandboxState;
   timeouts: ToolTimeouts;
 }
 
-/** How long they may do nothing before they are taken for stuck, in milliseconds. No setting; tests have less. */
+/** Times without progress after which a tool counts as stuck, in milliseconds. No setting; tests have shorter ones. */
 export interface ToolTimeouts {
-  /** For one run. The first fragment comes after half a second; a slow disk and a busy machine have this long. */
+  /** Of one run. The first fragment comes after half a second; a slow disk and a busy machine get this much. */
   silentMs: number;
-  /** For the test whether they work at all. */
+  /** Of the self-test. */
   selfTestMs: number;
 }
 
 export const TOOL_TIMEOUTS: ToolTimeouts = { silentMs: 60_000, selfTestMs: 20_000 };
 
 export interface SandboxState {
-  /** `off`: by setting, or because the system allows none. */
+  /** `off` by setting, or because the system allows none. */
   mode: Sandbox | 'off';
   /** A sentence for the operator. */
   detail: string;
 }
 
-/** In the order in which they are tried: bubblewrap takes 0.01 s, unshare 0.07 s and root's rights. */
+/** Sandboxes in the order in which they are tried: bubblewrap takes 0.01 s, unshare 0.07 s and root's rights. */
 export const SANDBOXES = ['bubblewrap', 'unshare'] as const;
 type Sandbox = (typeof SANDBOXES)[number];
 
-/** `auto`: the first that is usable, else none. */
+/** `auto` takes the first usable one, or none. */
 export type SandboxSetting = 'auto' | 'off' | Sandbox;
 
 export interface ToolSettings {
   ffmpegPath: string;
   ffprobePath: string;
   sandbox: SandboxSetting;
-  /** The longest audio that is taken: what limits of processor time and of size are measured by. */
+  /** Longest audio that is accepted: limits of processor time and of size depend on it. */
   maxDurationSeconds: number;
 }
 
 /**
  * Finds ffmpeg and ffprobe, and writes their launchers.
  *
- * @param folder of ours, where the launchers go.
- * @throws {StartupError} when one of them does not run, or the sandbox that is asked for cannot be had.
+ * @param folder for the launchers.
+ * @throws {StartupError} when one of the tools does not run, or the wanted sandbox is not usable.
  */
 export async function prepareTools(
   folder: string,
@@ -101,7 +101,7 @@ export async function prepareTools(
     const detail = 'ffmpeg has no network, and sees no file but the one that it reads.';
     if (tools) return { ...tools, timeouts, sandbox: { mode: sandbox, detail } };
   }
-  // Where nothing runs confined, it may be that there is nothing to run.
+  // If no tool runs in a sandbox, perhaps there is no tool: then say so.
   const [version] = await Promise.all([
     toolVersion(settings.ffmpegPath, 'FFMPEG_PATH'),
     toolVersion(settings.ffprobePath, 'FFPROBE_PATH'),
@@ -115,7 +115,7 @@ export async function prepareTools(
     settings.sandbox === 'off'
       ? 'Switched off by SANDBOX=off.'
       : 'Neither bubblewrap nor unshare can be used here: ffmpeg is not confined. Install bubblewrap, and let this user make namespaces.';
-  // Where not even a script can be started (Windows), ffmpeg still ends when the pipe that it writes to breaks.
+  // Windows starts no shell scripts. ffmpeg still ends there when its output pipe breaks.
   const tools = (await write('none')) ?? {
     ffmpeg: settings.ffmpegPath,
     ffprobe: settings.ffprobePath,
@@ -126,7 +126,8 @@ export async function prepareTools(
 }
 
 /**
- * @returns the version that a program of the ffmpeg family tells.
+ * Resolves with the version of a program of the ffmpeg family.
+ *
  * @throws {StartupError} when it does not run.
  */
 async function toolVersion(executable: string, setting: string): Promise<string> {
@@ -157,7 +158,7 @@ async function abilitiesOrNull(): Promise<Abilities | null> {
 
 type WaysToLaunch = Abilities & Pick<LaunchSettings, 'sandbox'>;
 
-/** Resolves with undefined where the launchers do not run, as in a sandbox that the system does not allow. */
+/** Resolves with undefined if the launchers do not run, for instance in a sandbox that the system does not allow. */
 async function writeLaunchers(folder: string, settings: ToolSettings, { canBeIdle, ...ways }: WaysToLaunch) {
   const root = path.join(folder, 'empty');
   await mkdir(root, { recursive: true });
@@ -185,7 +186,7 @@ async function writeLaunchers(folder: string, settings: ToolSettings, { canBeIdl
     const [version] = await Promise.all([launched(ffmpeg), launched(ffprobe)]);
     return { ffmpeg, ffprobe, background, version };
   } catch {
-    // The caller says why: the tools do not run, or this sandbox cannot be had.
+    // The caller finds out why: the tools do not run, or this sandbox is not usable.
     return undefined;
   }
 }
@@ -210,13 +211,13 @@ async function absolutePath(executable: string): Promise<string> {
   return path.resolve(stdout.trim());
 }
 
-/** The version that it tells through its launcher. */
+/** Resolves with the version of a program, started through its launcher. */
 async function launched(executable: string): Promise<string> {
   try {
     const { stdout } = await run(executable, ['-hide_banner', '-version'], { timeout: CHECK_TIMEOUT_MS });
     return versionIn(stdout);
   } catch (error) {
-    // Another process that was forked while the file was written still holds it open, until it is a program itself.
+    // A process that was forked while the file was written holds it open until it executes its program.
     if (!hasCode(error, 'ETXTBSY')) throw error;
     await pause(TEXT_BUSY_PAUSE_MS);
     return launched(executable);

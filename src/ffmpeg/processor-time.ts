@@ -1,12 +1,12 @@
 /**
  * Reads how much processor time processes have had, from Linux's `/proc` (proc(5)). Other systems do not tell.
  *
- * A run of ffmpeg is a group of processes: the launcher becomes the process that confines, and ffmpeg is its child. Finding a
- * group takes a look at all processes of the system: 2 ms for a hundred of them.
+ * A run of ffmpeg is a group of processes: the launcher becomes the sandbox, and ffmpeg is its child. Finding a group means reading
+ * about all processes of the system: 2 ms for a hundred of them.
  */
 import { readdir, readFile } from 'node:fs/promises';
 
-/** Hundredths of a second, on every Linux that there is (sysconf(3), `_SC_CLK_TCK`). */
+/** Hundredths of a second on every Linux (sysconf(3), `_SC_CLK_TCK`). */
 const TICKS_PER_SECOND = 100;
 
 export interface ProcessorTime {
@@ -22,12 +22,12 @@ interface Stat {
   isRunnable: boolean;
 }
 
-/** @returns the processor time of this server, in seconds so far; undefined where the system does not tell. */
+/** Resolves with the processor time of this server so far, in seconds; undefined if the system does not tell. */
 export async function ownProcessorSeconds(): Promise<number | undefined> {
   return (await statOf('self'))?.seconds;
 }
 
-/** @returns the processor time of each of these groups of processes; those that cannot be seen are left out. */
+/** Resolves with the processor time of each of these process groups, without those that the server cannot see. */
 export async function processorTimes(groups: ReadonlySet<number>): Promise<Map<number, ProcessorTime>> {
   const times = new Map<number, ProcessorTime>();
   for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {

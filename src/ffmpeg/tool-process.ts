@@ -1,20 +1,20 @@
-/** A process of the ffmpeg family: its launcher gives it a group of its own, and it is ended with all of it. */
+/** Runs programs of the ffmpeg family. The launcher gives each a process group of its own, which ends as a whole. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 const STDERR_BYTES = 8 * 1024;
 
 export interface ToolProcess {
-  /** Read it, or the process stands still. */
+  /** Must be read, or the process stands still. */
   stdout: Readable;
   /** Resolves when the process has ended and its output is closed. */
   ended: Promise<ToolEnd>;
 }
 
 export interface ToolEnd {
-  /** Null where a signal ended it, or where it never began. */
+  /** Null if a signal ended it, or it never began. */
   code: number | null;
-  /** The end of what it said. */
+  /** The end of its standard error. */
   stderr: string;
   timedOut: boolean;
 }
@@ -46,7 +46,7 @@ function startTool(
     child.once('close', (code) => {
       clearTimeout(timeout);
       limits.signal.removeEventListener('abort', kill);
-      // Node reports a program that could not be started as a negative number.
+      // Node reports a program that did not start as a negative number.
       resolve({ code: code !== null && code >= 0 ? code : null, stderr, timedOut });
     });
   });
@@ -54,7 +54,7 @@ function startTool(
 }
 
 export interface ToolReport extends ToolEnd {
-  /** The end of what it printed. */
+  /** The end of its standard output. */
   output: string;
   /** It printed more than it may, and was stopped. */
   isOverflowing: boolean;
@@ -66,7 +66,7 @@ export interface ToolLimits {
   timeoutMs: number;
   /** The most that it may print, in bytes. */
   maxOutputBytes: number;
-  /** How much of the end of that is kept; all of it where this is left out. */
+  /** Bytes of the end of the output to keep; all by default. */
   keptBytes?: number;
 }
 
@@ -102,16 +102,16 @@ export async function runTool(
 }
 
 /**
- * Sends a signal to a process that leads a group, and to all in the group: also to those that its leader left behind,
- * as a bubblewrap does that is stopped before it has told its child to die with it. To be called only until the output
- * of the group is closed: its number may be another's after that.
+ * Sends a signal to a process that leads a group, and to all of the group, also those that the leader left behind: a bubblewrap
+ * that is stopped early leaves a child. To be called only until the output of the group is closed, for its number may belong to
+ * another group after that.
  */
 export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // Nobody is left, or there is no group: on Windows, and in the first instant.
+    // The group is gone, or there is none: on Windows, and in the first instant.
     child.kill(signal);
   }
 }

@@ -1,5 +1,4 @@
-/** Takes a track away: its processing, its record, its segments, its original. */
-
+/** Removes a track: its processing, its record, its segments, its original. */
 import type { Encoder } from '../encoding/encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
@@ -7,7 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';
 
 /**
- * Once it resolves nothing of the track is left on disk.
+ * Removes a track. Once it resolves nothing of the track is stored.
  *
  * @throws {AppError} 404 when there is none.
  */
@@ -24,7 +23,7 @@ export async function removeTrack(
   if (!track) throw errors.trackNotFound(filename);
   await encoder.cancel(filename);
   await library.remove(filename, async () => {
-    // Again: a retry may have come in between. From here on nothing can start it any more.
+    // Again: a retry may have come in between. From here on nothing can start the track.
     await encoder.cancel(filename);
     await storage.removeHome(track.home);
     // The record of a ready track may not name an original that is still to be removed.

@@ -1,5 +1,4 @@
-/** Another try for a track that failed. */
-
+/** Gives a failed track another try. */
 import type { Encoder } from '../encoding/encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
@@ -18,7 +17,7 @@ export async function retryTrack(
   const now = await library.get(filename);
   if (!now) throw errors.trackNotFound(filename);
   if (now.status !== 'failed') throw errors.notFailed(filename, now.status);
-  // Its record says "failed" a moment before its processing is over.
+  // The record says "failed" a moment before processing is over.
   await encoder.whenSettled(filename);
   const track = await library.update(filename, (current) => {
     if (current.status !== 'failed') throw errors.notFailed(filename, current.status);

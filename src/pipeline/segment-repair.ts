@@ -1,6 +1,6 @@
 /**
- * What happens when a stored segment turns out to be missing or cut, by a failing disk or a careless hand: it harms its
- * own track alone. Where the original is kept it is simply a gap again, and is filled.
+ * Repairs stored segments that are missing or cut, by a failing disk or a careless hand. If the original is kept, such a segment
+ * is a gap again, and the encoder fills it. A lost segment harms its own track alone.
  */
 import type { Logger } from 'pino';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
@@ -11,12 +11,12 @@ import type { TrackEvents } from '../tracks/track-events.ts';
 
 export interface SegmentRepair {
   /**
-   * To be told of a segment that its track should have and has not.
+   * Repairs a segment that its track should have and has not.
    *
-   * @returns whether it is there again, or will be encoded anew.
+   * @returns true if the segment is there again, or will be encoded again.
    */
   repair(filename: string, segmentName: string): Promise<boolean>;
-  /** Tracks that lack a segment and cannot be mended, as far as somebody has asked for it. */
+  /** Lists tracks that lack a segment and cannot be repaired, as far as clients have asked for that segment. */
   damaged(): Promise<string[]>;
 }
 
@@ -29,17 +29,17 @@ export function createSegmentRepair(services: {
 }): SegmentRepair {
   const { library, storage, encoder, trackEvents, log } = services;
   const damaged = new Set<string>();
-  /** One segment of a track after the other: a segment that was just encoded anew is not removed again. */
+  /** Repairs one segment of a track after the other: one that was just encoded again is not removed again. */
   const turns = createKeyedMutex();
 
-  const mend = async (filename: string, segmentName: string): Promise<boolean> => {
+  const repairNow = async (filename: string, segmentName: string): Promise<boolean> => {
     const track = await library.get(filename);
     if (!track || track.status === 'failed') return false;
     if (await storage.readSegment(track.home, segmentName)) return true;
     const repair = track.upload === null ? 'impossible' : await encoder.repair(track, segmentName);
     if (repair === 'under way') return true;
     const isRepaired = repair === 'started';
-    const consequence = isRepaired ? 'it is encoded anew' : 'its original is not kept: upload it again';
+    const consequence = isRepaired ? 'it is encoded again' : 'its original is not kept: upload it again';
     log.error({ filename, segment: segmentName }, `a stored segment is missing or cut; ${consequence}`);
     if (isRepaired) trackEvents.changed(filename);
     else damaged.add(filename);
@@ -47,7 +47,7 @@ export function createSegmentRepair(services: {
   };
 
   return {
-    repair: (filename, segmentName) => turns.run(filename, () => mend(filename, segmentName)),
+    repair: (filename, segmentName) => turns.run(filename, () => repairNow(filename, segmentName)),
     async damaged() {
       for (const filename of damaged) if (!(await library.get(filename))) damaged.delete(filename);
       return [...damaged];

@@ -1,26 +1,26 @@
-/** Room on the disk for an upload, from before its first byte until it is stored or given up. */
+/** Reserves room on the disk for an upload, from before its first byte until it is stored or given up. */
 import type { DiskBudget, DiskReservation } from '../governor/disk-budget.ts';
 
 export interface UploadRoom {
   /**
-   * Makes sure of room for the next bytes of the upload.
+   * Makes sure that there is room for the next bytes of the upload.
    *
    * @throws {AppError} 507 `storage_full` when there is none.
    */
   makeSure(bytes: number): Promise<void>;
-  /** Tells that bytes were written. */
+  /** Notes that bytes were written. */
   wrote(bytes: number): void;
-  /** Gives back what is not written. A second call does nothing. */
+  /** Gives back the room that is not written yet. A second call does nothing. */
   release(): void;
 }
 
-/** So much is promised at a time to an upload that does not declare its length, or sends more than it declared. */
+/** Room that is reserved at a time for an upload that does not declare its length, or sends more than it declared. */
 const STEP_BYTES = 8 * 1024 ** 2;
 
 /**
- * Promises an upload the room that it declares. The disk itself is looked at every 8 MiB: others write to it too.
+ * Reserves the room that an upload declares. Looks at the disk itself every 8 MiB, for other programs write to it too.
  *
- * @param declaredBytes 0 where the client does not tell.
+ * @param declaredBytes 0 if the client does not declare them.
  * @throws {AppError} 507 `storage_full` when there is too little.
  */
 export async function reserveUploadRoom(disk: DiskBudget, declaredBytes: number): Promise<UploadRoom> {
@@ -33,7 +33,7 @@ export async function reserveUploadRoom(disk: DiskBudget, declaredBytes: number)
     reservation.release();
     reservation = await disk.reserve({ bytes });
     promised = bytes;
-    // Released while the disk was asked.
+    // It was released while the disk was asked.
     if (isReleased) reservation.release();
   };
 

@@ -1,5 +1,4 @@
-/** Looks through a whole library, and tells what is not as its records say. Changes nothing. */
-
+/** Compares a whole library with its records. Changes nothing. */
 import { isWholeSegment, readBoxes, readFragment } from '../encoding/boxes.ts';
 import type { Library } from '../library/library.ts';
 import { initSegmentName, mediaSegmentName, parseSegmentName } from '../presentation/segment-name.ts';
@@ -10,14 +9,14 @@ import { findOrphans } from './orphans.ts';
 
 const PAGE_TRACKS = 1000;
 
-/** One thing that is wrong. */
+/** One difference. */
 export interface Finding {
-  /** The track that it is about; null for what belongs to none. */
+  /** Its track; null for a file that belongs to none. */
   filename: string | null;
   problem: string;
 }
 
-/** Reads every record and every stored segment, one after the other, and yields what is wrong as it is found. */
+/** Reads every record and every stored segment, one after the other, and yields differences as it finds them. */
 export async function* verifyLibrary(services: {
   library: Library;
   storage: Storage;
@@ -68,7 +67,7 @@ async function* verifyTrack(track: Track, storage: Storage): AsyncGenerator<Find
   for (const name of stored) yield finding(`${name} is none of its segments`);
 }
 
-/** @returns what is wrong with a stored segment: cut short, or not where the timeline says. */
+/** Resolves with the fault of a stored segment, cut short or off the timeline, or with undefined. */
 async function segmentProblem(track: Track, name: string, storage: Storage): Promise<string | undefined> {
   const bytes = await storage.readSegment(track.home, name);
   if (!bytes || !isWholeSegment(bytes)) return 'is cut short';

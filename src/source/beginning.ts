@@ -16,7 +16,7 @@ const STREAMED = new Set(['aac', 'flac', 'mp3', 'mp4', 'ogg', 'wav']);
 /** Bytes of a file over those of its first piece of sound: with another piece of the same length it has twice as many. */
 const MAX_PIECE_RATIO = 1.5;
 
-/** What shapes an encode, as far as the beginning of a source tells. */
+/** Properties of a source that shape its encode, as far as its beginning tells. */
 export interface Beginning {
   codec: string;
   /** Bits per second; null where it is not declared. */
@@ -32,7 +32,7 @@ export interface Beginning {
   dataBytes: number | null;
 }
 
-/** What decoding a source from its beginning has shown. */
+/** Results of decoding a source from its beginning. */
 export interface Proven {
   /** At least one sample of this stream has decoded. */
   beginning: Beginning;

@@ -4,14 +4,14 @@ import { type Cut, cutSegments, EarlyEndError, OffTimelineError } from '../../sr
 import { type Timeline, timelineOf } from '../../src/presentation/timeline.ts';
 import { box, fragment, fragmentsOf, INIT, inChunks } from '../support/fragments.ts';
 
-const grid = { sampleRate: 44_100, segmentFrames: 172 };
+const shape = { sampleRate: 44_100, segmentFrames: 172 };
 const full = 172 * 1024;
 /** Four segments, the last one of 2,000 samples more than the quarter of a second that would join it. */
-const timeline = timelineOf({ ...grid, samples: 3 * full + 12_000 });
+const timeline = timelineOf({ ...shape, samples: 3 * full + 12_000 });
 /** Three segments, the last one with a joined tail of 500 samples. */
-const joined = timelineOf({ ...grid, samples: 3 * full - 1024 + 500 });
+const joined = timelineOf({ ...shape, samples: 3 * full - 1024 + 500 });
 /** Three segments to the last sample. */
-const exact = timelineOf({ ...grid, samples: 3 * full - 1024 });
+const exact = timelineOf({ ...shape, samples: 3 * full - 1024 });
 
 interface Outcome {
   cuts: Cut[];
@@ -78,7 +78,7 @@ describe('a run from the start', () => {
   });
 
   it.each([1, 500, 3000, full - 1024])('cuts a track of %i samples into one segment', async (samples) => {
-    const short = timelineOf({ ...grid, samples });
+    const short = timelineOf({ ...shape, samples });
     const outcome = await cut(fragmentsOf(short), { timeline: short });
     expect(outcome.error).toBeUndefined();
     expect(indices(outcome)).toEqual([0]);
@@ -123,7 +123,7 @@ describe('a run for a later segment', () => {
   });
 });
 
-describe('a run that leaves the grid', () => {
+describe('a run that leaves the timeline', () => {
   /** The second of four fragments is another one. */
   const withSecond = (changes: { decodeTime?: number; duration?: number; frames?: number }) => {
     const fragments = fragmentsOf(timeline);
@@ -141,13 +141,13 @@ describe('a run that leaves the grid', () => {
     // Fragments that follow tell a short one from the end of the source.
     ['has a frame too few in the middle', { duration: full - 1024 }],
     ['is a sample short in the middle', { duration: full - 1 }],
-  ])('is off the grid where a fragment %s', async (_what, changes) => {
+  ])('is off the timeline where a fragment %s', async (_what, changes) => {
     const outcome = await withSecond(changes);
     expect(outcome.error).toBeInstanceOf(OffTimelineError);
     expect(indices(outcome)).toEqual([0]);
   });
 
-  it('is off the grid where the last fragment is longer than N', async () => {
+  it('is off the timeline where the last fragment is longer than N', async () => {
     const fragments = fragmentsOf(timeline);
     fragments[3] = fragment({ number: 3, decodeTime: 3 * full, duration: 12_000 + 1024 + 1 });
     const outcome = await cut(fragments, { timeline });
@@ -155,13 +155,13 @@ describe('a run that leaves the grid', () => {
     expect(indices(outcome)).toEqual([0, 1, 2]);
   });
 
-  it('is off the grid where a fragment follows the last one', async () => {
+  it('is off the timeline where a fragment follows the last one', async () => {
     const more = fragment({ number: 3, decodeTime: 3 * full, duration: 1024 });
     const outcome = await cut([...fragmentsOf(exact), more], { timeline: exact });
     expect(outcome.error).toBeInstanceOf(OffTimelineError);
   });
 
-  it('is off the grid where media data comes without a movie fragment', async () => {
+  it('is off the timeline where media data comes without a movie fragment', async () => {
     const outcome = await cut([box('mdat', Buffer.from('lost'))], { timeline });
     expect(outcome.error).toBeInstanceOf(OffTimelineError);
   });

@@ -138,19 +138,19 @@ describe('with a free worker', () => {
     else expect(step).toMatchObject(expected);
   });
 
-  it('what a run reaches within about a second is waited for', () => {
+  it('a segment that a run reaches within about a second is waited for', () => {
     const reached = rendition({ runs: [run(10, 100, { reach: 12 })], stored: range(0, 10), wanted: [21] });
     expect(stepIn(state([reached], { minStretch: 100 }))).toBeUndefined();
     const beyond = rendition({ runs: [run(10, 100, { reach: 12 })], stored: range(0, 10), wanted: [22] });
     expect(stepIn(state([beyond], { minStretch: 100 }))).toMatchObject({ from: 22 });
   });
 
-  it('what is stored meanwhile is wanted no more', () => {
+  it('a segment that is stored meanwhile is wanted no more', () => {
     const one = rendition({ runs: [run(10, 100)], stored: [...range(0, 10), 80], wanted: [80] });
     expect(stepIn(state([one], { minStretch: 100 }))).toBeUndefined();
   });
 
-  it('who has waited longest comes first, of whatever track', () => {
+  it('the client that has waited longest comes first, of whatever track', () => {
     const [old, young] = [rendition({ stored: [0] }), rendition({ stored: [0] })];
     const waiting = [
       { ...old, wanted: [{ ...(waits(30)[0] as Wanted), since: 9 }] },

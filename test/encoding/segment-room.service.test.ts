@@ -24,7 +24,7 @@ it('a small file that is long is refused where its segments do not fit, and noth
   await server.close();
 });
 
-it('what tracks under way will still take is not promised twice', async () => {
+it('room that unfinished tracks will still take is not promised twice', async () => {
   const { server, originals } = await withRoom(1_500_000, { FFMPEG_PATH: await slowFfmpeg(0.1) });
   // 1 MB each, and 0.4 MB of segments.
   const file = (seed: number) => ({ name: 'a.wav', bytes: wav(noise({ samples: 500_000, seed })) });

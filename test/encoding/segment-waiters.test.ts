@@ -33,7 +33,7 @@ it('it is known who waits for each and since when, and the init segment is not i
   expect(await Promise.all(waits)).toEqual(['gone', 'gone', 'gone', 'gone']);
 });
 
-it('what only one client wanted is wanted no more when it goes', async () => {
+it('a segment that one client wanted is wanted no more when the client goes', async () => {
   let changes = 0;
   const holds = createSegmentWaiters(() => changes++);
   const [first, second] = [new AbortController(), new AbortController()];

@@ -1,4 +1,4 @@
-/** Damaged sources stay on the grid as well, and so do lengths at a boundary. */
+/** Damaged sources stay on the timeline as well, and so do lengths at a boundary. */
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { audioFile, noise, type Sound, wav } from '../support/audio.ts';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   server = await startServer();
 });
 
-describe('damaged sources stay on the grid', () => {
+describe('damaged sources stay on the timeline', () => {
   const sound = noise({ samples: 9 * 44_100, seed: 12 });
   // Other damages are in `browser/decode`.
   it('a file whose last packet is cut off ends where it ends', async () => {

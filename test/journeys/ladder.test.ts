@@ -106,9 +106,9 @@ describe('bandwidth', () => {
 });
 
 describe('the order', () => {
-  it('is the first segment of every rung, then the track with the least left, its 128k rung first', async () => {
+  it('is the first segment of every rendition, then the track with the least left, its 128k rendition first', async () => {
     const own = await startServer({ CONCURRENCY: '1', ...DEFAULT_LADDER });
-    // Both are there long before the 128k rung of the first is done.
+    // Both are there long before the 128k rendition of the first is done.
     const bytes = [await longMp3(2), Buffer.concat([await longMp3(1), Buffer.alloc(1)])];
     const names = ['one.mp3', 'two.mp3'];
     for (const [at, name] of names.entries()) {
@@ -129,7 +129,7 @@ describe('the order', () => {
     await own.close();
   });
 
-  it('gives way to a segment of any rung that somebody waits for', async () => {
+  it('gives way to a segment of any rendition that a client waits for', async () => {
     const { body } = await upload(server.url, { name: 'waits.mp3', bytes: await longMp3(4) }, '');
     const { representations } = await getManifest(server.url, body);
     const low = representations.find(({ id }) => id === 'aac-64k');
@@ -180,7 +180,7 @@ describe('another AUDIO_LADDER', () => {
   });
 });
 
-describe('a restart between the rungs', () => {
+describe('a restart between the renditions', () => {
   it('goes on with those that are missing', async () => {
     const before = await startServer({ CONCURRENCY: '1', ...DEFAULT_LADDER });
     await upload(before.url, { name: 'long.mp3', bytes: await longMp3(2) }, '');

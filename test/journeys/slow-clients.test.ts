@@ -138,7 +138,7 @@ describe('a client that does not go on', () => {
   });
 });
 
-describe('what is no proper upload leaves nothing', () => {
+describe('a broken upload leaves nothing', () => {
   it.each([
     ['is aborted', uploadHead(1_000_000)],
     ['has no end', `${uploadHead(HEAD.length + 4)}abcd`],

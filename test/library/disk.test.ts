@@ -77,18 +77,18 @@ describe('a library on disk', () => {
     expect(await library.get('bad.mp3')).toBeUndefined();
     expect((await library.get('good.mp3'))?.filename).toBe('good.mp3');
     expect(await namesIn(dataDir)).toEqual(['good.mp3']);
-    // Its name stays taken and its files are left for people to mend.
+    // Its name stays taken and its files are left for people to repair.
     expect((await library.add('Bad.mp3', sampleDraft('new'))).track.filename).toBe('Bad-2.mp3');
     expect(await readFile(path.join(manifests, 'bad.mp3', 'track.json'), 'utf8')).toBe(record);
   });
 
-  it('serves a damaged track again once its record is mended', async () => {
+  it('serves a damaged track again once its record is repaired', async () => {
     const { dataDir, manifests } = await folderWith('bad.mp3', { 'track.json': '' });
     await openDiskLibrary(dataDir);
-    const mended = sampleTrack({ filename: 'bad.mp3' });
-    await writeFile(path.join(manifests, 'bad.mp3', 'track.json'), JSON.stringify(mended));
+    const repaired = sampleTrack({ filename: 'bad.mp3' });
+    await writeFile(path.join(manifests, 'bad.mp3', 'track.json'), JSON.stringify(repaired));
     const library = await openDiskLibrary(dataDir);
-    expect(await library.get('bad.mp3')).toEqual(mended);
+    expect(await library.get('bad.mp3')).toEqual(repaired);
     expect(await library.damaged()).toEqual([]);
   });
 

@@ -19,7 +19,7 @@ function diskOf(bytes: number) {
   return { disk, budget, write };
 }
 
-it('what an upload declares is promised to it, whatever others declare meanwhile', async () => {
+it('an upload gets the room that it declares, whatever others declare meanwhile', async () => {
   const { budget, write } = diskOf(10 * MIB);
   const room = await reserveUploadRoom(budget, 6 * MIB);
   expect(budget.reservedBytes).toBe(6 * MIB);

@@ -32,7 +32,7 @@ describe('a storage behind the cache', () => {
   });
 });
 
-describe('hot segments', () => {
+describe('cached segments', () => {
   async function cached(maxBytes = 100_000) {
     const disk = inMemory(await openDiskStorage(await temporaryFolder()));
     const reads: string[] = [];
@@ -62,9 +62,9 @@ describe('hot segments', () => {
     const { reads, storage } = await cached();
     const bytes = Buffer.from('fresh');
     await storage.putSegment('a.mp3', NAME, bytes);
-    const hot = storage.cachedSegment('a.mp3', NAME);
-    expect(hot).toEqual(bytes);
-    expect(await storage.readSegment('a.mp3', NAME)).toBe(hot);
+    const found = storage.cachedSegment('a.mp3', NAME);
+    expect(found).toEqual(bytes);
+    expect(await storage.readSegment('a.mp3', NAME)).toBe(found);
     expect(reads).toEqual([]);
   });
 
@@ -75,8 +75,8 @@ describe('hot segments', () => {
       await storage.putSegment('a.mp3', name, Buffer.alloc(9_500, name));
       storage.cachedSegment('a.mp3', names[0] as string);
     }
-    const hot = names.filter((name) => storage.cachedSegment('a.mp3', name));
-    expect(hot).toEqual([names[0], names[8], names[9]]);
+    const found = names.filter((name) => storage.cachedSegment('a.mp3', name));
+    expect(found).toEqual([names[0], names[8], names[9]]);
     await storage.putSegment('a.mp3', NAME, Buffer.alloc(60_000));
     expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     expect((await storage.readSegment('a.mp3', NAME))?.length).toBe(60_000);
@@ -93,13 +93,13 @@ describe('hot segments', () => {
       Buffer.allocUnsafe(3000);
       await storage.putSegment('a.mp3', name, bytes);
     }
-    const hot = names.flatMap((name) => storage.cachedSegment('a.mp3', name) ?? []);
-    const memories = new Set(hot.map(({ buffer }) => buffer));
+    const found = names.flatMap((name) => storage.cachedSegment('a.mp3', name) ?? []);
+    const memories = new Set(found.map(({ buffer }) => buffer));
     const retained = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0);
     // Each entry takes more than a kilobyte beside its bytes.
-    expect(retained + 1000 * hot.length).toBeLessThan(maxBytes);
-    expect(hot.length).toBeGreaterThan(200);
-    expect(hot.at(-1)?.toString('latin1', 300)).toBe(Buffer.alloc(1100, names.at(-1)).toString('latin1'));
+    expect(retained + 1000 * found.length).toBeLessThan(maxBytes);
+    expect(found.length).toBeGreaterThan(200);
+    expect(found.at(-1)?.toString('latin1', 300)).toBe(Buffer.alloc(1100, names.at(-1)).toString('latin1'));
   });
 
   it('of a track are dropped without a walk through those of all others', async () => {

@@ -33,7 +33,7 @@ export const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
 export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
 
 /**
- * @param env settings as the environment gives them; one rung, where it does not say more: it is the fastest.
+ * @param env settings as the environment gives them; one rendition, where it does not say more: it is the fastest.
  * @param timeouts where it is to have less than the real one, with clients and with ffmpeg.
  */
 export async function startServer(

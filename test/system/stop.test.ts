@@ -27,7 +27,7 @@ async function segmentsOf(dataDir: string, filename: string): Promise<string[]> 
   return names.filter((name) => name.endsWith('.m4s')).sort();
 }
 
-/** A server in the middle of a track, with one rung where `env` does not say more. */
+/** A server in the middle of a track, with one rendition where `env` does not say more. */
 async function startMidTrack(
   command: readonly [string, ...string[]],
   dataDir: string,

@@ -56,7 +56,7 @@ describe('an ffmpeg that', () => {
     ['hangs', whenEncoding('exec sleep 1000'), 500],
     ['writes rubbish', whenEncoding('head -c 100000 /usr/bin/env; exit 0')],
     [
-      'writes off the grid',
+      'writes off the timeline',
       whenEncoding(
         'exec ffmpeg -hide_banner -loglevel error -nostdin -i "$input" -c:a aac -f mp4 -movflags +dash+delay_moov -frag_duration 100000 pipe:1',
       ).replace(
@@ -65,7 +65,7 @@ describe('an ffmpeg that', () => {
       ),
     ],
   ])(
-    '%s: the track waits, /readyz says why, and all goes on once it is mended',
+    '%s: the track waits, /readyz says why, and all goes on once it is repaired',
     async (_, body, silentMs) => {
       const { server, replace } = await replaceable();
       const before = await upload(server.url, sound('before.wav', 1));
@@ -124,7 +124,7 @@ describe('an ffmpeg that', () => {
   });
 });
 
-describe('a source that is decoded first, for it leaves the grid', () => {
+describe('a source that is decoded first, for it leaves the timeline', () => {
   const joined = async () => {
     const parts = [44_100, 22_050].map((sampleRate) =>
       audioFile('part.mp3', noise({ samples: 2 * sampleRate, sampleRate })).then((file) => readFile(file)),

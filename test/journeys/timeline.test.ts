@@ -1,5 +1,5 @@
 /**
- * Whatever the source, its segments lie on the grid: each starts exactly where the manifest says, the times add up to
+ * Whatever the source, its segments lie on the timeline: each starts exactly where the manifest says, the times add up to
  * N, and what is heard there is what the source has there.
  */
 import { writeFile } from 'node:fs/promises';
