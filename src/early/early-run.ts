@@ -38,6 +38,7 @@ export async function encodeArriving(options: EarlyRunOptions): Promise<number> 
   const signal = AbortSignal.any([options.signal, over.signal]);
   const input = Readable.from(fed(arriving.follow({ signal }), { isBusy, signal }), { objectMode: false });
   const pausing = createPausing(isBusy);
+  let leader: number | undefined;
   options.signal.addEventListener('abort', pausing.end, { once: true });
   // The run meets the error; before it listens, the error must not end the server.
   input.on('error', () => {});
@@ -50,8 +51,15 @@ export async function encodeArriving(options: EarlyRunOptions): Promise<number> 
       from: 0,
       until: () => Number.POSITIVE_INFINITY,
       signal: options.signal,
-      onStart: pausing.started,
-      onInit: options.onInit,
+      onStart(pid) {
+        leader = pid;
+      },
+      async onInit(bytes) {
+        // Not before: a bubblewrap that is stopped while it makes its namespaces leaves a child that waits for ever when
+        // the server is killed meanwhile. Chaos met two of them after 27 kills.
+        if (leader !== undefined) pausing.started(leader);
+        await options.onInit(bytes);
+      },
       onSegment: options.onSegment,
     });
   } catch (error) {
