@@ -17,6 +17,8 @@ export function needsHls(/** @type {HTMLAudioElement} */ audio) {
 export function playByHls(audio, track, onError) {
   const master = here(track.hlsUrl ?? '');
   let chosen = '';
+  /** Where the playlist begins that is being loaded, in seconds; undefined once its metadata is there. */
+  let begin = /** @type {number | undefined} */ (0);
 
   /**
    * Loads the playlist of the chosen rendition. Without a choice loads the master playlist, from which the browser chooses.
@@ -24,16 +26,22 @@ export function playByHls(audio, track, onError) {
    * @param {boolean} plays
    */
   const load = (plays) => {
-    const from = audio.currentTime;
+    // Before its metadata is there, the element may still tell the position of the playlist before.
+    begin ??= audio.currentTime;
     audio.src = chosen === '' ? master : master.replace(/[^/]+$/, `${chosen}.m3u8`);
-    audio.currentTime = from;
+    audio.currentTime = begin;
     if (!plays) return;
     void audio.play().catch(() => {
       // The browser forbids autoplay; the user starts with the controls.
     });
   };
+  const loaded = () => {
+    if (begin !== undefined && Math.abs(audio.currentTime - begin) > 0.5) audio.currentTime = begin;
+    begin = undefined;
+  };
   const failed = () => onError(audio.error?.message || 'unknown error');
   audio.addEventListener('error', failed);
+  audio.addEventListener('loadedmetadata', loaded);
   load(true);
 
   return {
@@ -45,6 +53,7 @@ export function playByHls(audio, track, onError) {
     playing: () => chosen || undefined,
     stop() {
       audio.removeEventListener('error', failed);
+      audio.removeEventListener('loadedmetadata', loaded);
       audio.removeAttribute('src');
       audio.load();
       // A position that is set before the metadata is loaded would apply to the next track as well.
