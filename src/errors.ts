@@ -213,6 +213,20 @@ export const errors = {
     ),
 } as const;
 
+/** 503, because the database broke off at the end of a change: the change may have happened, or may not. */
+export class UnknownOutcomeError extends AppError {
+  constructor(cause: unknown) {
+    super(
+      {
+        code: 'storage_unavailable',
+        detail: 'The database broke off before it said whether this was stored. Look whether it was, and try again.',
+        retryAfterSeconds: 5,
+      },
+      { cause },
+    );
+  }
+}
+
 /** Ends the start of the server. Its message is for the operator and is printed without a stack. */
 export class StartupError extends Error {
   override readonly name = 'StartupError';

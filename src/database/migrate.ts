@@ -1,0 +1,62 @@
+/** Brings the schema of the database up to date. Each migration has its reverse: see docs/scaling.md. */
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import type { Logger } from 'pino';
+import { StartupError } from '../errors.ts';
+import { connectionOptions, type Database } from './database.ts';
+
+const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url));
+const TABLE = 'pgmigrations';
+/** Its name in lists of locks: "audio" in ASCII, cut to what PostgreSQL takes. */
+const LOCK = 0x61756469;
+
+/**
+ * Runs the migrations that the database lacks. Of nodes that start at once, one runs them and the others wait.
+ *
+ * @throws {StartupError} when the database cannot be used, or a newer version of the server has changed its schema.
+ */
+export async function migrate(url: string, database: Database, log: Logger): Promise<void> {
+  try {
+    await runner({
+      databaseUrl: { ...connectionOptions(url), statement_timeout: 0, query_timeout: 0 },
+      dir: FOLDER,
+      migrationsTable: TABLE,
+      direction: 'up',
+      lockValue: LOCK,
+      advisoryLockMode: 'wait',
+      logger: {
+        info: (text) => log.debug(text),
+        warn: (text) => log.warn(text),
+        error: (text) => log.error(text),
+      },
+    });
+  } catch (error) {
+    throw new StartupError(
+      `The database at ${placeOf(url)} (DATABASE_URL) cannot be used: ${reasonOf(error)}. Start PostgreSQL, or correct DATABASE_URL.`,
+    );
+  }
+  await assertNotNewer(database);
+}
+
+async function assertNotNewer(database: Database): Promise<void> {
+  const known = new Set((await readdir(FOLDER)).map((file) => file.replace(/\.sql$/, '')));
+  const run = await database.query<{ name: string }>(`select name from ${TABLE} order by run_on`);
+  const unknown = run.find(({ name }) => !known.has(name));
+  if (!unknown) return;
+  throw new StartupError(
+    `The database was made by a newer version of this server: it has the migration ${unknown.name}. Start that version. To go back, see "Going back" in docs/scaling.md.`,
+  );
+}
+
+/** Returns host and name of a database, without user and password. */
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
+
+/** Node joins the failures of all addresses of a host, with an empty message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}

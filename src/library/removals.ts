@@ -1,0 +1,118 @@
+/** Removals from a library in PostgreSQL: of tracks, and of what no track owns. */
+import type { Database, Query } from '../database/database.ts';
+import type { Track } from '../tracks/track.ts';
+import type { Library } from './library.ts';
+import { type Row, SELECT_ROW, trackOfRow } from './rows.ts';
+
+export interface Removals
+  extends Pick<Library, 'remove' | 'unownedUploads' | 'unusedCopies' | 'unownedHomes'> {
+  /**
+   * Puts an original that no track names any more into the trash for an hour: a database that fails over may forget that its
+   * track was ready, and needs the original again.
+   */
+  trash(upload: string): Promise<void>;
+  /** Gives `remove` each original whose time in the trash is over, and takes it out. */
+  emptyTrash(remove: (upload: string) => Promise<void>): Promise<void>;
+  /** Ends removals that a crash or an engine has left half-done. `remove` removes what is stored of the track. */
+  finishRemovals(
+    remove: (stored: Pick<Track, 'home' | 'upload' | 'uploadId'>) => Promise<void>,
+  ): Promise<void>;
+}
+
+export interface RemovalsOptions {
+  database: Database;
+  /** Tells all nodes that a record has changed. */
+  tell(on: Query, filename: string, version: string): Promise<void>;
+  forget(filename: string): void;
+}
+
+/** Longer than a removal takes that is under way. */
+const ABANDONED = `interval '2 minutes'`;
+const TRASHED = `interval '1 hour'`;
+
+export function createRemovals({ database, tell, forget }: RemovalsOptions): Removals {
+  const { query, transaction } = database;
+  const free = (filename: string, home: string) =>
+    query('delete from tracks where filename = $1 and home = $2 and removed_at is not null', [
+      filename,
+      home,
+    ]);
+
+  return {
+    async remove(filename, beforeNameIsFree) {
+      const home = await transaction(async (on) => {
+        const [row] = await on<{ home: string; version: string }>(
+          `update tracks set removed_at = clock_timestamp(), version = nextval('track_versions')
+           where filename = $1 and removed_at is null returning home, version`,
+          [filename],
+        );
+        if (row) await tell(on, filename, row.version);
+        return row?.home;
+      });
+      forget(filename);
+      if (home === undefined) return;
+      await beforeNameIsFree();
+      await free(filename, home);
+    },
+    unownedUploads: (uploads) =>
+      withoutRow(
+        query,
+        uploads,
+        `select upload as key from tracks where upload = any($1)
+         union all ${IN_TRASH}`,
+      ),
+    unusedCopies: (uploads) =>
+      withoutRow(
+        query,
+        uploads,
+        `select upload as key from tracks where upload = any($1) and (record->>'hasSeekableCopy')::boolean
+         union all ${IN_TRASH}`,
+      ),
+    unownedHomes: (homes) =>
+      withoutRow(query, homes, 'select home as key from tracks where home = any($1::uuid[])', UUID),
+    async trash(upload) {
+      await query(
+        `insert into trash (upload, not_before) select $1::text, now() + ${TRASHED}
+         where not exists (select from tracks where upload = $1) on conflict do nothing`,
+        [upload],
+      );
+    },
+    async emptyTrash(remove) {
+      const due = await query<{ upload: string }>('select upload from trash where not_before < now()');
+      for (const { upload } of due) {
+        // A database that has forgotten that the track was ready names it again.
+        const [named] = await query('select from tracks where upload = $1', [upload]);
+        if (!named) await remove(upload);
+        await query('delete from trash where upload = $1', [upload]);
+      }
+    },
+    async finishRemovals(remove) {
+      const rows = await query<Row>(`${SELECT_ROW} where removed_at < now() - ${ABANDONED}`);
+      for (const row of rows) {
+        const { upload = null, uploadId = null } = trackOfRow(row) ?? {};
+        await remove({ home: row.home, upload, uploadId });
+        await free(row.filename, row.home);
+      }
+    },
+  };
+}
+
+const IN_TRASH = 'select upload as key from trash where upload = any($1)';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const KEYS_AT_ONCE = 5000;
+
+/** Resolves with those keys for which a statement finds no row. It finds none for a key that no row can have. */
+async function withoutRow(
+  query: Query,
+  keys: readonly string[],
+  statement: string,
+  possible = /./,
+): Promise<string[]> {
+  const owned = new Set<string>();
+  const asked = keys.filter((key) => possible.test(key));
+  for (let at = 0; at < asked.length; at += KEYS_AT_ONCE) {
+    const found = await query<{ key: string }>(statement, [asked.slice(at, at + KEYS_AT_ONCE)]);
+    for (const { key } of found) owned.add(key);
+  }
+  return keys.filter((key) => !owned.has(key));
+}
