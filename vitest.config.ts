@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.service.test.ts', 'test/{journeys,system,browser}/**'],
+          exclude: ['test/**/*.{service,engines}.test.ts', 'test/{journeys,system,browser}/**'],
           ...lane,
           ...within(10_000),
         },
@@ -29,6 +29,15 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.service.test.ts', 'test/journeys/**/*.test.ts'],
+          ...lane,
+          ...within(60_000),
+        },
+      },
+      {
+        test: {
+          name: 'engines',
+          include: ['test/**/*.engines.test.ts'],
+          globalSetup: 'test/support/engines.ts',
           ...lane,
           ...within(60_000),
         },

@@ -9,10 +9,10 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { FRAME_SAMPLES, timelineOf } from '../src/presentation/timeline.ts';
+import { freePort } from '../testkit/ports.ts';
 import { assertOnTimeline, type ListedTrack } from './on-timeline.ts';
 import {
   aliveOf,
-  freePort,
   processesMentioning,
   seeded,
   startServer,

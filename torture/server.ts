@@ -1,8 +1,6 @@
 /** The built server as a process of its own, to be filled with rubbish and killed; and a look at what it leaves. */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import * as testkit from '../testkit/server-process.ts';
 
 export interface TortureServer {
@@ -76,16 +74,6 @@ async function processes(): Promise<Process[]> {
     if (pid === undefined || name === undefined || state === 'Z') return [];
     return { pid: Number(pid), parent: Number(parent), name, startedAt: others[17] ?? '' };
   });
-}
-
-/** Resolves with a free port of the loopback. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Repeats a check until it finds nothing, for clean-up takes a moment. Resolves with the last findings. */
