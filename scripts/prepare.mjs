@@ -10,6 +10,7 @@ import {
   constants,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -119,9 +120,11 @@ export function ensureChromium() {
  * @returns {Record<string, string | undefined>} the path of each
  */
 export function ensurePrograms(packages) {
-  // Where Debian keeps servers; not everybody has it on the PATH.
   const find = (/** @type {string} */ name) =>
-    onPath(name) ?? (existsSync(`/usr/sbin/${name}`) ? `/usr/sbin/${name}` : undefined);
+    onPath(name) ??
+    serverFolders()
+      .map((folder) => path.join(folder, name))
+      .find(existsSync);
   const missing = Object.entries(packages).filter(([name]) => !find(name));
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(', ');
@@ -131,6 +134,29 @@ export function ensurePrograms(packages) {
     );
   }
   return Object.fromEntries(Object.keys(packages).map((name) => [name, find(name)]));
+}
+
+/** Where Debian keeps servers; not everybody has these on the PATH. */
+function serverFolders() {
+  const postgres = '/usr/lib/postgresql';
+  const versions = existsSync(postgres) ? readdirSync(postgres) : [];
+  return ['/usr/sbin', ...versions.map((version) => path.join(postgres, version, 'bin'))];
+}
+
+/** Finds PostgreSQL and Ceph's S3 server, which the tests of a cluster start, and installs them if possible. */
+export function ensureEngines() {
+  // Debian's package starts a database on port 5432, which no test uses, unless this file says otherwise.
+  const configuration = '/etc/postgresql-common/createcluster.conf';
+  if (process.getuid?.() === 0 && onPath('apt-get') && !existsSync(path.dirname(configuration))) {
+    mkdirSync(path.dirname(configuration));
+    writeFileSync(configuration, 'create_main_cluster = false\n');
+  }
+  return ensurePrograms({
+    postgres: 'postgresql',
+    radosgw: 'radosgw',
+    'ceph-mon': 'ceph-mon',
+    'ceph-osd': 'ceph-osd',
+  });
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   ensureBuild,
   ensureChromium,
   ensureDependencies,
+  ensureEngines,
   ensureFfmpeg,
   ensurePrograms,
   missing,
@@ -17,6 +18,7 @@ const chromium = ensureChromium();
 if (!chromium) missing('NO CHROMIUM: THE BROWSER TESTS ARE NOT RUN. Install chromium or set CHROMIUM_PATH.');
 // Tests that need one of these say so loudly where it is missing, and fail under CI.
 const { nginx } = ensurePrograms({ nginx: 'nginx-light', bwrap: 'bubblewrap', strace: 'strace' });
+ensureEngines();
 ensureBuild();
 
 await import('./check.mjs');
