@@ -197,8 +197,8 @@ export const errors = {
       {
         code: 'storage_unavailable',
         detail:
-          'The file could not be stored. The reason is in /readyz and in the log of the server. Try again later.',
-        retryAfterSeconds: 30,
+          'The storage of the server could not be used just now. The reason is in /readyz and in the log of the server. Try again in a moment.',
+        retryAfterSeconds: 5,
       },
       { cause },
     ),

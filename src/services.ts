@@ -95,7 +95,11 @@ export async function openServices(
       maxUploads: config.maxUploads,
       concurrency,
       earlyUploads: config.earlyUploads,
-      disk: { room: () => storage.room(), minFreeBytes, demand: () => encoder.outstanding },
+      disk: {
+        room: () => storage.room(),
+        minFreeBytes,
+        demand: () => storage.takesRoom(encoder.outstanding),
+      },
     });
     const encoder: Encoder = createEncoder({
       library,

@@ -11,8 +11,10 @@ export async function environmentFault(
   error: unknown,
   { storage, selfTest }: { storage: Storage; selfTest: SelfTest },
 ): Promise<string | null> {
-  const isFull = error instanceof AppError && error.code === 'storage_full';
-  if (isFull || hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
+  const code = error instanceof AppError ? error.code : undefined;
+  // The storage may answer again by now. The track was not at fault all the same.
+  if (code === 'storage_unavailable') return 'The storage does not answer.';
+  if (code === 'storage_full' || hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
   const cannotWrite = await storage.assertWritable().then(
     () => null,
     (cause: Error) => `Nothing can be stored: ${cause.message}.`,

@@ -3,13 +3,14 @@ import type { Logger } from 'pino';
 import { FfmpegError } from '../ffmpeg/ffmpeg.ts';
 import type { Library } from '../library/library.ts';
 import { renderMpd } from '../presentation/mpd.ts';
+import { initSegmentName, mediaSegmentName } from '../presentation/segment-name.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assertTransition } from '../tracks/status.ts';
 import type { Track } from '../tracks/track.ts';
 import { measuredRendition } from './coverage.ts';
 import { OffTimelineError } from './cutter.ts';
 import type { Interruption } from './encoder.ts';
-import type { Job } from './job.ts';
+import { type Job, loseSegment } from './job.ts';
 import { InitChangedError } from './runner.ts';
 
 export interface FinishingOptions {
@@ -22,7 +23,7 @@ export interface FinishingOptions {
 export interface Finishing {
   /**
    * Records a track as ready once all its segments are stored, publishes its manifest, and removes its original where
-   * originals are not kept. The record stays as it is when a segment is lost meanwhile.
+   * originals are not kept. The record stays as it is when a segment is missing: the job has to load again.
    */
   finish(job: Job): Promise<Track | Interruption>;
   /** Records a track as failed, with a reason for people; the details go to the log. */
@@ -39,14 +40,15 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
     async finish(job) {
       const { renditions: active, timeline } = job;
       const { filename, home, upload } = job.track;
-      await storage.syncSegments(home);
+      const missing = await storage.syncSegments(home, segmentNames(job));
+      for (const name of missing) loseSegment(job, name);
       const segmentBytes = active.reduce((sum, { coverage }) => sum + coverage.bytes, 0);
       const renditions = active.map(({ rendition, coverage }) =>
         measuredRendition(rendition, timeline, coverage),
       );
       const keeps = keepOriginals && upload !== null;
       const ready = await library.update(filename, (current) => {
-        // A segment was lost while the names were synced.
+        // A segment is missing, or was lost while the names were synced.
         if (job.lost.size > 0) return current;
         assertTransition(current.status, 'ready');
         return {
@@ -61,7 +63,7 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
       });
       if (!ready) return 'deleted';
       if (ready.status !== 'ready') return ready;
-      await storage.putManifest(home, renderMpd(ready, `../../segments/${encodeURIComponent(filename)}/`));
+      await storage.putManifest(home, (segmentBase) => renderMpd(ready, segmentBase));
       // After the record is stored: a crash in between leaves files that no track owns, and the next start sweeps these.
       const original = job.upload;
       if (original !== null)
@@ -89,6 +91,14 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
       return track?.status === 'processing' ? track : undefined;
     },
   };
+}
+
+/** Yields the names of all segments of a track. */
+function* segmentNames({ renditions, timeline }: Job): Generator<string> {
+  for (const { rendition } of renditions) {
+    yield initSegmentName(rendition);
+    for (let index = 0; index < timeline.segmentCount; index++) yield mediaSegmentName(rendition, index);
+  }
 }
 
 /** Returns the reason for clients: paths and command lines are for the log. */

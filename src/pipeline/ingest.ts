@@ -123,7 +123,7 @@ export function createIngest(options: IngestOptions): Ingest {
       { received, originalName, probed },
       { ladder, segmentSeconds, ffmpegVersion },
     );
-    const room = await reserveSegments(segmentRoom(draft), earlyEncode);
+    const room = await reserveSegments(storage.takesRoom(segmentRoom(draft)), earlyEncode);
     try {
       await received.durable;
       const { track, created } = await library.add(safeFilename(originalName), draft);

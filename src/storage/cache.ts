@@ -74,6 +74,11 @@ export function cacheSegments(storage: Storage, { maxBytes, isWhole }: CacheOpti
       reads.forget(keyOf(home, name));
       keep(home, name, inOwnMemory(bytes));
     },
+    async syncSegments(home, names) {
+      const missing = await storage.syncSegments(home, names);
+      for (const name of missing) drop(home, name);
+      return missing;
+    },
     async removeSegment(home, name) {
       drop(home, name);
       await storage.removeSegment(home, name);

@@ -47,9 +47,12 @@ export async function openSegments(root: string): Promise<Segments> {
         discard: () => rm(stage, { recursive: true, force: true }),
       };
     },
-    async syncSegments(home) {
-      await syncFolder(folderOf(home));
+    async syncSegments(home, names) {
+      const folder = folderOf(home);
+      await absentAs(undefined, syncFolder(folder));
       await syncFolder(root);
+      const stored = new Set(await absentAs([], readdir(folder)));
+      return [...names].filter((name) => !stored.has(name));
     },
     cachedSegment: () => undefined,
     readSegment: async (home, name) => absentAs(undefined, readPublished(fileOf(home, name))),

@@ -28,7 +28,10 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
     ...uploads,
     ...segments,
     // The manifest lies beside the record of the track. A track that is gone has no such folder.
-    putManifest: async (home, mpd) => absentAs(undefined, writeFileAtomic(manifestOf(home), mpd, manifests)),
+    async putManifest(home, render) {
+      const mpd = render(`../../segments/${encodeURIComponent(home)}/`);
+      await absentAs(undefined, writeFileAtomic(manifestOf(home), mpd, manifests));
+    },
     async removeHome(home) {
       await segments.removeHome(home);
       await absentAs(undefined, rm(manifestOf(home), { force: true }));
@@ -38,6 +41,7 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
       // btrfs makes inodes as they are needed, and says 0 of 0.
       return { bytes: bavail * bsize, files: files === 0 ? Number.POSITIVE_INFINITY : ffree };
     },
+    takesRoom: (segments) => segments,
     async assertWritable() {
       for (const folder of [uploadsFolder, segmentsFolder]) {
         const file = path.join(folder, `${TEMPORARY_PREFIX}writable`);

@@ -102,8 +102,11 @@ export interface Storage {
   putSegment(home: string, name: string, bytes: Buffer): Promise<void>;
   /** Opens a place for segments whose track is not added yet. */
   stage(): Promise<SegmentStage>;
-  /** Makes the names of all segments published so far durable. */
-  syncSegments(home: string): Promise<void>;
+  /**
+   * Makes the names of all segments published so far durable. Resolves with those of `names` that are not stored: something else
+   * has removed them.
+   */
+  syncSegments(home: string, names: Iterable<string>): Promise<string[]>;
   /** Returns the bytes of a segment that is in memory; always the same object as long as it is. */
   cachedSegment(home: string, name: string): Buffer | undefined;
   /**
@@ -113,8 +116,12 @@ export interface Storage {
   readSegment(home: string, name: string): Promise<Buffer | undefined>;
   listSegments(home: string): Promise<StoredSegment[]>;
   removeSegment(home: string, name: string): Promise<void>;
-  /** Publishes the manifest for people and other servers; the service itself renders its own. Does nothing for a track that is gone. */
-  putManifest(home: string, mpd: string): Promise<void>;
+  /**
+   * Publishes the manifest for people and other servers; the service itself renders its own. Does nothing for a track that is gone.
+   *
+   * @param render is given the address of the segments, relative to that of the manifest and with a slash at its end.
+   */
+  putManifest(home: string, render: (segmentBase: string) => string): Promise<void>;
   /** Removes all segments of a home, and its manifest. */
   removeHome(home: string): Promise<void>;
   /** Lists the homes that have segments. */
@@ -122,6 +129,8 @@ export interface Storage {
 
   /** Resolves with the free room. */
   room(): Promise<Room>;
+  /** Returns what segments take of that room: all or nothing of it, for they may be stored elsewhere. */
+  takesRoom(segments: Room): Room;
   /** Throws, with what is wrong, when nothing can be stored. */
   assertWritable(): Promise<void>;
 }

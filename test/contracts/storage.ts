@@ -209,7 +209,7 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
           ['0-2', SECOND],
         ]),
       );
-      await storage.syncSegments('audio.mp3');
+      expect(await storage.syncSegments('audio.mp3', [FIRST, SECOND])).toEqual([]);
       await stage.discard();
       await stage.discard();
       const next = await reopen();
@@ -267,10 +267,18 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
 
     it('is durable once its track is synced', async () => {
       await storage.putSegment('Grüße-हिन्दी.mp3', FIRST, Buffer.from('one'));
-      await storage.syncSegments('Grüße-हिन्दी.mp3');
+      await storage.syncSegments('Grüße-हिन्दी.mp3', [FIRST]);
       const next = await reopen();
       expect(await next.readSegment('Grüße-हिन्दी.mp3', FIRST)).toEqual(Buffer.from('one'));
       expect(await homesOf(next)).toEqual(['Grüße-हिन्दी.mp3']);
+    });
+
+    it('is missed by the sync where it is not stored', async () => {
+      await storage.putSegment('audio.mp3', FIRST, Buffer.from('one'));
+      await storage.putSegment('other.mp3', SECOND, Buffer.from('two'));
+      expect(await storage.syncSegments('audio.mp3', [FIRST, SECOND])).toEqual([SECOND]);
+      await storage.removeHome('audio.mp3');
+      expect(await storage.syncSegments('audio.mp3', [FIRST, SECOND])).toEqual([FIRST, SECOND]);
     });
 
     it('belongs to its track only', async () => {

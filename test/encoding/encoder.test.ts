@@ -1,5 +1,8 @@
 /** The encoder's life, with runs that need no ffmpeg: retries, repairs, waits, and ends in every state. */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { errors } from '../../src/errors.ts';
 import { removeTrack } from '../../src/pipeline/remove.ts';
 import type { Track } from '../../src/tracks/track.ts';
 import { createTrackEvents } from '../../src/tracks/track-events.ts';
@@ -93,6 +96,31 @@ describe('a track', () => {
     const now = (await rig.library.get(FILENAME)) as Track;
     expect(now.renditions[0]?.key).not.toBe(track.renditions[0]?.key);
     expect(await rig.storage.listSegments(FILENAME)).toHaveLength(SEGMENTS + 1);
+  });
+});
+
+describe('a segment that a careless hand removes just before the end', () => {
+  it.each([1, 'init'] as const)('is encoded again before its track is ready: %s', async (index) => {
+    const rig = await encoderRig();
+    const track = await rig.addTrack();
+    const hold = rig.holdUp('sync');
+    rig.encoder.start(track);
+    await hold.reached;
+    await rm(path.join(rig.folder, 'segments', track.home, rig.nameOf(track, index)));
+    hold.open();
+    await expectWhole(rig);
+    expect(await rig.storage.listSegments(track.home)).toHaveLength(SEGMENTS + 1);
+  });
+
+  it('is encoded again although all others are gone as well', async () => {
+    const rig = await encoderRig();
+    const track = await rig.addTrack();
+    const hold = rig.holdUp('sync');
+    rig.encoder.start(track);
+    await hold.reached;
+    await rm(path.join(rig.folder, 'segments', track.home), { recursive: true });
+    hold.open();
+    await expectWhole(rig);
   });
 });
 
@@ -336,6 +364,23 @@ describe('a step that throws', () => {
       await expectWhole(rig);
     },
   );
+
+  it('because the storage does not answer lets the track wait, although it answers when that is judged', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const rig = await encoderRig();
+    const refused = errors.storageUnavailable(new Error('ECONNREFUSED'));
+    for (let round = 0; round < 3; round++) {
+      // As many as make a track fail that is at fault itself.
+      for (let n = 0; n < 2; n++) rig.failures.push({ error: refused, from: 1 });
+      if (round === 0) rig.encoder.start(await rig.addTrack());
+      const backsOff = rig.encoder.whenSettled(FILENAME);
+      if (round > 0) await vi.advanceTimersByTimeAsync(1000 * 2 ** (round - 1));
+      expect(await backsOff).toBe('stopped');
+    }
+    const settled = rig.encoder.whenSettled(FILENAME);
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(await settled).toMatchObject({ status: 'ready' });
+  });
 
   it('while a failure is judged lets the track wait as well', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

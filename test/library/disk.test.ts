@@ -36,7 +36,7 @@ describe('a library on disk', () => {
     const dataDir = await temporaryFolder();
     const library = await openDiskLibrary(dataDir);
     const { track } = await library.add('audio.mp3', sampleDraft('audio'));
-    await (await openDiskStorage(dataDir)).putManifest(track.home, '<MPD/>');
+    await (await openDiskStorage(dataDir)).putManifest(track.home, () => '<MPD/>');
     const folder = path.join(dataDir, 'manifests', 'audio.mp3');
     expect((await readdir(folder)).sort()).toEqual(['manifest.mpd', 'track.json']);
     expect(await readFile(path.join(folder, 'manifest.mpd'), 'utf8')).toBe('<MPD/>');
@@ -53,7 +53,7 @@ describe('a library on disk', () => {
     const storage = await openDiskStorage(dataDir);
     await library.remove('good.mp3', () => storage.removeHome('good.mp3'));
     // A manifest that comes too late for its track is not written.
-    await storage.putManifest('good.mp3', '<MPD/>');
+    await storage.putManifest('good.mp3', () => '<MPD/>');
     expect(await readdir(manifests)).toEqual([]);
   });
 

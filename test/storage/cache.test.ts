@@ -17,6 +17,7 @@ function inMemory(storage: Storage): Storage {
     putSegment: async (filename, name, bytes) => void stored.set(`${filename}/${name}`, bytes),
     readSegment: async (filename, name) => stored.get(`${filename}/${name}`),
     removeSegment: async (filename, name) => void stored.delete(`${filename}/${name}`),
+    syncSegments: async (home, names) => [...names].filter((name) => !stored.has(`${home}/${name}`)),
     async removeHome(home) {
       for (const key of [...stored.keys()]) if (key.startsWith(`${home}/`)) stored.delete(key);
     },
@@ -151,6 +152,15 @@ describe('cached segments', () => {
     expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
     await storage.putSegment('a.mp3', NAME, Buffer.from('new'));
     expect((await storage.readSegment('a.mp3', NAME))?.toString()).toBe('new');
+  });
+
+  it('are dropped where the sync misses them', async () => {
+    const { disk, storage } = await cached();
+    for (const name of [NAME, OTHER]) await storage.putSegment('a.mp3', name, Buffer.from('bytes'));
+    await disk.removeSegment('a.mp3', NAME);
+    expect(await storage.syncSegments('a.mp3', [NAME, OTHER])).toEqual([NAME]);
+    expect(storage.cachedSegment('a.mp3', NAME)).toBeUndefined();
+    expect(storage.cachedSegment('a.mp3', OTHER)).toBeDefined();
   });
 
   it('are whole: what is cut is missing', async () => {

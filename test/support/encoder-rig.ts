@@ -74,13 +74,13 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
       await pass('list');
       return listed;
     },
-    async putManifest(home, mpd) {
+    async putManifest(home, render) {
       await pass('manifest');
-      await disk.putManifest(home, mpd);
+      await disk.putManifest(home, render);
     },
-    async syncSegments(filename) {
+    async syncSegments(home, names) {
       await pass('sync');
-      await disk.syncSegments(filename);
+      return disk.syncSegments(home, names);
     },
   };
   const records = await openDiskLibrary(folder);
