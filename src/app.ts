@@ -41,6 +41,8 @@ export async function buildApp(
   config: Config,
   timeouts: ClientTimeouts = CLIENT_TIMEOUTS,
 ): Promise<FastifyInstance> {
+  /** A node that only encodes answers for its health alone. */
+  const answers = config.role !== 'encode';
   const keyring = createKeyring(config.apiKeys);
   const links = createSignedLinks(config.streamSecret);
   const streams = createStreams(services, config, links);
@@ -60,7 +62,7 @@ export async function buildApp(
       createServer(
         serverOptions(timeouts),
         oneAtATime((request, response) => {
-          if (!streams.serveCached(request, response)) handler(request, response);
+          if (!answers || !streams.serveCached(request, response)) handler(request, response);
         }),
       ),
     clientErrorHandler: answerClientError,
@@ -82,6 +84,8 @@ export async function buildApp(
 
   const presenter = createPresenter(services.encoder, links, config.publicUrl);
   const slices = createTimeSlices();
+  await app.register(healthRoutes, { services, config, keyring, timeouts });
+  if (!answers) return app;
   await app.register(async (uploads) => {
     await protect(uploads, { perMinute: config.uploadRateLimit, keyring, config });
     await uploads.register(uploadRoutes, { services, config, keyring, presenter, timeouts });
@@ -93,7 +97,6 @@ export async function buildApp(
     await api.register(eventRoutes, { services, presenter, keyring, timeouts, slices });
   });
   await app.register(streams.routes);
-  await app.register(healthRoutes, { services, config, keyring, timeouts });
   await app.register(pageRoutes);
   await app.register(docsRoutes);
 

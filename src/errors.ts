@@ -219,7 +219,8 @@ export class UnknownOutcomeError extends AppError {
     super(
       {
         code: 'storage_unavailable',
-        detail: 'The database broke off before it said whether this was stored. Look whether it was, and try again.',
+        detail:
+          'The database broke off before it said whether this was stored. Look whether it was, and try again.',
         retryAfterSeconds: 5,
       },
       { cause },

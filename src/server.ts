@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { buildApp } from './app.ts';
-import { parseConfig } from './config/config.ts';
+import { type Config, parseConfig } from './config/config.ts';
 import { helpText } from './config/help.ts';
 import { StartupError } from './errors.ts';
 import { openServices } from './services.ts';
@@ -18,7 +18,7 @@ const projectFolder = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 async function main(): Promise<void> {
   if (process.argv.includes('--help')) return void process.stdout.write(helpText());
   const config = parseConfig(process.env, projectFolder);
-  const log = await createLogger(config.logLevel);
+  const log = await createLogger(config);
   const stopping = new AbortController();
   let stop: (() => Promise<void>) | undefined;
   let firstSignalAt = 0;
@@ -64,11 +64,12 @@ async function main(): Promise<void> {
   log.info({ ffmpeg: version, sandbox: sandbox.mode, dataDir: config.dataDir }, 'ready');
 }
 
-/** Creates the logger: JSON lines, or readable lines on a terminal. */
-async function createLogger(level: string) {
-  if (!process.stdout.isTTY) return pino({ level });
+/** Creates the logger: JSON lines, or readable lines on a terminal. Servers that share a database say which one speaks. */
+async function createLogger({ logLevel: level, shared, nodeName }: Config) {
+  const mixin = shared === null ? () => ({}) : () => ({ node: nodeName });
+  if (!process.stdout.isTTY) return pino({ level, mixin });
   const { default: pretty } = await import('pino-pretty');
-  return pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }));
+  return pino({ level, mixin }, pretty({ sync: true, ignore: 'pid,hostname' }));
 }
 
 main().catch((error: unknown) => {

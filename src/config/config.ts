@@ -14,11 +14,23 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
 type Values = { [Name in keyof Settings as CamelCase<Name>]: z.output<Settings[Name]['schema']> };
 
 export interface Config extends Values {
+  /** The engines that this server shares with others; null for a server on its own. */
+  shared: SharedEngines | null;
   /**
    * Host names that requests to the API may carry: those of the loopback and of `PUBLIC_URL`, for a server on the loopback
    * without API keys. Null allows every name.
    */
   knownHosts: string[] | null;
+}
+
+/** Addresses of the database and of the bucket. */
+export interface SharedEngines {
+  databaseUrl: string;
+  bucket: string;
+  endpoint: string | null;
+  region: string;
+  /** Null: the SDK looks for them. */
+  credentials: { accessKeyId: string; secretAccessKey: string } | null;
 }
 
 const schemas = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema]));
@@ -47,6 +59,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
   assertNotOpenToAll(config);
   return {
     ...config,
+    shared: sharedEngines(config),
     dataDir: path.resolve(projectFolder, config.dataDir),
     knownHosts: config.apiKeys.length === 0 && isLoopback(config.host) ? loopbackHosts(config) : null,
   };
@@ -58,6 +71,28 @@ function assertNotOpenToAll({ host, apiKeys, allowAnonymous }: Values): void {
   throw new StartupError(
     `Other machines can reach HOST="${host}", and anybody there could upload and delete. Set API_KEYS (name:key, with a key from "openssl rand -hex 32"), or set ALLOW_ANONYMOUS=true to allow that.`,
   );
+}
+
+/** @throws {StartupError} when one setting of a pair is there and the other is not, or none are and others need them. */
+function sharedEngines(config: Values): SharedEngines | null {
+  const { databaseUrl, s3Bucket: bucket, s3Endpoint: endpoint, s3Region: region, role } = config;
+  const { s3AccessKeyId: accessKeyId, s3SecretAccessKey: secretAccessKey } = config;
+  if ((databaseUrl === null) !== (bucket === null)) throw onlyOneOf('DATABASE_URL', 'S3_BUCKET');
+  if ((accessKeyId === null) !== (secretAccessKey === null))
+    throw onlyOneOf('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY');
+  if (databaseUrl !== null && bucket !== null) {
+    const credentials =
+      accessKeyId !== null && secretAccessKey !== null ? { accessKeyId, secretAccessKey } : null;
+    return { databaseUrl, bucket, endpoint, region, credentials };
+  }
+  if (role === 'all') return null;
+  throw new StartupError(
+    `ROLE="${role}" is for servers that share a database and a bucket. Set DATABASE_URL and S3_BUCKET, or leave ROLE out.`,
+  );
+}
+
+function onlyOneOf(one: string, other: string): StartupError {
+  return new StartupError(`${one} and ${other} go together: set both, or none of them.`);
 }
 
 /** Returns the host names by which this machine, and no other, reaches a server on its loopback. */

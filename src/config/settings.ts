@@ -2,10 +2,11 @@
  * Defines every setting once: its parser, its default and its description. `--help` and docs/configuration.md are generated
  * from here.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import type * as z from 'zod';
 import {
   apiKeys,
+  databaseAddress,
   flag,
   httpAddress,
   ladder,
@@ -66,7 +67,8 @@ export const SETTINGS = {
   DATA_DIR: setting(text('a folder'), {
     usual: '.',
     shown: 'the project folder',
-    description: 'Folder that holds `uploads/`, `segments/` and `manifests/`. One server uses it at a time.',
+    description:
+      'Folder that holds `uploads/`, `segments/` and `manifests/`; with `DATABASE_URL`, scratch space. One server uses it at a time.',
     example: '/var/lib/audio',
   }),
   MAX_UPLOAD_BYTES: setting(wholeNumber(1), {
@@ -186,6 +188,53 @@ export const SETTINGS = {
     description: 'Web pages that may read streams in a browser: `*`, or origins separated by commas.',
     example: 'https://example.org',
   }),
+  DATABASE_URL: optional(databaseAddress, null, {
+    description:
+      'PostgreSQL (13 or later) that many servers share for their records, together with `S3_BUCKET`. Without both, `DATA_DIR` holds everything.',
+    example: 'postgres://audio:password@db.example.org/audio',
+  }),
+  S3_BUCKET: optional(text('the name of a bucket'), null, {
+    description:
+      'S3 bucket that many servers share for originals and segments, together with `DATABASE_URL`.',
+    example: 'audio',
+  }),
+  S3_ENDPOINT: optional(httpAddress, null, {
+    description: "Address of the S3 server; without it, Amazon's for `S3_REGION`.",
+    example: 'https://s3.example.org',
+  }),
+  S3_REGION: setting(text('the name of a region'), {
+    usual: 'us-east-1',
+    description: 'Region of the bucket.',
+    example: 'eu-central-1',
+  }),
+  S3_ACCESS_KEY_ID: optional(text('an access key'), null, {
+    description:
+      'Access key of the bucket, together with `S3_SECRET_ACCESS_KEY`. Without both, the AWS SDK looks for credentials: environment, profile, role of the machine.',
+    example: 'AKIAIOSFODNN7EXAMPLE',
+  }),
+  S3_SECRET_ACCESS_KEY: optional(text('a secret key'), null, {
+    description: 'Secret of `S3_ACCESS_KEY_ID`.',
+    example: '$(cat /run/secrets/s3)',
+  }),
+  ROLE: setting(oneOf(['all', 'api', 'encode']), {
+    usual: 'all',
+    description:
+      'What this server does where it shares `DATABASE_URL`: `api` answers requests, `encode` encodes, `all` does both.',
+    example: 'encode',
+  }),
+  NODE_NAME: setting(text('a name'), {
+    usual: hostname(),
+    shown: 'host name',
+    description: 'Name of this server in its log and in `/readyz`, where it shares `DATABASE_URL`.',
+    example: 'encoder-1',
+  }),
+  SCRATCH_BYTES: setting(wholeNumber(1), {
+    usual: String(10 * GIB),
+    shown: '10737418240 (10 GiB)',
+    description:
+      'Bytes of `DATA_DIR` for local copies of originals, where the server shares `S3_BUCKET`. The least recently used leave first.',
+    example: '107374182400',
+  }),
   LOG_LEVEL: setting(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), {
     usual: 'info',
     description:
@@ -211,4 +260,9 @@ export const SETTINGS = {
 } satisfies Record<string, Setting>;
 
 /** Settings whose values appear in no message. */
-export const SECRETS: ReadonlySet<string> = new Set(['API_KEYS', 'STREAM_SECRET']);
+export const SECRETS: ReadonlySet<string> = new Set([
+  'API_KEYS',
+  'STREAM_SECRET',
+  'DATABASE_URL',
+  'S3_SECRET_ACCESS_KEY',
+]);

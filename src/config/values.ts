@@ -53,6 +53,12 @@ export const httpAddress = text(ADDRESS_ALLOWED).transform((value, context) => {
   return z.NEVER;
 });
 
+const DATABASE_ALLOWED = 'an address such as postgres://user:password@db.example.org/audio';
+export const databaseAddress = text(DATABASE_ALLOWED).refine(
+  (value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol),
+  DATABASE_ALLOWED,
+);
+
 export const ladder = z.string().transform((value, context) => {
   try {
     return parseLadder(value);

@@ -20,6 +20,8 @@ export interface Listening {
   readonly state: ListeningState;
   /** Milliseconds since the last gap, by the clock of `performance.now()`; 0 while there is one. */
   readonly forMs: number;
+  /** Milliseconds of the last gap; 0 before the first one. */
+  readonly gapMs: number;
   on(channel: Channel, heard: (payload: string) => void): void;
   /** Calls `resync` each time that listening begins: notifications may have been lost before. */
   onBegin(resync: () => void): void;
@@ -38,6 +40,8 @@ export function createListening(url: string): Listening {
   const closing = new AbortController();
   let state: ListeningState = 'lost';
   let since = 0;
+  let lostAt = 0;
+  let gapMs = 0;
 
   /** Listens until the connection is lost. Rejects when it cannot be made, or does not answer any more. */
   const listen = async (client: pg.Client) => {
@@ -52,6 +56,7 @@ export function createListening(url: string): Listening {
     await client.query(CHANNELS.map((channel) => `listen ${channel}`).join('; '));
     state = 'listening';
     since = performance.now();
+    gapMs = lostAt === 0 ? 0 : since - lostAt;
     for (const resync of resyncs) resync();
     const signal = AbortSignal.any([lost.signal, closing.signal]);
     while (!signal.aborted) {
@@ -65,6 +70,7 @@ export function createListening(url: string): Listening {
       const client = new pg.Client({ ...connectionOptions(url), query_timeout: HEARTBEAT_TIMEOUT_MS });
       await listen(client).catch(() => {});
       // The first try after a loss tells a short gap from a database that is away.
+      if (state === 'listening') lostAt = performance.now();
       state = state === 'listening' ? 'lost' : 'away';
       // A server that has gone silent does not answer to this either.
       void client.end().catch(() => {});
@@ -79,6 +85,9 @@ export function createListening(url: string): Listening {
     },
     get forMs() {
       return state === 'listening' ? performance.now() - since : 0;
+    },
+    get gapMs() {
+      return gapMs;
     },
     on(channel, each) {
       heard.set(channel, [...(heard.get(channel) ?? []), each]);

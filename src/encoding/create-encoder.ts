@@ -83,6 +83,11 @@ export function createEncoder(options: EncoderOptions): Encoder {
       const job = jobs.get(filename);
       if (job) await interrupt(job, 'deleted');
     },
+    async release(filename) {
+      const job = jobs.get(filename);
+      if (job) await interrupt(job, 'stopped');
+    },
+    heard: async () => {},
     progressOf(filename) {
       const job = jobs.get(filename);
       return job && progressOf(job);

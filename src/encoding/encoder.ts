@@ -69,6 +69,10 @@ export interface Encoder {
   ): Promise<WaitOutcome>;
   /** Ends the processing of a track. Once it resolves nothing of the track runs and nothing more is written. */
   cancel(filename: string): Promise<void>;
+  /** Ends the processing of a track here: another node goes on with it. Its waiters get `stopped`. */
+  release(filename: string): Promise<void>;
+  /** Resolves when `progressOf` tells what other nodes have told of the track so far; at once where there are none. */
+  heard(filename: string): Promise<void>;
   /** Returns undefined for a track that is not processed. */
   progressOf(filename: string): EncodingProgress | undefined;
   /** True while its runs take all processors that they may take, or a track is not playable yet. */

@@ -83,14 +83,17 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
     },
 
     async reopen(filename) {
-      const track = await library.update(filename, (current) => {
-        if (current.status !== 'ready' || current.upload === null) return current;
-        assertTransition('ready', 'processing');
-        return { ...current, status: 'processing' };
-      });
+      const track = await library.update(filename, reopened);
       return track?.status === 'processing' ? track : undefined;
     },
   };
+}
+
+/** Returns a ready track as one that is processed again, if its original is there; any other track as it is. */
+export function reopened(track: Track): Track {
+  if (track.status !== 'ready' || track.upload === null) return track;
+  assertTransition('ready', 'processing');
+  return { ...track, status: 'processing' };
 }
 
 /** Yields the names of all segments of a track. */

@@ -19,6 +19,8 @@ export interface Fence {
 }
 
 export interface PostgresLibrary extends Library, Pick<Removals, 'trash' | 'emptyTrash' | 'finishRemovals'> {
+  /** Resolves with the names of the tracks that have changed in the last milliseconds, or a little before. */
+  changedWithin(ms: number): Promise<string[]>;
   /** Reads a record anew, whatever is known of it. */
   refresh(filename: string): Promise<Track | undefined>;
   /**
@@ -41,6 +43,9 @@ export interface PostgresLibraryOptions {
 const ADDITIONS = 0x61646473;
 const PAGE_TRACKS = 500;
 const NAMES_AT_ONCE = 50;
+/** A connection that is broken may be taken for a good one for so long. */
+const UNHEARD_SECONDS = 10;
+const MOST_CHANGES = 10_000;
 
 export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLibrary {
   const { database, listening, node, encodes } = options;
@@ -224,6 +229,14 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   return {
     ...library,
     refresh,
+    async changedWithin(ms) {
+      if (ms === 0) return [];
+      const rows = await query<{ filename: string }>(
+        `select filename from tracks where changed_at > now() - make_interval(secs => $1) limit ${MOST_CHANGES}`,
+        [ms / 1000 + UNHEARD_SECONDS],
+      );
+      return rows.map(({ filename }) => filename);
+    },
     fencedBy: (fenceOf) => ({
       ...library,
       update: (filename, change) => update(filename, change, () => fenceOf(filename)),

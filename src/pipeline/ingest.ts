@@ -6,7 +6,7 @@ import type { EarlyEncode } from '../early/early-encode.ts';
 import type { EarlyEncoder } from '../early/early-encoder.ts';
 import type { Encoder } from '../encoding/encoder.ts';
 import { segmentRoom } from '../encoding/segment-room.ts';
-import { AppError, errors, hasCode } from '../errors.ts';
+import { AppError, errors, hasCode, UnknownOutcomeError } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { LadderEntry } from '../presentation/ladder.ts';
 import type { ReceivedUpload, Room } from '../storage/storage.ts';
@@ -148,7 +148,8 @@ export function createIngest(options: IngestOptions): Ingest {
       if (existing) return { track: await reuse(received, existing), created: false };
       return await create(received, originalName, client);
     } catch (error) {
-      await storage.removeUpload(received.upload);
+      // A track may have the original: the janitor finds out.
+      if (!(error instanceof UnknownOutcomeError)) await storage.removeUpload(received.upload);
       if (closing.signal.aborted) throw errors.shuttingDown();
       throw toAppError(error);
     } finally {

@@ -20,22 +20,25 @@ export async function findOrphans(
   { library, storage }: { library: Library; storage: Storage },
   { ageMs }: { ageMs: number },
 ): Promise<Orphans> {
-  const stored = await oldOnes(await storage.listUploads(), ageMs);
-  const homes = (await oldOnes(await storage.listHomes(), ageMs)).map(({ home }) => home);
-  const uploads = await library.unownedUploads(stored.map(({ upload }) => upload));
-  const unowned = new Set(uploads);
+  const stored = await storage.listUploads();
+  const homes = await storage.listHomes();
+  const unowned = new Set(await library.unownedUploads(stored.map(({ upload }) => upload)));
   const copied = stored.filter(({ upload, hasSeekableCopy }) => hasSeekableCopy && !unowned.has(upload));
+  const unused = new Set(await library.unusedCopies(copied.map(({ upload }) => upload)));
+  const homeless = new Set(await library.unownedHomes(homes.map(({ home }) => home)));
+  const old = async <T extends Dated>(listed: readonly T[]) => oldOnes(listed, ageMs);
   return {
-    uploads,
-    copies: await library.unusedCopies(copied.map(({ upload }) => upload)),
-    homes: await library.unownedHomes(homes),
+    uploads: (await old(stored.filter(({ upload }) => unowned.has(upload)))).map(({ upload }) => upload),
+    copies: (await old(copied.filter(({ upload }) => unused.has(upload)))).map(({ upload }) => upload),
+    homes: (await old(homes.filter(({ home }) => homeless.has(home)))).map(({ home }) => home),
   };
 }
 
-async function oldOnes<T extends { changedAt(): Promise<number | undefined> }>(
-  listed: readonly T[],
-  ageMs: number,
-): Promise<T[]> {
+interface Dated {
+  changedAt(): Promise<number | undefined>;
+}
+
+async function oldOnes<T extends Dated>(listed: readonly T[], ageMs: number): Promise<T[]> {
   // Files may be dated ahead of this clock, by another one.
   if (ageMs === 0) return [...listed];
   const before = Date.now() - ageMs;

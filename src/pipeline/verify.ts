@@ -22,9 +22,9 @@ export async function* verifyLibrary(services: {
   storage: Storage;
 }): AsyncGenerator<Finding> {
   const { library, storage } = services;
-  for (const filename of await library.damaged())
-    yield { filename, problem: 'its track.json cannot be read' };
   for await (const track of allTracks(library)) yield* verifyTrack(track, storage);
+  // After the walk: a library that is not in memory meets them on its way.
+  for (const filename of await library.damaged()) yield { filename, problem: 'its record cannot be read' };
   const { uploads, copies, homes } = await findOrphans(services, { ageMs: 0 });
   const ofNoTrack = [
     ...homes.map((home) => `segments/${home}`),

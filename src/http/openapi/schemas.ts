@@ -142,7 +142,14 @@ export const Readiness = z
   .object({
     status: z.enum(['ready', 'not ready']),
     checks: z.record(z.string(), Check).optional(),
-    waiting: z.int().optional().meta({ description: 'Tracks that wait to be processed' }),
+    node: z
+      .object({ name: z.string(), role: z.enum(['all', 'api', 'encode']), leases: z.int() })
+      .optional()
+      .meta({
+        description:
+          'This server among those that share its database: its name, what it does, and how many tracks it encodes',
+      }),
+    waiting: z.int().optional().meta({ description: 'Tracks that are processed or wait for it' }),
     sandbox: z
       .object({ mode: z.string(), detail: z.string() })
       .optional()

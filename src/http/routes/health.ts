@@ -18,7 +18,7 @@ export async function healthRoutes(
     timeouts,
   }: { services: Services; config: Config; keyring: Keyring; timeouts: ClientTimeouts },
 ): Promise<void> {
-  const { library, encoder, segmentRepair, tools, started } = services;
+  const { library, encoder, segmentRepair, tools, started, engines } = services;
   const check = createReadiness(services, config, timeouts.readinessMs);
 
   let isIndexed = false;
@@ -77,6 +77,7 @@ export async function healthRoutes(
         status: ready ? 'ready' : 'not ready',
         ...(showsDetails && {
           checks,
+          node: engines.nodeState(),
           waiting: encoder.waiting,
           sandbox: (await tools).sandbox,
           damagedTracks: [...new Set([...unreadable, ...incomplete])],

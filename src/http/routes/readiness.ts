@@ -20,6 +20,7 @@ export type Checks = Record<'ffmpeg' | 'room' | 'uploadsAndSegments' | 'manifest
  */
 export function createReadiness(services: Services, config: Config, freshMs: number): () => Promise<Checks> {
   const { storage, library, selfTest, tools, log } = services;
+  const { places } = services.engines;
 
   /** Checks that ffprobe and ffmpeg encode a second of audio. */
   const ffmpeg = async (): Promise<Check> => {
@@ -48,8 +49,8 @@ export function createReadiness(services: Services, config: Config, freshMs: num
     const [ffmpegCheck, roomCheck, uploadsAndSegments, manifests] = await Promise.all([
       ffmpeg(),
       checked('reading the free room', room),
-      writing('uploads/ and segments/', () => storage.assertWritable()),
-      writing('manifests/', () => library.assertWritable()),
+      writing(places.storage, () => storage.assertWritable()),
+      writing(places.library, () => library.assertWritable()),
     ]);
     return { ffmpeg: ffmpegCheck, room: roomCheck, uploadsAndSegments, manifests };
   });

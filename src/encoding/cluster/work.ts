@@ -1,0 +1,50 @@
+/** Tracks that are to be encoded, whichever node does it: rows of the table `work`. */
+import type { Database } from '../../database/database.ts';
+
+/** Adds a track to the work, for any node. */
+export async function offerWork(
+  { query }: Database,
+  { filename, holder }: { filename: string; holder: string },
+): Promise<void> {
+  await query(
+    `with offered as (insert into work (filename, holder) values ($1, $2) on conflict do nothing)
+     select pg_notify('work', '')`,
+    [filename, holder],
+  );
+}
+
+/** A record says "processing" a moment before the track is work. */
+const FORGOTTEN = `interval '5 s'`;
+
+/** Adds unfinished tracks that a crash has kept from being work. */
+export async function addMissingWork({ query }: Database): Promise<void> {
+  await query(
+    `insert into work (filename) select filename from tracks
+       where status = 'processing' and removed_at is null and changed_at < now() - ${FORGOTTEN}
+         and not exists (select from work where work.filename = tracks.filename)
+     on conflict do nothing`,
+  );
+}
+
+/** Resolves with the number of tracks that are encoded or wait for it, and of those whose lease nobody has. */
+export async function countWork({ query }: Database): Promise<{ waiting: number; free: number }> {
+  const [count] = await query<{ waiting: number; free: number }>(
+    `select count(*)::int as waiting, count(*) filter (where until <= now() and not cancel)::int as free from work`,
+  );
+  return count ?? { waiting: 0, free: 0 };
+}
+
+/**
+ * Takes a track out of the work, or keeps others from taking it where it has an owner.
+ *
+ * @returns true while it has an owner.
+ */
+export async function cancelWork({ query }: Database, filename: string): Promise<boolean> {
+  const [row] = await query<{ held: boolean }>(
+    `with gone as (delete from work where filename = $1 and (node is null or until < now())),
+       flagged as (update work set cancel = true where filename = $1 and node is not null and until >= now() returning 1)
+     select exists (select from flagged) as held`,
+    [filename],
+  );
+  return row?.held ?? false;
+}

@@ -1,0 +1,69 @@
+/** Many nodes: records, leases and messages in PostgreSQL, originals and segments in an S3 bucket. `DATA_DIR` is scratch space. */
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import type { SharedEngines } from '../config/config.ts';
+import { openDatabase } from '../database/database.ts';
+import { createListening } from '../database/listening.ts';
+import { migrate } from '../database/migrate.ts';
+import { isWholeSegment } from '../encoding/boxes.ts';
+import { type ClusterEncoder, createClusterEncoder } from '../encoding/cluster/cluster-encoder.ts';
+import { openPostgresLibrary } from '../library/postgres.ts';
+import { createChores } from '../pipeline/chores.ts';
+import { cacheSegments } from '../storage/cache.ts';
+import { openS3Storage } from '../storage/s3.ts';
+import { inDataDir } from './data-dir.ts';
+import type { Engines, EnginesOptions } from './engines.ts';
+
+/** @throws {StartupError} with a message for the operator, when an engine or `DATA_DIR` cannot be used. */
+export async function openSharedEngines(
+  { config, log }: EnginesOptions,
+  { databaseUrl, ...bucket }: SharedEngines,
+): Promise<Engines> {
+  const { dataDir, role, nodeName: name, concurrency } = config;
+  const database = openDatabase(databaseUrl);
+  try {
+    await migrate(databaseUrl, database, log);
+    const { opened: storage, lock } = await inDataDir(dataDir, async () =>
+      cacheSegments(
+        await openS3Storage({
+          ...bucket,
+          scratchFolder: path.join(dataDir, 'scratch'),
+          scratchBytes: config.scratchBytes,
+        }),
+        { maxBytes: config.segmentCacheBytes, isWhole: isWholeSegment },
+      ),
+    );
+    const node = randomUUID();
+    const listening = createListening(databaseUrl);
+    const library = openPostgresLibrary({ database, listening, node, encodes: role !== 'api' });
+    const chores = createChores({ database, library, storage, log });
+    let encoder: ClusterEncoder | undefined;
+    return {
+      library,
+      storage,
+      places: {
+        library: 'the database (DATABASE_URL)',
+        storage: `the bucket "${bucket.bucket}" (S3_BUCKET)`,
+      },
+      createEncoder({ make, ...options }) {
+        const createEncoder = role === 'api' ? undefined : make;
+        encoder = createClusterEncoder({
+          ...options,
+          ...{ database, listening, library, storage, log, node, concurrency, createEncoder },
+        });
+        return encoder;
+      },
+      start: async () => chores.start(),
+      nodeState: () => ({ name, role, leases: encoder?.leases ?? 0 }),
+      async close() {
+        await chores.close();
+        await listening.close();
+        await database.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/** What some node of a cluster does for all, now and then: each chore is done by the first node that finds it due. */
+import type { Logger } from 'pino';
+import { repeat } from '../concurrency/repeat.ts';
+import type { Database } from '../database/database.ts';
+import type { PostgresLibrary } from '../library/postgres.ts';
+import type { Storage } from '../storage/storage.ts';
+import { sweep } from './janitor.ts';
+
+export interface Chores {
+  start(): void;
+  close(): Promise<void>;
+}
+
+interface Chore {
+  name: string;
+  every: string;
+  run(): Promise<void>;
+}
+
+const LOOK_MS = 30_000;
+/** Younger files may belong to an upload that is not added yet. */
+const ORPHAN_AGE_MS = 24 * 3_600_000;
+
+export function createChores(options: {
+  database: Database;
+  library: PostgresLibrary;
+  storage: Storage;
+  log: Logger;
+}): Chores {
+  const { database, library, storage, log } = options;
+  const closing = new AbortController();
+  let working: Promise<void> = Promise.resolve();
+
+  const chores: Chore[] = [
+    { name: 'trash', every: '1 minute', run: () => library.emptyTrash(storage.removeUpload) },
+    {
+      name: 'removals',
+      every: '1 minute',
+      run: () =>
+        library.finishRemovals(async ({ home, upload, uploadId }) => {
+          await storage.removeHome(home);
+          const original = upload ?? uploadId;
+          if (original !== null) await storage.removeUpload(original);
+        }),
+    },
+    { name: 'sweep', every: '1 hour', run: () => sweep(options, { ageMs: ORPHAN_AGE_MS }) },
+  ];
+
+  const isDue = async ({ name, every }: Chore): Promise<boolean> => {
+    const [due] = await database.query(
+      `insert into chores as last (name, done_at) values ($1, now())
+       on conflict (name) do update set done_at = now() where last.done_at < now() - $2::interval returning 1`,
+      [name, every],
+    );
+    return due !== undefined;
+  };
+
+  const doWhatIsDue = async () => {
+    for (const chore of chores) {
+      if (!closing.signal.aborted && (await isDue(chore))) await chore.run();
+    }
+  };
+
+  return {
+    start() {
+      const onError = (error: unknown) => log.debug({ err: error }, 'a chore is left for later');
+      working = repeat(LOOK_MS, doWhatIsDue, { signal: closing.signal, onError });
+    },
+    async close() {
+      closing.abort(new Error('the server stops'));
+      await working;
+    },
+  };
+}
