@@ -1,14 +1,20 @@
 /** A file that is written while others read it, behind the writer. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createBroadcast } from '../concurrency/broadcast.ts';
-import { syncFolder } from '../disk/write-atomic.ts';
 import type { ArrivingUpload } from './storage.ts';
 
-/** An upload is synced as it comes, so that its last sync, for which the client waits, is a short one. */
-const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
 const READ_BYTES = 64 * 1024;
+
+/** Makes the bytes of an arriving file durable, beside the writer. */
+export interface Durability {
+  /** Told after each write. The writer waits for it, and fails as it does. */
+  wrote(bytes: number): Promise<void>;
+  /** Resolves when all bytes are durable. Called once, when the file is whole and has its name; its handle is open until then. */
+  settle(): Promise<void>;
+  /** Ends what is under way. Must not reject. */
+  abandon(): Promise<void>;
+}
 
 export interface ArrivingFileOptions {
   upload: string;
@@ -16,22 +22,23 @@ export interface ArrivingFileOptions {
   temporary: string;
   /** Path of the file once all have come, in the same file system. */
   file: string;
-  /** Folder of `file`, to be synced. */
-  folder: string;
   /** Permissions of the file. */
   mode: number;
+  /** @param handle stays open until the durability has settled or was abandoned. */
+  durability(handle: FileHandle): Durability;
+  /** Gives `use` the path of the file, once all bytes have come. */
+  usingFinished<T>(use: (path: string) => Promise<T>): Promise<T>;
 }
 
 export async function openArrivingFile(options: ArrivingFileOptions): Promise<ArrivingUpload> {
-  const { upload, temporary, file, folder, mode } = options;
+  const { upload, temporary, file, mode, usingFinished } = options;
   // Its readers share the handle: the path changes under them when the upload is finished.
   const handle = await open(temporary, 'wx+', mode);
+  const durability = options.durability(handle);
   const hash = createHash('sha256');
   const grown = createBroadcast<void>();
   let state: 'arriving' | 'finished' | 'discarded' = 'arriving';
   let bytes = 0;
-  let unsynced = 0;
-  let syncing: Promise<void> = Promise.resolve();
   /** The writer and the readers. The last one closes the handle. */
   let users = 1;
 
@@ -40,27 +47,27 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
     if (users === 0) await handle.close();
   };
 
-  const sync = async () => {
-    unsynced = 0;
-    // One sync at a time, beside the bytes that still come.
-    await syncing;
-    syncing = handle.datasync();
-    syncing.catch(() => {});
+  /** Gives a reader a handle, and what to do with it at its end. */
+  const opened = async () => {
+    if (users === 0 && state === 'finished') {
+      const own = await usingFinished((path) => open(path));
+      return { from: own, end: () => own.close() };
+    }
+    users++;
+    return { from: handle, end: release };
   };
 
-  const makeDurable = async () => {
+  const settle = async () => {
     try {
-      await syncing;
-      await handle.sync();
+      await durability.settle();
     } finally {
       await release();
     }
-    await syncFolder(folder);
   };
 
-  const read = async (offset: number): Promise<Buffer> => {
+  const read = async (from: FileHandle, offset: number): Promise<Buffer> => {
     const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, bytes - offset));
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset);
+    const { bytesRead } = await from.read(chunk, 0, chunk.length, offset);
     if (bytesRead === 0) throw new Error('the upload was cut while it arrived');
     return chunk.subarray(0, bytesRead);
   };
@@ -77,38 +84,32 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
         offset += (await handle.write(chunk, offset)).bytesWritten;
       }
       bytes += chunk.length;
-      unsynced += chunk.length;
       grown.send();
-      if (unsynced >= SYNC_EVERY_BYTES) await sync();
+      await durability.wrote(chunk.length);
     },
     async *follow({ signal }) {
-      if (users === 0 && state === 'finished') {
-        // All is written and synced, and the handle closed.
-        yield* createReadStream(file, { highWaterMark: READ_BYTES, signal });
-        return;
-      }
-      users++;
+      const { from, end } = await opened();
       try {
         for (let offset = 0; ; ) {
           signal.throwIfAborted();
           if (state === 'discarded') throw new Error('the upload was given up');
           if (offset < bytes) {
-            const chunk = await read(offset);
+            const chunk = await read(from, offset);
             offset += chunk.length;
             yield chunk;
           } else if (state === 'finished') return;
           else await grown.next({ signal });
         }
       } finally {
-        await release();
+        await end();
       }
     },
-    usingArrived: (use) => use(state === 'finished' ? file : temporary),
+    usingArrived: (use) => (state === 'finished' ? usingFinished(use) : use(temporary)),
     async finish() {
       await rename(temporary, file);
       state = 'finished';
       grown.send();
-      const durable = makeDurable();
+      const durable = settle();
       // The caller meets the error when it waits.
       durable.catch(() => {});
       return { upload, bytes, sha256: hash.digest('hex'), durable };
@@ -117,7 +118,7 @@ export async function openArrivingFile(options: ArrivingFileOptions): Promise<Ar
       if (state !== 'arriving') return;
       state = 'discarded';
       grown.send();
-      await syncing.catch(() => {});
+      await durability.abandon();
       await release().finally(() => rm(temporary, { force: true }));
     },
   };

@@ -6,13 +6,9 @@ import { safeJoin } from '../disk/safe-join.ts';
 import { syncFolder, TEMPORARY_PREFIX, withFile } from '../disk/write-atomic.ts';
 import { absentAs, changedAt } from './absent.ts';
 import { openArrivingFile } from './arriving-file.ts';
-import type { Storage, StoredUpload } from './storage.ts';
-
-const UPLOAD_NAME = /^[0-9a-f-]{36}\.upload$/;
-const COPY_SUFFIX = '.flac';
-/** Originals are for the server alone. Segments are not: another server may send them. */
-const PRIVATE_FILE = 0o600;
-const PRIVATE_FOLDER = 0o700;
+import { syncedToDisk } from './disk-sync.ts';
+import type { Storage } from './storage.ts';
+import { copyName, newUpload, originalName, PRIVATE_FILE, PRIVATE_FOLDER, uploadsOf } from './upload-name.ts';
 
 export type Uploads = Pick<
   Storage,
@@ -30,11 +26,8 @@ export type Uploads = Pick<
 export async function openUploads(folder: string): Promise<Uploads> {
   await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
 
-  const fileOf = (upload: string) => {
-    if (!UPLOAD_NAME.test(upload)) throw new Error(`"${upload}" is no id of an upload`);
-    return safeJoin(folder, upload);
-  };
-  const copyOf = (upload: string) => fileOf(upload) + COPY_SUFFIX;
+  const fileOf = (upload: string) => safeJoin(folder, originalName(upload));
+  const copyOf = (upload: string) => safeJoin(folder, copyName(upload));
   const temporaryFile = () => path.join(folder, TEMPORARY_PREFIX + randomUUID());
   const using = async <T>(file: string, use: (path: string) => Promise<T>): Promise<T> => {
     await access(file);
@@ -43,9 +36,15 @@ export async function openUploads(folder: string): Promise<Uploads> {
 
   return {
     async beginUpload() {
-      const upload = `${randomUUID()}.upload`;
-      const temporary = temporaryFile();
-      return openArrivingFile({ upload, temporary, file: fileOf(upload), folder, mode: PRIVATE_FILE });
+      const upload = newUpload();
+      return openArrivingFile({
+        upload,
+        temporary: temporaryFile(),
+        file: fileOf(upload),
+        mode: PRIVATE_FILE,
+        durability: (handle) => syncedToDisk(handle, folder),
+        usingFinished: (use) => use(fileOf(upload)),
+      });
     },
     hasUpload: async (upload) =>
       absentAs(
@@ -77,16 +76,7 @@ export async function openUploads(folder: string): Promise<Uploads> {
       await rm(fileOf(upload), { force: true });
     },
     async listUploads() {
-      const names = new Set(await readdir(folder));
-      const uploads = new Set([...names].map((name) => name.replace(/\.flac$/, '')));
-      const listed: StoredUpload[] = [];
-      for (const upload of uploads) {
-        if (!UPLOAD_NAME.test(upload)) continue;
-        const hasSeekableCopy = names.has(upload + COPY_SUFFIX);
-        const name = names.has(upload) ? upload : upload + COPY_SUFFIX;
-        listed.push({ upload, hasSeekableCopy, changedAt: () => changedAt(path.join(folder, name)) });
-      }
-      return listed;
+      return uploadsOf(await readdir(folder), (name) => changedAt(path.join(folder, name)));
     },
   };
 }
