@@ -7,10 +7,11 @@ import path from 'node:path';
  * @throws {Error} for any other name. `tracks/filename.ts` makes names safe long before; this check is the second one.
  */
 export function safeJoin(folder: string, ...names: string[]): string {
-  for (const name of names) {
-    if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
-      throw new Error(`a path outside ${folder} was asked for`);
-    }
-  }
+  if (!names.every(isSafeName)) throw new Error(`a path outside ${folder} was asked for`);
   return path.join(folder, ...names);
+}
+
+/** Returns whether a name is that of one entry in a folder. */
+export function isSafeName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
 }

@@ -49,17 +49,20 @@ export function createCorrections(options: CorrectionsOptions): Corrections {
 
   const withDecoding: Corrections['withDecoding'] = async ({ track, upload, signal }, use) => {
     const executable = await quietFfmpeg(tools);
-    return storage.usingUpload(upload, (input) =>
-      use({
-        executable,
-        input,
-        signal,
-        opening: track.copy?.opening ?? null,
-        channels: track.channels,
-        streamIndex: track.streamIndex,
-        sampleRate: track.sampleRate,
-        maxDurationSeconds,
-      }),
+    return storage.usingUpload(
+      upload,
+      (input) =>
+        use({
+          executable,
+          input,
+          signal,
+          opening: track.copy?.opening ?? null,
+          channels: track.channels,
+          streamIndex: track.streamIndex,
+          sampleRate: track.sampleRate,
+          maxDurationSeconds,
+        }),
+      { signal },
     );
   };
 

@@ -49,43 +49,47 @@ export function createRunner({ storage, tools, run: encodeRange, onStored }: Run
       onStored(job, active, 'init');
     };
     const { ffmpeg, background, timeouts } = await tools;
-    await storage.usingSource(track, (input) =>
-      encodeRange({
-        track,
-        rendition,
-        executable: run.isWaited ? ffmpeg : (background[run.level] ?? ffmpeg),
-        input,
-        from: run.next,
-        // A run ends at the first segment that is stored already.
-        until: () => (covers(coverage, run.next) ? run.next : run.until),
-        signal: AbortSignal.any([job.controller.signal, run.controller.signal]),
-        silentMs: timeouts.silentMs,
-        onStart(pid) {
-          run.pid = pid;
-        },
-        async onInit(bytes) {
-          const stored = await storage.readSegment(home, initSegmentName(rendition));
-          if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);
-          if (!stored) newInit = bytes;
-          else gotInit(bytes);
-        },
-        async onSegment(index, bytes) {
-          if (newInit) {
-            await storage.putSegment(home, initSegmentName(rendition), newInit);
-            gotInit(newInit);
-          }
-          // A published segment never changes.
-          if (!covers(coverage, index)) {
-            await storage.putSegment(home, mediaSegmentName(rendition, index), bytes);
-            coverage.add(index, bytes.length);
-          }
-          run.next = index + 1;
-          run.published++;
-          run.lastPublishedAt = performance.now();
-          run.firstPublishedAt ||= run.lastPublishedAt;
-          onStored(job, active, index);
-        },
-      }),
+    const signal = AbortSignal.any([job.controller.signal, run.controller.signal]);
+    await storage.usingSource(
+      track,
+      (input) =>
+        encodeRange({
+          track,
+          rendition,
+          executable: run.isWaited ? ffmpeg : (background[run.level] ?? ffmpeg),
+          input,
+          from: run.next,
+          // A run ends at the first segment that is stored already.
+          until: () => (covers(coverage, run.next) ? run.next : run.until),
+          signal,
+          silentMs: timeouts.silentMs,
+          onStart(pid) {
+            run.pid = pid;
+          },
+          async onInit(bytes) {
+            const stored = await storage.readSegment(home, initSegmentName(rendition));
+            if (stored && !stored.equals(bytes)) throw new InitChangedError(rendition);
+            if (!stored) newInit = bytes;
+            else gotInit(bytes);
+          },
+          async onSegment(index, bytes) {
+            if (newInit) {
+              await storage.putSegment(home, initSegmentName(rendition), newInit);
+              gotInit(newInit);
+            }
+            // A published segment never changes.
+            if (!covers(coverage, index)) {
+              await storage.putSegment(home, mediaSegmentName(rendition, index), bytes);
+              coverage.add(index, bytes.length);
+            }
+            run.next = index + 1;
+            run.published++;
+            run.lastPublishedAt = performance.now();
+            run.firstPublishedAt ||= run.lastPublishedAt;
+            onStored(job, active, index);
+          },
+        }),
+      { signal },
     );
   };
 

@@ -18,7 +18,11 @@ export async function sweep(
   await Promise.all(uploads.map((upload) => storage.removeUpload(upload)));
   await Promise.all(copies.map((upload) => storage.removeSeekableCopy(upload)));
   await Promise.all(homes.map((home) => storage.removeHome(home)));
-  if (uploads.length + homes.length > 0) {
-    log.info({ uploads: uploads.length, segmentFolders: homes.length }, 'swept files without a track');
+  const unfinished = await storage.sweepUnfinished({ ageMs });
+  if (uploads.length + homes.length + unfinished > 0) {
+    log.info(
+      { uploads: uploads.length, segmentFolders: homes.length, unfinished },
+      'swept files without a track',
+    );
   }
 }

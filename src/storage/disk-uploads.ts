@@ -20,6 +20,7 @@ export type Uploads = Pick<
   | 'removeSeekableCopy'
   | 'removeUpload'
   | 'listUploads'
+  | 'sweepUnfinished'
 >;
 
 /** @param folder absolute; made when missing. */
@@ -78,5 +79,7 @@ export async function openUploads(folder: string): Promise<Uploads> {
     async listUploads() {
       return uploadsOf(await readdir(folder), (name) => changedAt(path.join(folder, name)));
     },
+    // Opening the storage has removed them.
+    sweepUnfinished: async () => 0,
   };
 }

@@ -74,6 +74,12 @@ export interface Room {
   files: number;
 }
 
+/** For files that may have to be fetched first. */
+export interface UsingOptions {
+  /** Ends the wait for the file, with its reason. `use` has to look at it by itself. */
+  signal?: AbortSignal;
+}
+
 /** A track's `home` is the key of everything that is stored for it; see `tracks/track.ts`. */
 export interface Storage {
   /** Begins to store an original. */
@@ -83,11 +89,12 @@ export interface Storage {
    * Gives `use` the path of a local file with the original. The file stays until `use` has settled, unless the upload itself is
    * removed. Rejects when the original is not stored.
    */
-  usingUpload<T>(upload: string, use: (path: string) => Promise<T>): Promise<T>;
+  usingUpload<T>(upload: string, use: (path: string) => Promise<T>, options?: UsingOptions): Promise<T>;
   /** Gives `use` the file that a track is encoded from: its original, or the copy of it that can be sought in. As `usingUpload`. */
   usingSource<T>(
     track: { upload: string | null; hasSeekableCopy: boolean },
     use: (path: string) => Promise<T>,
+    options?: UsingOptions,
   ): Promise<T>;
   /**
    * Makes a copy of an original, by a tool that writes to the path it is given. When it rejects, nothing is left of the copy.
@@ -97,6 +104,11 @@ export interface Storage {
   /** Removes an original and its copy. Does nothing where there is none. */
   removeUpload(upload: string): Promise<void>;
   listUploads(): Promise<StoredUpload[]>;
+  /**
+   * Removes what is left of uploads that never finished, as a node leaves it that was killed; but not of those that began less than
+   * `ageMs` ago, which may still arrive. Resolves with their number.
+   */
+  sweepUnfinished(options: { ageMs: number }): Promise<number>;
 
   /** Publishes a segment: it is there whole, or not at all. Its name is durable after `syncSegments`. */
   putSegment(home: string, name: string, bytes: Buffer): Promise<void>;
@@ -124,7 +136,7 @@ export interface Storage {
   putManifest(home: string, render: (segmentBase: string) => string): Promise<void>;
   /** Removes all segments of a home, and its manifest. */
   removeHome(home: string): Promise<void>;
-  /** Lists the homes that have segments. */
+  /** Lists the homes that have segments, or a manifest apart from the record of its track. */
   listHomes(): Promise<StoredHome[]>;
 
   /** Resolves with the free room. */

@@ -1,0 +1,25 @@
+/** Keys of objects: `originals/<upload>`, `segments/<home>/<segment name>`, `manifests/<home>.mpd`. */
+import { isSafeName } from '../disk/safe-join.ts';
+import { copyName, originalName } from './upload-name.ts';
+
+export const ORIGINALS = 'originals/';
+export const SEGMENTS = 'segments/';
+export const MANIFESTS = 'manifests/';
+export const MANIFEST_SUFFIX = '.mpd';
+/** Bytes of a name. S3 allows keys of 1,024 bytes, and servers differ in what they answer to longer ones. */
+const MAX_NAME_BYTES = 400;
+
+export const originalKey = (upload: string) => ORIGINALS + originalName(upload);
+export const copyKey = (upload: string) => ORIGINALS + copyName(upload);
+
+/** @throws {Error} for what is no name of a home: it would reach keys of other homes. */
+export const homePrefix = (home: string) => `${SEGMENTS}${safeName(home)}/`;
+export const segmentKey = (home: string, name: string) => homePrefix(home) + safeName(name);
+export const manifestKey = (home: string) => MANIFESTS + safeName(home) + MANIFEST_SUFFIX;
+
+function safeName(name: string): string {
+  if (!isSafeName(name) || Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    throw new Error(`"${name}" is no name of a segment or of its home`);
+  }
+  return name;
+}

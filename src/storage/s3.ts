@@ -1,0 +1,46 @@
+/** A storage in one bucket of an S3 server, with scratch space on the local disk. */
+import { createSlots } from '../concurrency/slots.ts';
+import { openBucket } from './s3-bucket.ts';
+import { createS3Client, type S3Settings } from './s3-client.ts';
+import { openMultiparts } from './s3-multipart.ts';
+import { createS3Segments } from './s3-segments.ts';
+import { assertBucket } from './s3-startup.ts';
+import { createS3Uploads } from './s3-uploads.ts';
+import { openScratch } from './scratch.ts';
+import type { Storage } from './storage.ts';
+
+/** Parts of 8 MiB in memory, among all uploads. */
+const PARTS_IN_MEMORY = 4;
+const TRIAL_KEY = 'writable';
+
+export interface S3StorageOptions extends S3Settings {
+  /** Absolute. Emptied, and made when missing; of this process alone. */
+  scratchFolder: string;
+  scratchBytes: number;
+}
+
+/**
+ * Opens a storage in a bucket, which several nodes may share. The folder for scratch space is of this node alone.
+ *
+ * @throws {StartupError} with a message for the operator, when the bucket cannot be used.
+ */
+export async function openS3Storage(options: S3StorageOptions): Promise<Storage> {
+  const client = createS3Client(options);
+  await assertBucket(client, options);
+  const bucket = openBucket(client, options.bucket);
+  const multiparts = openMultiparts(client, options.bucket);
+  const scratch = await openScratch({ folder: options.scratchFolder, limitBytes: options.scratchBytes });
+  const partSlots = createSlots(PARTS_IN_MEMORY);
+
+  return {
+    ...createS3Uploads({ bucket, multiparts, scratch, partSlots }),
+    ...createS3Segments(bucket, scratch),
+    room: () => scratch.room(),
+    takesRoom: () => ({ bytes: 0, files: 0 }),
+    async assertWritable() {
+      await scratch.assertWritable();
+      await bucket.put(TRIAL_KEY, 'writable');
+      await bucket.remove(TRIAL_KEY);
+    },
+  };
+}
