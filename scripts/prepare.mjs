@@ -68,6 +68,9 @@ export function ensureBuild() {
     inProject('tsconfig.json'),
   ]);
   cpSync(inProject('src', 'ffmpeg', 'launch.sh'), inProject('dist', 'ffmpeg', 'launch.sh'));
+  cpSync(inProject('src', 'database', 'migrations'), inProject('dist', 'database', 'migrations'), {
+    recursive: true,
+  });
   cpSync(inProject('src', 'page'), inProject('dist', 'page'), {
     recursive: true,
     filter: (file) => path.extname(file) !== '.json',

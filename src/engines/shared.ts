@@ -17,7 +17,7 @@ import type { Engines, EnginesOptions } from './engines.ts';
 /** @throws {StartupError} with a message for the operator, when an engine or `DATA_DIR` cannot be used. */
 export async function openSharedEngines(
   { config, log }: EnginesOptions,
-  { databaseUrl, ...bucket }: SharedEngines,
+  { databaseUrl, bucket, endpoint, region, credentials }: SharedEngines,
 ): Promise<Engines> {
   const { dataDir, role, nodeName: name, concurrency } = config;
   const database = openDatabase(databaseUrl);
@@ -26,7 +26,11 @@ export async function openSharedEngines(
     const { opened: storage, lock } = await inDataDir(dataDir, async () =>
       cacheSegments(
         await openS3Storage({
-          ...bucket,
+          bucket,
+          endpoint: endpoint ?? undefined,
+          region,
+          accessKeyId: credentials?.accessKeyId,
+          secretAccessKey: credentials?.secretAccessKey,
           scratchFolder: path.join(dataDir, 'scratch'),
           scratchBytes: config.scratchBytes,
         }),
@@ -43,7 +47,7 @@ export async function openSharedEngines(
       storage,
       places: {
         library: 'the database (DATABASE_URL)',
-        storage: `the bucket "${bucket.bucket}" (S3_BUCKET)`,
+        storage: `the bucket "${bucket}" (S3_BUCKET)`,
       },
       createEncoder({ make, ...options }) {
         const createEncoder = role === 'api' ? undefined : make;
