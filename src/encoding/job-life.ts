@@ -88,8 +88,8 @@ export async function processJob(job: Job, options: JobLifeOptions): Promise<voi
     const track = stored && (await repairs.prepared(stored, signal));
     if (job.lost.size > 0) return { state: 'load' };
     if (!track) return { state: 'end', outcome: 'deleted' };
-    // Its outcome was recorded, by an answer of the database that was lost.
-    if (track.status !== 'processing') return { state: 'end', outcome: track };
+    // Its outcome was recorded, and the answer of the database was lost.
+    if (track.status === 'failed') return { state: 'end', outcome: track };
     setStored(job, track, segments, scheduler.scheduleSoon);
     for (const { waiters, coverage } of job.renditions) {
       waiters.end('gone', (index) => !isWithin(job.timeline, index));

@@ -8,9 +8,9 @@ import { migrate } from '../database/migrate.ts';
 import { isWholeSegment } from '../encoding/boxes.ts';
 import { type ClusterEncoder, createClusterEncoder } from '../encoding/cluster/cluster-encoder.ts';
 import { openPostgresLibrary } from '../library/postgres.ts';
-import { createChores } from '../pipeline/chores.ts';
 import { cacheSegments } from '../storage/cache.ts';
 import { openS3Storage } from '../storage/s3.ts';
+import { createChores } from './chores.ts';
 import { inDataDir } from './data-dir.ts';
 import type { Engines, EnginesOptions } from './engines.ts';
 

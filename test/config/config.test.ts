@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
@@ -44,6 +44,16 @@ describe('the configuration', () => {
     trustProxy: false,
     publicUrl: '',
     corsOrigin: '*',
+    shared: null,
+    databaseUrl: null,
+    s3Bucket: null,
+    s3Endpoint: null,
+    s3Region: 'us-east-1',
+    s3AccessKeyId: null,
+    s3SecretAccessKey: null,
+    role: 'all',
+    nodeName: hostname(),
+    scratchBytes: 10 * 1024 ** 3,
     logLevel: 'info',
     sandbox: 'auto',
     ffmpegPath: 'ffmpeg',
@@ -237,5 +247,37 @@ describe('the message for a wrong variable has its name, its value and the allow
     for (const wrong of ['PORT="x"', 'LOG_LEVEL="loud"', 'KEEP_ORIGINALS="no"']) {
       expect(lines.filter((line) => line.includes(wrong))).toHaveLength(1);
     }
+  });
+
+  describe('of servers that share their engines', () => {
+    const shared = { DATABASE_URL: 'postgres://app:hidden-word@db/audio', S3_BUCKET: 'tracks' };
+    const keys = { S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'secret' };
+
+    it('names the database and the bucket', () => {
+      const config = parseConfig(
+        { ...shared, ...keys, S3_ENDPOINT: 'http://127.0.0.1:9000', ROLE: 'api' },
+        project,
+      );
+      expect(config.shared).toEqual({
+        databaseUrl: shared.DATABASE_URL,
+        bucket: 'tracks',
+        endpoint: 'http://127.0.0.1:9000',
+        region: 'us-east-1',
+        credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+      });
+      expect(config.role).toBe('api');
+      expect(parseConfig(shared, project).shared?.credentials).toBeNull();
+    });
+
+    it.each([
+      [{ DATABASE_URL: shared.DATABASE_URL }, 'DATABASE_URL and S3_BUCKET go together'],
+      [{ S3_BUCKET: 'tracks' }, 'DATABASE_URL and S3_BUCKET go together'],
+      [{ ...shared, S3_ACCESS_KEY_ID: 'id' }, 'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together'],
+      [{ ...shared, DATABASE_URL: 'mysql://app:hidden-word@db/audio' }, 'DATABASE_URL is not valid'],
+      [{ ROLE: 'encode' }, 'ROLE="encode" is for servers that share a database and a bucket'],
+    ])('refuses %j with a sentence that tells no password', (env, sentence) => {
+      expect(messageOf(env)).toContain(sentence);
+      expect(messageOf(env)).not.toContain('hidden-word');
+    });
   });
 });

@@ -17,10 +17,19 @@ it('--help lists every setting, in lines of at most 100 characters', () => {
   expect(lines.filter((line) => line.length > 100)).toEqual([]);
 });
 
+/** Settings that go together. */
+const SHARED = {
+  DATABASE_URL: 'postgres://app@127.0.0.1/app',
+  S3_BUCKET: 'tracks',
+  S3_ACCESS_KEY_ID: 'id',
+  S3_SECRET_ACCESS_KEY: 'secret',
+};
+
 describe('the example of', () => {
   it.each(Object.entries(SETTINGS))('%s is valid, and is not the default', (name, { example, usual }) => {
     const value = example.replace('$(openssl rand -hex 32)', '0123456789abcdef0123456789abcdef');
-    const env = { ALLOW_ANONYMOUS: 'true', [name]: value };
+    const shared = /^(DATABASE|S3|ROLE)/.test(name) ? SHARED : {};
+    const env = { ALLOW_ANONYMOUS: 'true', ...shared, [name]: value };
     expect(() => parseConfig(env, '/project')).not.toThrow();
     expect(example).not.toBe(usual);
   });

@@ -58,7 +58,11 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     expect(equal.map(({ created }) => created).sort()).toEqual([false, false, true]);
     expect(new Set(equal.map(({ track }) => track.home)).size).toBe(1);
     const others = await Promise.all(nodes.map((node, n) => node.add('song.mp3', sampleDraft(`other ${n}`))));
-    expect(others.map(({ track }) => track.filename).sort()).toEqual(['song-2.mp3', 'song-3.mp3', 'song-4.mp3']);
+    expect(others.map(({ track }) => track.filename).sort()).toEqual([
+      'song-2.mp3',
+      'song-3.mp3',
+      'song-4.mp3',
+    ]);
   });
 
   it('shows what another node has changed at once, and the same object as long as nothing has', async () => {

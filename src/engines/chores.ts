@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { repeat } from '../concurrency/repeat.ts';
 import type { Database } from '../database/database.ts';
 import type { PostgresLibrary } from '../library/postgres.ts';
+import { sweep } from '../pipeline/janitor.ts';
 import type { Storage } from '../storage/storage.ts';
-import { sweep } from './janitor.ts';
 
 export interface Chores {
   start(): void;
