@@ -1,10 +1,8 @@
-/** Reads Server-Sent Events as a browser does. */
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+/** `/events`, read as a browser does. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../../src/http/openapi/schemas.ts';
 import { longMp3, noise, wav } from '../../support/audio.ts';
 import { request, until, upload } from '../../support/client.ts';
+import { listen } from '../../support/listening.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -14,31 +12,6 @@ beforeAll(async () => {
     await upload(server.url, { name, bytes: wav(noise({ samples: 5000, seed: seed + 1 })) });
   }
 });
-
-interface Listening {
-  events: { event: string; data: TrackView; at: number }[];
-  /** Resolves when the server ends the stream. */
-  ended: Promise<void>;
-  leave(): void;
-}
-
-async function listen(url: string): Promise<Listening> {
-  const leaving = new AbortController();
-  const response = await fetch(url, { signal: leaving.signal });
-  expect(response.headers.get('content-type')).toBe('text/event-stream');
-  expect(response.headers.get('cache-control')).toBe('no-store');
-  const events: Listening['events'] = [];
-  const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
-  const read = async () => {
-    let event = '';
-    for await (const line of createInterface({ input: body })) {
-      if (line.startsWith('event: ')) event = line.slice(7);
-      if (line.startsWith('data: '))
-        events.push({ event, data: JSON.parse(line.slice(6)), at: performance.now() });
-    }
-  };
-  return { events, ended: read().catch(() => {}), leave: () => leaving.abort() };
-}
 
 describe('GET /events', () => {
   it('sends the current states first, then changes and removals', async () => {
