@@ -18,7 +18,8 @@ export interface Database {
 
 const CONNECTIONS = 16;
 const CONNECT_MS = 2000;
-const STATEMENT_MS = 8000;
+/** A lease lasts 6 s: its renewal must fail before. */
+const STATEMENT_MS = 4000;
 
 /** Returns what every connection needs. @param url address of the database, with its user and password. */
 export function connectionOptions(url: string): pg.ClientConfig {

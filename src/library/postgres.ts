@@ -1,5 +1,6 @@
 /** A library in PostgreSQL, shared by all nodes. `src/database/migrations` has its tables. */
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
+import { sleep } from '../concurrency/sleep.ts';
 import type { Database, Query } from '../database/database.ts';
 import type { Listening } from '../database/listening.ts';
 import { notice, parseNotice, type TrackNotice } from '../database/notices.ts';
@@ -42,6 +43,7 @@ export interface PostgresLibraryOptions {
 /** Additions come one after the other in the whole cluster: each sees the names, contents and times before it. */
 const ADDITIONS = 0x61646473;
 const PAGE_TRACKS = 500;
+const SILENT_MS = 1000;
 const NAMES_AT_ONCE = 50;
 /** A connection that is broken may be taken for a good one for so long. */
 const UNHEARD_SECONDS = 10;
@@ -88,11 +90,11 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   const get = async (filename: string): Promise<Track | undefined> => {
     const track = known.peek(filename);
     if (track) return track;
-    return refresh(filename).catch((error: unknown) => {
-      const last = known.last(filename);
-      if (last) return last;
-      throw error;
-    });
+    const last = known.last(filename);
+    if (!last) return refresh(filename);
+    const fresh = refresh(filename).catch(() => last);
+    // A connection that went silent is noticed only after seconds, and a player does not wait so long.
+    return listening.state === 'listening' ? fresh : Promise.race([fresh, after(SILENT_MS, last)]);
   };
 
   const tell = async (on: Query, filename: string, version: string) => {
@@ -246,6 +248,12 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     finishRemovals: removals.finishRemovals,
   };
 }
+
+async function after<T>(ms: number, value: T): Promise<T> {
+  await sleep(ms, { signal: NEVER });
+  return value;
+}
+const NEVER = new AbortController().signal;
 
 /** Time until which a lease of a new track lasts. */
 const LEASED = `now() + interval '6 s'`;

@@ -42,8 +42,10 @@ export interface Leases {
   claim(filename: string, holder: string): Promise<Lease | undefined>;
   /** Prolongs all leases. @param progressed tracks of which something was stored since the last call. */
   renew(progressed: readonly string[]): Promise<Renewal>;
-  /** Ends a lease: the track is settled. */
+  /** Ends a lease whose track is settled. A track that is processed again by now is free for any node. */
   settle(lease: Lease): Promise<void>;
+  /** Ends a lease whose track is being deleted. */
+  end(lease: Lease): Promise<void>;
   /** Forgets a lease that is lost. */
   forget(lease: Lease): void;
   /** Forgets leases and gives them to whichever node takes them. @param options.aside for a node that has little to do. */
@@ -94,7 +96,17 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
   const forget = (lease: Lease) => {
     if (isHeld(lease)) held.delete(lease.filename);
   };
-  const over = (filename: string): string => notice<Have>({ tell: 'over', filename });
+  const ofLease = ({ filename, epoch }: Lease) => [filename, node, epoch];
+  const end = async (lease: Lease) => {
+    const over: Have = { tell: 'over', filename: lease.filename };
+    await query(
+      `with ended as (delete from work where filename = $1 and node = $2 and epoch = $3 returning filename),
+         untold as (delete from live using ended where live.filename = ended.filename)
+       select pg_notify('have', $4)`,
+      [...ofLease(lease), notice(over)],
+    );
+    forget(lease);
+  };
 
   return {
     of: (filename) => held.get(filename)?.lease,
@@ -166,13 +178,16 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
     },
     async settle(lease) {
       await query(
-        `with ended as (delete from work where filename = $1 and node = $2 and epoch = $3 returning filename),
-           untold as (delete from live using ended where live.filename = ended.filename)
-         select pg_notify('have', $4)`,
-        [lease.filename, node, lease.epoch, over(lease.filename)],
+        `with again as (
+           update work set node = null, until = now() from tracks
+             where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1 and status = 'processing'
+             returning 1)
+         select pg_notify('work', '') from again`,
+        ofLease(lease),
       );
-      forget(lease);
+      await end(lease);
     },
+    end,
     forget,
     async handOver(leases, { aside }) {
       for (const lease of leases) {

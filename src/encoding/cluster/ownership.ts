@@ -96,8 +96,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     while (isHeld(lease) && !signal.aborted) {
       encoder.start(now, { holder: lease.holder });
       const outcome = await encoder.whenSettled(lease.filename);
-      if (outcome === 'deleted' || (outcome !== 'stopped' && outcome.status !== 'processing'))
-        return settle(lease);
+      if (outcome === 'deleted') return whileHeld(lease, () => leases.end(lease));
+      if (outcome !== 'stopped' && outcome.status !== 'processing') return settle(lease);
       // It waits for the machine to recover, or its job has ended for a lease that was lost and won again.
       await sleep(AGAIN_MS, { signal }).catch(() => {});
       if (outcome !== 'stopped') now = outcome;
@@ -133,7 +133,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
 
   const cancel = async (lease: Lease): Promise<void> => {
     await encoder.cancel(lease.filename);
-    await leases.settle(lease);
+    await leases.end(lease);
     onChange(lease.filename);
   };
 

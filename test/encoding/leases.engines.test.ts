@@ -1,0 +1,176 @@
+/** The leases of nodes, in a real PostgreSQL: `docs/scaling.md` says what they promise. */
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { createLeases, type Lease, type Leases } from '../../src/encoding/cluster/leases.ts';
+import { addMissingWork, cancelWork, countWork, offerWork } from '../../src/encoding/cluster/work.ts';
+import { freshDatabase, hasPostgres } from '../support/on-engines.ts';
+
+describe.runIf(hasPostgres)('a lease', () => {
+  let url: string;
+  let database: Database;
+  let one: Leases;
+  let other: Leases;
+  const listening = { state: 'listening', forMs: 60_000, gapMs: 0 };
+
+  const sql = async <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query<T>(text, values);
+    await client.end();
+    return rows;
+  };
+  const node = (ffmpeg = '6.1', heard = listening) =>
+    createLeases({
+      database,
+      listening: heard as never,
+      node: randomUUID(),
+      ffmpegVersion: async () => ffmpeg,
+    });
+  const addTrack = async (filename: string, status = 'processing') => {
+    await sql(
+      `insert into tracks (filename, name_key, status, uploaded_at, search, record) values ($1, $1, $2, now(), '', '{}')`,
+      [filename, status],
+    );
+    return filename;
+  };
+  /** As time passes, and as a database that did not restart just now. */
+  const expire = () => sql(`update work set until = now() - interval '1 ms' where node is not null`);
+  const names = (leases: readonly Lease[]) => leases.map(({ filename }) => filename).sort();
+
+  beforeAll(async () => {
+    url = (await freshDatabase()).DATABASE_URL;
+    database = openDatabase(url);
+    await migrate(url, database, pino({ level: 'silent' }));
+    // The engine of this run was started a moment ago; its leases move only 8 s after that.
+    await sql('select pg_sleep(greatest(0, 8.1 - extract(epoch from now() - pg_postmaster_start_time())))');
+  });
+  beforeEach(async () => {
+    await sql('truncate tracks, work, live');
+    [one, other] = [node(), node()];
+  });
+  afterAll(() => database.close());
+
+  it('goes to one node', async () => {
+    for (const name of ['a', 'b', 'c'])
+      await offerWork(database, { filename: await addTrack(name), holder: 'x' });
+    const taken = await Promise.all([one, other, node()].map((each) => each.claimFree({ aside: true })));
+    expect(names(taken.flat())).toEqual(['a', 'b', 'c']);
+    expect(await one.claim('a', '')).toEqual(one.of('a'));
+    expect([...one.all(), ...other.all()].every(({ holder }) => holder === 'x' || holder === '')).toBe(true);
+  });
+
+  it('goes to the next node once it has run out, with the next epoch, and the one before finds out', async () => {
+    const first = (await one.claim(await addTrack('a'), 'x')) as Lease;
+    expect(await other.claimFree({ aside: true })).toEqual([]);
+    expect(await other.claim('a', '')).toBeUndefined();
+    expect(one.isValid('a')).toBe(true);
+    await expire();
+    const [second] = await other.claimFree({ aside: true });
+    expect([first.epoch, second?.epoch, second?.attempts]).toEqual(['1', '2', 1]);
+    expect(await one.renew([])).toEqual({ found: [], lost: [first], cancelled: [] });
+    // What the one before ends is not the lease of its successor.
+    await one.settle(first);
+    expect((await other.renew([])).lost).toEqual([]);
+  });
+
+  it('is kept by a node that renews it late, as long as no other has it', async () => {
+    const lease = await one.claim(await addTrack('a'), '');
+    await expire();
+    expect(await one.renew([])).toEqual({ found: [], lost: [], cancelled: [] });
+    expect(one.of('a')).toBe(lease);
+    expect(await other.claimFree({ aside: true })).toEqual([]);
+  });
+
+  it('does not move while the others may have had the same gap', async () => {
+    await one.claim(await addTrack('a'), '');
+    await expire();
+    const returned = node('6.1', { ...listening, forMs: 1000 });
+    expect(await returned.claimFree({ aside: true })).toEqual([]);
+    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+  });
+
+  it('is free at once when it is handed over, and costs no attempt', async () => {
+    const lease = (await one.claim(await addTrack('a'), '')) as Lease;
+    await one.handOver([lease], { aside: false });
+    expect(one.of('a')).toBeUndefined();
+    expect((await other.claimFree({ aside: false })).map(({ attempts }) => attempts)).toEqual([0]);
+    await other.handOverAll();
+    expect(names(await one.claimFree({ aside: false }))).toEqual(['a']);
+  });
+
+  it('that is set aside goes to a node that has little to do', async () => {
+    const lease = (await one.claim(await addTrack('a'), '')) as Lease;
+    await one.handOver([lease], { aside: true });
+    expect(await other.claimFree({ aside: false })).toEqual([]);
+    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+  });
+
+  it('counts the owners that were lost without a new segment', async () => {
+    await one.claim(await addTrack('a'), '');
+    for (const [owner, attempts] of [
+      [other, 1],
+      [node(), 2],
+    ] as const) {
+      await expire();
+      expect((await owner.claimFree({ aside: true }))[0]?.attempts).toBe(attempts);
+    }
+    await expire();
+    const [last] = await one.claimFree({ aside: true });
+    expect(last?.attempts).toBe(3);
+    await one.renew(['a']);
+    await expire();
+    expect((await other.claimFree({ aside: true }))[0]?.attempts).toBe(1);
+  });
+
+  it('waits for a node with the ffmpeg that has begun the track, and not for ever', async () => {
+    await one.claim(await addTrack('a'), '');
+    await expire();
+    const newer = node('7.0');
+    expect(await newer.claimFree({ aside: true })).toEqual([]);
+    await sql(`update work set until = now() - interval '16 s'`);
+    expect(names(await newer.claimFree({ aside: true }))).toEqual(['a']);
+  });
+
+  it('whose answer was lost is found', async () => {
+    const lease = (await one.claim(await addTrack('a'), '')) as Lease;
+    one.forget(lease);
+    expect((await one.renew([])).found).toEqual([]);
+    await sql(`update work set added_at = now() - interval '4 s'`);
+    expect((await one.renew([])).found).toEqual([lease]);
+  });
+
+  it('ends with the track, and a track that is processed again is free', async () => {
+    await addTrack('a', 'ready');
+    await one.settle((await one.claim('a', '')) as Lease);
+    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    await addTrack('b');
+    await one.settle((await one.claim('b', '')) as Lease);
+    expect(await countWork(database)).toEqual({ waiting: 1, free: 1 });
+    await sql('delete from tracks');
+    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+  });
+
+  it('on a track that is deleted is nobody’s next', async () => {
+    const lease = (await one.claim(await addTrack('a'), '')) as Lease;
+    expect(await cancelWork(database, 'a')).toBe(true);
+    expect((await one.renew([])).cancelled).toEqual([lease]);
+    await expire();
+    expect(await other.claimFree({ aside: true })).toEqual([]);
+    expect(await cancelWork(database, 'a')).toBe(false);
+    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+  });
+
+  it('is there for a track that a crash has kept from being work, after a while', async () => {
+    await addTrack('a');
+    await addTrack('b', 'ready');
+    await addMissingWork(database);
+    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    await sql(`update tracks set changed_at = now() - interval '6 s'`);
+    await addMissingWork(database);
+    expect(await countWork(database)).toEqual({ waiting: 1, free: 1 });
+  });
+});
