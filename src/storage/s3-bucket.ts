@@ -4,11 +4,10 @@ import {
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  type S3Client,
 } from '@aws-sdk/client-s3';
 import { fewAtATime } from '../concurrency/few-at-a-time.ts';
 import { errors } from '../errors.ts';
-import { callS3, unlessNoSuchKey } from './s3-client.ts';
+import { type S3, unlessNoSuchKey } from './s3-client.ts';
 
 const DELETES_AT_ONCE = 16;
 /** A body of more bytes gets more time. */
@@ -45,16 +44,14 @@ export interface Bucket {
   removeAll(prefix: string): Promise<void>;
 }
 
-export function openBucket(client: S3Client, bucket: string): Bucket {
-  const Bucket = bucket;
-
+export function openBucket({ client, bucket: Bucket, call }: S3): Bucket {
   const pageOf = (
     request: { Prefix: string; Delimiter?: string; MaxKeys?: number },
     token?: string | undefined,
   ) => {
     const from = token === undefined ? {} : { ContinuationToken: token };
     const command = new ListObjectsV2Command({ Bucket, ...request, ...from });
-    return callS3((options) => client.send(command, options));
+    return call((options) => client.send(command, options));
   };
 
   async function* pagesOf(request: { Prefix: string; Delimiter?: string }) {
@@ -78,18 +75,18 @@ export function openBucket(client: S3Client, bucket: string): Bucket {
   };
 
   const remove = async (key: string) => {
-    await callS3((options) => client.send(new DeleteObjectCommand({ Bucket, Key: key }), options));
+    await call((options) => client.send(new DeleteObjectCommand({ Bucket, Key: key }), options));
   };
 
   return {
     async put(key, bytes, contentType) {
       const type = contentType === undefined ? {} : { ContentType: contentType };
       const command = new PutObjectCommand({ Bucket, Key: key, Body: bytes, ...type });
-      await callS3((options) => client.send(command, options), { isLarge: bytes.length > LARGE_BYTES });
+      await call((options) => client.send(command, options), { isLarge: bytes.length > LARGE_BYTES });
     },
     get: (key) =>
       unlessNoSuchKey(
-        callS3(async (options) => {
+        call(async (options) => {
           const command = new GetObjectCommand({ Bucket, Key: key });
           const { Body, ContentLength } = await client.send(command, options);
           const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
@@ -100,7 +97,7 @@ export function openBucket(client: S3Client, bucket: string): Bucket {
     async download(key, write, { signal }) {
       const command = new GetObjectCommand({ Bucket, Key: key });
       // The time of a call is no limit for the body: a connection on which nothing moves ends by itself.
-      const opening = callS3((options) => client.send(command, { ...options, abortSignal: signal }), {
+      const opening = call((options) => client.send(command, { ...options, abortSignal: signal }), {
         signal,
       });
       const found = await unlessNoSuchKey(opening);

@@ -15,23 +15,72 @@ export interface S3Settings {
   secretAccessKey: string | undefined;
 }
 
-const CONNECTION_MS = 2000;
-/** One attempt of a small call. */
-const REQUEST_MS = 5000;
-/** All attempts of a small call: players give up after 10 s without a byte. */
-const CALL_MS = 8000;
-/** One attempt with a part of a file, which may have a slow way. */
-const LARGE_REQUEST_MS = 60_000;
-const LARGE_CALL_MS = 120_000;
-/** A connection on which nothing moves for so long is dead. */
-const IDLE_MS = 10_000;
+/** Limits of time, in milliseconds. */
+export interface S3Limits {
+  connectionMs: number;
+  /** One attempt of a small call. */
+  requestMs: number;
+  /** All attempts of a small call: players give up after 10 s without a byte. */
+  callMs: number;
+  /** One attempt with a part of a file, which may have a slow way. */
+  largeRequestMs: number;
+  largeCallMs: number;
+  /** A connection on which nothing moves for so long is dead. */
+  idleMs: number;
+}
+
+const LIMITS: S3Limits = {
+  connectionMs: 2000,
+  requestMs: 5000,
+  callMs: 8000,
+  largeRequestMs: 60_000,
+  largeCallMs: 120_000,
+  idleMs: 10_000,
+};
 const ATTEMPTS = 3;
 const CONNECTIONS = 256;
 
 /** Options of the SDK for one call. */
 type CallOptions = { abortSignal: AbortSignal; requestTimeout: number };
 
-export function createS3Client(settings: S3Settings): S3Client {
+/** A bucket of a server. */
+export interface S3 {
+  client: S3Client;
+  bucket: string;
+  /**
+   * Calls the server, for 8 s with all attempts.
+   *
+   * @param options.isLarge carries a part of a file: 120 s.
+   * @throws {AppError} 503 `storage_unavailable` with the cause; the signal's reason.
+   */
+  call<T>(
+    send: (options: CallOptions) => Promise<T>,
+    options?: { isLarge?: boolean; signal?: AbortSignal },
+  ): Promise<T>;
+}
+
+/** @param changes of the limits of time, for tests. */
+export function createS3(settings: S3Settings, changes: Partial<S3Limits> = {}): S3 {
+  const limits = { ...LIMITS, ...changes };
+  return {
+    client: createClient(settings, limits),
+    bucket: settings.bucket,
+    async call(send, { isLarge = false, signal } = {}) {
+      const deadline = AbortSignal.timeout(isLarge ? limits.largeCallMs : limits.callMs);
+      const abortSignal = signal ? AbortSignal.any([signal, deadline]) : deadline;
+      const requestTimeout = isLarge ? limits.largeRequestMs : limits.requestMs;
+      try {
+        // The SDK waits between its attempts whatever the signal says.
+        return await unlessAborted(send({ abortSignal, requestTimeout }), abortSignal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw errors.storageUnavailable(error);
+      }
+    },
+  };
+}
+
+function createClient(settings: S3Settings, limits: S3Limits): S3Client {
   const { endpoint, region, accessKeyId, secretAccessKey } = settings;
   // The SDK would warn of the version of Node at its first client, on standard error and not in the log.
   sdkState.warningEmitted = true;
@@ -48,37 +97,15 @@ export function createS3Client(settings: S3Settings): S3Client {
     // It opens a connection for each part, and waits on it for 6 s where a server does not answer.
     expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECTION_MS,
-      requestTimeout: REQUEST_MS,
+      connectionTimeout: limits.connectionMs,
+      requestTimeout: limits.requestMs,
       throwOnRequestTimeout: true,
-      socketTimeout: IDLE_MS,
+      socketTimeout: limits.idleMs,
       httpAgent: agent,
       httpsAgent: agent,
       logger: { debug: silent, info: silent, warn: silent, error: silent },
     }),
   });
-}
-
-/**
- * Calls the server, for 8 s with all attempts.
- *
- * @param options.isLarge carries a part of a file: 120 s.
- * @throws {AppError} 503 `storage_unavailable` with the cause; the signal's reason.
- */
-export async function callS3<T>(
-  call: (options: CallOptions) => Promise<T>,
-  { isLarge = false, signal }: { isLarge?: boolean; signal?: AbortSignal } = {},
-): Promise<T> {
-  const deadline = AbortSignal.timeout(isLarge ? LARGE_CALL_MS : CALL_MS);
-  const abortSignal = signal ? AbortSignal.any([signal, deadline]) : deadline;
-  const requestTimeout = isLarge ? LARGE_REQUEST_MS : REQUEST_MS;
-  try {
-    // The SDK waits between its attempts whatever the signal says.
-    return await unlessAborted(call({ abortSignal, requestTimeout }), abortSignal);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw errors.storageUnavailable(error);
-  }
 }
 
 /** Resolves with undefined where the server has no object of a key. It says another thing where the bucket is gone. */

@@ -4,11 +4,10 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
-  type S3Client,
   S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { callS3 } from './s3-client.ts';
+import type { S3 } from './s3-client.ts';
 
 /** A multipart upload that is not complete. */
 export interface Multipart {
@@ -33,19 +32,18 @@ export interface Multiparts {
   list(prefix: string): Promise<(Multipart & { begunAt: number })[]>;
 }
 
-export function openMultiparts(client: S3Client, bucket: string): Multiparts {
-  const Bucket = bucket;
+export function openMultiparts({ client, bucket: Bucket, call }: S3): Multiparts {
   const named = ({ key, id }: Multipart) => ({ Bucket, Key: key, UploadId: id });
 
   return {
     async begin(key) {
       const command = new CreateMultipartUploadCommand({ Bucket, Key: key });
-      const { UploadId: id = '' } = await callS3((options) => client.send(command, options));
+      const { UploadId: id = '' } = await call((options) => client.send(command, options));
       return { key, id };
     },
     async put(to, { number, bytes, signal }) {
       const command = new UploadPartCommand({ ...named(to), PartNumber: number, Body: bytes });
-      const { ETag = '' } = await callS3((options) => client.send(command, options), {
+      const { ETag = '' } = await call((options) => client.send(command, options), {
         isLarge: true,
         signal,
       });
@@ -54,11 +52,11 @@ export function openMultiparts(client: S3Client, bucket: string): Multiparts {
     async complete(of, tags) {
       const Parts = tags.map((ETag, at) => ({ ETag, PartNumber: at + 1 }));
       const command = new CompleteMultipartUploadCommand({ ...named(of), MultipartUpload: { Parts } });
-      await callS3((options) => client.send(command, options), { isLarge: true });
+      await call((options) => client.send(command, options), { isLarge: true });
     },
     async abort(of) {
       const command = new AbortMultipartUploadCommand(named(of));
-      await callS3((options) => client.send(command, options)).catch((error: Error) => {
+      await call((options) => client.send(command, options)).catch((error: Error) => {
         if (error.cause instanceof S3ServiceException && error.cause.name === 'NoSuchUpload') return;
         throw error;
       });
@@ -71,7 +69,7 @@ export function openMultiparts(client: S3Client, bucket: string): Multiparts {
           ...{ Bucket, Prefix: prefix },
           ...from,
         });
-        const page = await callS3((options) => client.send(command, options));
+        const page = await call((options) => client.send(command, options));
         for (const { Key = '', UploadId = '', Initiated } of page.Uploads ?? []) {
           found.push({ key: Key, id: UploadId, begunAt: Initiated?.getTime() ?? 0 });
         }

@@ -1,15 +1,14 @@
 /** Tells the operator at the start what is wrong with the settings of a bucket. */
-import { ListObjectsV2Command, type S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { ListObjectsV2Command, S3ServiceException } from '@aws-sdk/client-s3';
 import { StartupError } from '../errors.ts';
-import type { S3Settings } from './s3-client.ts';
-import { callS3 } from './s3-client.ts';
+import type { S3, S3Settings } from './s3-client.ts';
 
 const WRONG_KEYS = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'ExpiredToken']);
 
 /** Lists one object of the bucket. @throws {StartupError} with what is wrong and what to do, when that fails. */
-export async function assertBucket(client: S3Client, settings: S3Settings): Promise<void> {
+export async function assertBucket({ client, call }: S3, settings: S3Settings): Promise<void> {
   const command = new ListObjectsV2Command({ Bucket: settings.bucket, MaxKeys: 1 });
-  await callS3((options) => client.send(command, options)).catch((error: Error) => {
+  await call((options) => client.send(command, options)).catch((error: Error) => {
     throw new StartupError(sentenceOf(error.cause, settings), { cause: error });
   });
 }

@@ -1,7 +1,7 @@
 /** A storage in one bucket of an S3 server, with scratch space on the local disk. */
 import { createSlots } from '../concurrency/slots.ts';
 import { openBucket } from './s3-bucket.ts';
-import { createS3Client, type S3Settings } from './s3-client.ts';
+import { createS3, type S3Limits, type S3Settings } from './s3-client.ts';
 import { openMultiparts } from './s3-multipart.ts';
 import { createS3Segments } from './s3-segments.ts';
 import { assertBucket } from './s3-startup.ts';
@@ -17,6 +17,8 @@ export interface S3StorageOptions extends S3Settings {
   /** Absolute. Emptied, and made when missing; of this process alone. */
   scratchFolder: string;
   scratchBytes: number;
+  /** Other limits of time; tests shorten them. */
+  limits?: Partial<S3Limits>;
 }
 
 /**
@@ -25,10 +27,10 @@ export interface S3StorageOptions extends S3Settings {
  * @throws {StartupError} with a message for the operator, when the bucket cannot be used.
  */
 export async function openS3Storage(options: S3StorageOptions): Promise<Storage> {
-  const client = createS3Client(options);
-  await assertBucket(client, options);
-  const bucket = openBucket(client, options.bucket);
-  const multiparts = openMultiparts(client, options.bucket);
+  const s3 = createS3(options, options.limits);
+  await assertBucket(s3, options);
+  const bucket = openBucket(s3);
+  const multiparts = openMultiparts(s3);
   const scratch = await openScratch({ folder: options.scratchFolder, limitBytes: options.scratchBytes });
   const partSlots = createSlots(PARTS_IN_MEMORY);
 
