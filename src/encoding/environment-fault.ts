@@ -6,19 +6,26 @@ import { AppError, hasCode } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SelfTest } from './self-test.ts';
 
+const NO_ANSWER = 'The storage does not answer.';
+
 /** Resolves with a sentence that says what is wrong with the machine, or with null where the track is at fault. */
 export async function environmentFault(
   error: unknown,
   { storage, selfTest }: { storage: Storage; selfTest: SelfTest },
 ): Promise<string | null> {
-  const code = error instanceof AppError ? error.code : undefined;
+  const code = codeOf(error);
   // The storage may answer again by now. The track was not at fault all the same.
-  if (code === 'storage_unavailable') return 'The storage does not answer.';
+  if (code === 'storage_unavailable') return NO_ANSWER;
   if (code === 'storage_full' || hasCode(error, 'ENOSPC', 'EDQUOT')) return 'The disk is full.';
   const cannotWrite = await storage.assertWritable().then(
     () => null,
-    (cause: Error) => `Nothing can be stored: ${cause.message}.`,
+    (cause: Error) =>
+      codeOf(cause) === 'storage_unavailable' ? NO_ANSWER : `Nothing can be stored: ${cause.message}.`,
   );
   if (cannotWrite !== null) return cannotWrite;
   return selfTest.fault();
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof AppError ? error.code : undefined;
 }

@@ -1,6 +1,6 @@
 /** Finds what is stored and belongs to no track: rests of a crash between two steps, or of a careless hand. */
 import type { Library } from '../library/library.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { Storage, StoredHome } from '../storage/storage.ts';
 
 export interface Orphans {
   /** Originals without a track. */
@@ -20,25 +20,34 @@ export async function findOrphans(
   { library, storage }: { library: Library; storage: Storage },
   { ageMs }: { ageMs: number },
 ): Promise<Orphans> {
-  const stored = await storage.listUploads();
-  const homes = await storage.listHomes();
-  const unowned = new Set(await library.unownedUploads(stored.map(({ upload }) => upload)));
+  const stored = await oldOnes(await storage.listUploads(), ageMs);
+  const uploads = await library.unownedUploads(stored.map(({ upload }) => upload));
+  const unowned = new Set(uploads);
   const copied = stored.filter(({ upload, hasSeekableCopy }) => hasSeekableCopy && !unowned.has(upload));
-  const unused = new Set(await library.unusedCopies(copied.map(({ upload }) => upload)));
-  const homeless = new Set(await library.unownedHomes(homes.map(({ home }) => home)));
-  const old = async <T extends Dated>(listed: readonly T[]) => oldOnes(listed, ageMs);
   return {
-    uploads: (await old(stored.filter(({ upload }) => unowned.has(upload)))).map(({ upload }) => upload),
-    copies: (await old(copied.filter(({ upload }) => unused.has(upload)))).map(({ upload }) => upload),
-    homes: (await old(homes.filter(({ home }) => homeless.has(home)))).map(({ home }) => home),
+    uploads,
+    copies: await library.unusedCopies(copied.map(({ upload }) => upload)),
+    homes: (await oldOnes(await unownedHomes({ library, storage }), ageMs)).map(({ home }) => home),
   };
 }
 
-interface Dated {
-  changedAt(): Promise<number | undefined>;
+/** The age of a home takes a look at all that is stored in it: it is asked only of homes without a track. */
+async function unownedHomes({
+  library,
+  storage,
+}: {
+  library: Library;
+  storage: Storage;
+}): Promise<StoredHome[]> {
+  const listed = await storage.listHomes();
+  const unowned = new Set(await library.unownedHomes(listed.map(({ home }) => home)));
+  return listed.filter(({ home }) => unowned.has(home));
 }
 
-async function oldOnes<T extends Dated>(listed: readonly T[], ageMs: number): Promise<T[]> {
+async function oldOnes<T extends { changedAt(): Promise<number | undefined> }>(
+  listed: readonly T[],
+  ageMs: number,
+): Promise<T[]> {
   // Files may be dated ahead of this clock, by another one.
   if (ageMs === 0) return [...listed];
   const before = Date.now() - ageMs;

@@ -44,11 +44,8 @@ export interface Bucket {
   removeAll(prefix: string): Promise<void>;
 }
 
-export function openBucket({ client, bucket: Bucket, call }: S3): Bucket {
-  const pageOf = (
-    request: { Prefix: string; Delimiter?: string; MaxKeys?: number },
-    token?: string | undefined,
-  ) => {
+export function openBucket({ client, bucket: Bucket, keysPerPage, call }: S3): Bucket {
+  const pageOf = (request: { Prefix: string; Delimiter?: string; MaxKeys: number }, token?: string) => {
     const from = token === undefined ? {} : { ContinuationToken: token };
     const command = new ListObjectsV2Command({ Bucket, ...request, ...from });
     return call((options) => client.send(command, options));
@@ -57,7 +54,7 @@ export function openBucket({ client, bucket: Bucket, call }: S3): Bucket {
   async function* pagesOf(request: { Prefix: string; Delimiter?: string }) {
     let token: string | undefined;
     do {
-      const page = await pageOf(request, token);
+      const page = await pageOf({ ...request, MaxKeys: keysPerPage }, token);
       yield page;
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (token !== undefined);

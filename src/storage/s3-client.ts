@@ -15,7 +15,7 @@ export interface S3Settings {
   secretAccessKey: string | undefined;
 }
 
-/** Limits of time, in milliseconds. */
+/** Limits of time, in milliseconds, and of one answer. */
 export interface S3Limits {
   connectionMs: number;
   /** One attempt of a small call. */
@@ -27,6 +27,8 @@ export interface S3Limits {
   largeCallMs: number;
   /** A connection on which nothing moves for so long is dead. */
   idleMs: number;
+  /** Names on one page of a list. */
+  keysPerPage: number;
 }
 
 const LIMITS: S3Limits = {
@@ -36,6 +38,7 @@ const LIMITS: S3Limits = {
   largeRequestMs: 60_000,
   largeCallMs: 120_000,
   idleMs: 10_000,
+  keysPerPage: 1000,
 };
 const ATTEMPTS = 3;
 const CONNECTIONS = 256;
@@ -47,6 +50,7 @@ type CallOptions = { abortSignal: AbortSignal; requestTimeout: number };
 export interface S3 {
   client: S3Client;
   bucket: string;
+  keysPerPage: number;
   /**
    * Calls the server, for 8 s with all attempts.
    *
@@ -59,12 +63,13 @@ export interface S3 {
   ): Promise<T>;
 }
 
-/** @param changes of the limits of time, for tests. */
+/** @param changes of the limits, for tests. */
 export function createS3(settings: S3Settings, changes: Partial<S3Limits> = {}): S3 {
   const limits = { ...LIMITS, ...changes };
   return {
     client: createClient(settings, limits),
     bucket: settings.bucket,
+    keysPerPage: limits.keysPerPage,
     async call(send, { isLarge = false, signal } = {}) {
       const deadline = AbortSignal.timeout(isLarge ? limits.largeCallMs : limits.callMs);
       const abortSignal = signal ? AbortSignal.any([signal, deadline]) : deadline;

@@ -32,7 +32,7 @@ export interface Multiparts {
   list(prefix: string): Promise<(Multipart & { begunAt: number })[]>;
 }
 
-export function openMultiparts({ client, bucket: Bucket, call }: S3): Multiparts {
+export function openMultiparts({ client, bucket: Bucket, keysPerPage, call }: S3): Multiparts {
   const named = ({ key, id }: Multipart) => ({ Bucket, Key: key, UploadId: id });
 
   return {
@@ -66,7 +66,7 @@ export function openMultiparts({ client, bucket: Bucket, call }: S3): Multiparts
       let from: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
       while (from) {
         const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
-          ...{ Bucket, Prefix: prefix },
+          ...{ Bucket, Prefix: prefix, MaxUploads: keysPerPage },
           ...from,
         });
         const page = await call((options) => client.send(command, options));

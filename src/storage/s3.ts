@@ -17,7 +17,7 @@ export interface S3StorageOptions extends S3Settings {
   /** Absolute. Emptied, and made when missing; of this process alone. */
   scratchFolder: string;
   scratchBytes: number;
-  /** Other limits of time; tests shorten them. */
+  /** Other limits; tests shorten them. */
   limits?: Partial<S3Limits>;
 }
 

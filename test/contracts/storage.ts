@@ -398,6 +398,55 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     });
   });
 
+  it('has nothing of what has not arrived, and leaves it to arrive', async () => {
+    const arriving = await storage.beginUpload();
+    const chunks = Array.from({ length: 20 }, (_, n) => Buffer.alloc(MIB, n));
+    for (const chunk of chunks) await arriving.write(chunk);
+    expect(await uploadsOf()).toEqual([]);
+    expect(await storage.hasUpload(arriving.upload)).toBe(false);
+    expect(await storage.sweepUnfinished({ ageMs: 3_600_000 })).toBe(0);
+    await (await arriving.finish()).durable;
+    expect(await storage.hasUpload(arriving.upload)).toBe(true);
+    expect((await contentOf(arriving.upload)).equals(Buffer.concat(chunks))).toBe(true);
+  });
+
+  it('begins empty where a home comes again, whatever its first life had', async () => {
+    await storage.putSegment('audio.mp3', FIRST, Buffer.from('one'));
+    await storage.removeHome('audio.mp3');
+    await storage.putSegment('audio.mp3', SECOND, Buffer.from('two'));
+    expect(await storage.listSegments('audio.mp3')).toEqual([{ name: SECOND, bytes: 3 }]);
+    expect(await storage.readSegment('audio.mp3', FIRST)).toBeUndefined();
+    expect(await storage.syncSegments('audio.mp3', [FIRST, SECOND])).toEqual([FIRST]);
+  });
+
+  it('lists homes with the time of their last change', async () => {
+    const before = Date.now() - 2000;
+    await storage.putSegment('audio.mp3', FIRST, Buffer.from('one'));
+    const [home] = await storage.listHomes();
+    expect(await home?.changedAt()).toBeGreaterThan(before);
+    await storage.removeHome('audio.mp3');
+    expect(await home?.changedAt()).toBeUndefined();
+  });
+
+  it('renders a manifest with the address of its segments', async () => {
+    const bases: string[] = [];
+    for (const home of ['Grüße #1.mp3', '7d3f9f0e-8f4e-4b8a-9a55-6a1f6f5b3c21']) {
+      await storage.putManifest(home, (segmentBase) => {
+        bases.push(segmentBase);
+        return '<MPD/>';
+      });
+      await storage.removeHome(home);
+    }
+    expect(bases[0]).toMatch(/^(\.\.\/)+segments\/Gr%C3%BC%C3%9Fe%20%231\.mp3\/$/);
+    expect(bases[1]).toMatch(/^(\.\.\/)+segments\/7d3f9f0e-8f4e-4b8a-9a55-6a1f6f5b3c21\/$/);
+    expect(await homesOf()).toEqual([]);
+  });
+
+  it('takes all or nothing of its room for segments', () => {
+    const segments = { bytes: 1000, files: 3 };
+    expect([segments, { bytes: 0, files: 0 }]).toContainEqual(storage.takesRoom(segments));
+  });
+
   it('knows how much room there is', async () => {
     const { bytes, files } = await storage.room();
     expect(bytes).toBeGreaterThan(0);
