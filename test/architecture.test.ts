@@ -143,6 +143,7 @@ describe('the layers', () => {
     ['http/files.ts', "import { openDiskStorage } from '../storage/disk.ts';"],
     ['http/files.ts', "import { Config, type Other } from '../config/config.ts';"],
     ['app.ts', "const { openDiskStorage } = await import('./storage/disk.ts');"],
+    ['encoding/runner.ts', "const { openS3Storage } = await import('../storage/s3.ts');"],
     ['library/disk.ts', "import type { Storage } from '../storage/storage.ts';"],
     ['storage/disk.ts', "import { createUploadOrder } from '../library/order.ts';"],
     ['disk/lock.ts', "export { parseTrack } from '../tracks/track.ts';"],
@@ -151,12 +152,13 @@ describe('the layers', () => {
     expect(trespasses(file, text)).toHaveLength(1);
   });
 
-  it('have one file that imports the adapters of one machine', () => {
+  it('have one room that imports adapters', () => {
+    const adapters = ['library/disk.ts', 'library/postgres.ts', 'storage/disk.ts', 'storage/s3.ts'];
     const importers = sources.filter((file) => {
-      const targets = importsOf(file).map(({ target }) => target);
-      return targets.some((target) => target === 'library/disk.ts' || target === 'storage/disk.ts');
+      const targets = importsOf(file).filter(({ typeOnly }) => !typeOnly);
+      return targets.some(({ target }) => adapters.includes(target));
     });
-    expect(importers).toEqual(['engines/disk.ts']);
+    expect(importers).toEqual(['engines/disk.ts', 'engines/shared.ts']);
   });
 });
 
@@ -182,6 +184,14 @@ describe('tools', () => {
       importsOf(file).some(({ target }) => target === 'fluent-ffmpeg'),
     );
     expect(importers).toEqual(['ffmpeg/ffmpeg.ts']);
+  });
+
+  it('such as the SDK of S3 stay in the adapter', () => {
+    const importers = sources.filter((file) =>
+      importsOf(file).some(({ target }) => /^@(aws-sdk|smithy)\//.test(target)),
+    );
+    expect(importers).toContain('storage/s3-client.ts');
+    expect(importers.filter((file) => !file.startsWith('storage/s3-'))).toEqual([]);
   });
 
   it('are Fastify for the front door only', () => {

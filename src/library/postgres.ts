@@ -5,13 +5,13 @@ import type { Database, Query } from '../database/database.ts';
 import type { Listening } from '../database/listening.ts';
 import { notice, parseNotice, type TrackNotice } from '../database/notices.ts';
 import { errors } from '../errors.ts';
-import { filenameKey, numberedFilename } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
+import { freeName, nextTime } from './adding.ts';
 import { createKnownTracks, type Versioned } from './known-tracks.ts';
-import type { Library, PageRequest, TrackDraft } from './library.ts';
-import { decodeCursor, encodeCursor, type Place } from './order.ts';
+import type { Library, TrackDraft } from './library.ts';
+import { createListing } from './listing.ts';
 import { createRemovals, type Removals } from './removals.ts';
-import { columnsOf, type Row, SELECT_ROW, searchable, trackOfRow } from './rows.ts';
+import { columnsOf, type Row, SELECT_ROW, trackOfRow } from './rows.ts';
 
 /** The lease of a node on a track. */
 export interface Fence {
@@ -42,9 +42,7 @@ export interface PostgresLibraryOptions {
 
 /** Additions come one after the other in the whole cluster: each sees the names, contents and times before it. */
 const ADDITIONS = 0x61646473;
-const PAGE_TRACKS = 500;
 const SILENT_MS = 1000;
-const NAMES_AT_ONCE = 50;
 /** A connection that is broken may be taken for a good one for so long. */
 const UNHEARD_SECONDS = 10;
 const MOST_CHANGES = 10_000;
@@ -167,54 +165,16 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
       return { track, created: true };
     });
 
-  const page = async (request: PageRequest) => {
-    const { limit = Number.POSITIVE_INFINITY, cursor, query: part, oldestFirst = false } = request;
-    let after = cursor === undefined ? undefined : decodeCursor(cursor);
-    const tracks: Track[] = [];
-    for (;;) {
-      const count = Math.min(PAGE_TRACKS, limit - tracks.length + 1);
-      const rows = await query<Row & { uploaded_at: Date }>(pageStatement(oldestFirst), [
-        after?.uploadedAt ?? null,
-        after?.filename ?? null,
-        part ? searchable(part) : null,
-        count,
-      ]);
-      tracks.push(...readable(rows));
-      const last = rows.at(-1);
-      if (tracks.length > limit) {
-        const found = tracks.slice(0, limit);
-        return { tracks: found, nextCursor: encodeCursor(found.at(-1) as Place) };
-      }
-      if (rows.length < count || !last) return { tracks, nextCursor: undefined };
-      after = { uploadedAt: last.uploaded_at.toISOString(), filename: last.filename };
-    }
-  };
-
-  const those = async function* (condition: string, isMeant: (track: Track) => boolean = () => true) {
-    let after: Place = { uploadedAt: '-infinity', filename: '' };
-    for (;;) {
-      const rows = await query<Row & { uploaded_at: Date }>(
-        `select filename, home, record, version, uploaded_at from tracks
-         where removed_at is null and ${condition} and (uploaded_at, filename) > ($1, $2)
-         order by uploaded_at, filename limit ${PAGE_TRACKS}`,
-        [after.uploadedAt, after.filename],
-      );
-      yield* readable(rows).filter(isMeant);
-      const last = rows.at(-1);
-      if (!last) return;
-      after = { uploadedAt: last.uploaded_at.toISOString(), filename: last.filename };
-    }
-  };
-
+  const listing = createListing(query, readable);
   const removals = createRemovals({ database, tell, forget: known.forget });
   const library: Library = {
     opened: Promise.resolve(),
     peek: known.peek,
     get,
     findBySha256: (sha256) => findBySha256(sha256),
-    unfinished: () => those(`status = 'processing'`),
-    unmeasured: () => those(`status = 'ready'`, ({ renditions }) => renditions.some(isUnmeasured)),
-    page,
+    unfinished: () => listing.those('processing'),
+    unmeasured: () => listing.those('ready', ({ renditions }) => renditions.some(isUnmeasured)),
+    page: listing.page,
     add,
     update: (filename, change) => update(filename, change),
     remove: removals.remove,
@@ -266,39 +226,6 @@ async function assertHeld(on: Query, filename: string, fence: Fence | undefined)
     [filename, fence?.node ?? null, fence?.epoch ?? null],
   );
   if (held.length === 0) throw errors.storageUnavailable(new Error(`no valid lease on ${filename}`));
-}
-
-/** Resolves with the first name of `wantedName`, `-2`, `-3`, ... that is free. */
-async function freeName(on: Query, wantedName: string): Promise<string> {
-  for (let first = 1; ; first += NAMES_AT_ONCE) {
-    const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) =>
-      numberedFilename(wantedName, first + index),
-    );
-    const taken = await on<{ name_key: string }>('select name_key from tracks where name_key = any($1)', [
-      names.map(filenameKey),
-    ]);
-    const keys = new Set(taken.map(({ name_key }) => name_key));
-    const free = names.find((name) => !keys.has(filenameKey(name)));
-    if (free !== undefined) return free;
-  }
-}
-
-/** Resolves with a time later than that of every track: now, or a millisecond after the newest. */
-async function nextTime(on: Query): Promise<string> {
-  const [row] = await on<{ at: Date }>(
-    `select greatest(date_trunc('milliseconds', clock_timestamp()),
-       (select uploaded_at + interval '1 ms' from tracks order by uploaded_at desc limit 1)) as at`,
-  );
-  return (row as { at: Date }).at.toISOString();
-}
-
-/** Values: time and name of the place before, part of a name, number of rows. */
-function pageStatement(oldestFirst: boolean): string {
-  const [beyond, direction] = oldestFirst ? ['>', 'asc'] : ['<', 'desc'];
-  return `select filename, home, record, version, uploaded_at from tracks
-    where removed_at is null and ($1::timestamptz is null or (uploaded_at, filename) ${beyond} ($1, $2))
-      and ($3::text is null or strpos(search, $3) > 0)
-    order by uploaded_at ${direction}, filename ${direction} limit $4`;
 }
 
 function isUnmeasured({ averageBandwidth }: Track['renditions'][number]): boolean {

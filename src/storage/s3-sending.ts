@@ -5,7 +5,7 @@ import type { Durability } from './arriving-file.ts';
 import type { Bucket } from './s3-bucket.ts';
 import type { Multipart, Multiparts } from './s3-multipart.ts';
 
-export const PART_BYTES = 8 * 1024 ** 2;
+const PART_BYTES = 8 * 1024 ** 2;
 /** Parts of one file on their way at the same time. */
 const LANES = 2;
 
