@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Database, openDatabase } from '../../src/database/database.ts';
-import { migrate } from '../../src/database/migrate.ts';
-import { createLeases, type Lease, type Leases } from '../../src/encoding/cluster/leases.ts';
-import { addMissingWork, cancelWork, countWork, offerWork } from '../../src/encoding/cluster/work.ts';
-import { freshDatabase, hasPostgres } from '../support/on-engines.ts';
+import { type Database, openDatabase } from '../../../src/database/database.ts';
+import { migrate } from '../../../src/database/migrate.ts';
+import { createLeases, type Lease, type Leases } from '../../../src/encoding/cluster/leases.ts';
+import { addMissingWork, cancelWork, countWork, offerWork } from '../../../src/encoding/cluster/work.ts';
+import { freshDatabase, hasPostgres } from '../../support/on-engines.ts';
 
 describe.runIf(hasPostgres)('a lease', () => {
   let url: string;
