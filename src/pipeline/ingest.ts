@@ -1,6 +1,7 @@
 /** Makes tracks of uploads: receive, examine, record. */
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
+import { createBroadcast } from '../concurrency/broadcast.ts';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import type { EarlyEncode } from '../early/early-encode.ts';
 import type { EarlyEncoder } from '../early/early-encoder.ts';
@@ -62,7 +63,7 @@ export interface Ingest {
     client: Client,
   ): Promise<{ track: Track; created: boolean }>;
   discard(received: ReceivedUpload): Promise<void>;
-  /** Lets what is under way end. */
+  /** Takes on no more uploads, and lets those end that are under way. After 3 s they are refused. */
   close(): Promise<void>;
 }
 
@@ -78,11 +79,16 @@ export interface IngestOptions extends ExamineOptions {
   maxWaiting: number;
 }
 
+/** For uploads that are under way when the server stops. Their connections are cut off after 8 s. */
+const CLOSE_MS = 3000;
+
 export function createIngest(options: IngestOptions): Ingest {
   const { library, storage, encoder, earlyEncoder, trackEvents, tools, governor, log } = options;
   const { ladder, segmentSeconds } = options;
   const examine = createExamine(options);
+  let isClosing = false;
   const closing = new AbortController();
+  const underWay = createUnderWay();
   // Each file that is examined listens to it.
   setMaxListeners(0, closing.signal);
   /** Uploads of the same bytes go one after the other: the second one is not examined. */
@@ -153,6 +159,7 @@ export function createIngest(options: IngestOptions): Ingest {
       if (closing.signal.aborted) throw errors.shuttingDown();
       throw toAppError(error);
     } finally {
+      underWay.end(received.upload);
       void dropEarly(received);
     }
   };
@@ -167,7 +174,7 @@ export function createIngest(options: IngestOptions): Ingest {
   return {
     async assertReady() {
       await options.started;
-      if (closing.signal.aborted) throw errors.shuttingDown();
+      if (isClosing) throw errors.shuttingDown();
       if (encoder.waiting >= options.maxWaiting) throw errors.tooBusy(encoder.waiting);
     },
     reserveRoom: (declaredBytes) => reserveUploadRoom(governor.disk, declaredBytes),
@@ -175,6 +182,7 @@ export function createIngest(options: IngestOptions): Ingest {
       const arriving = await storage.beginUpload().catch((error: unknown) => {
         throw toAppError(error);
       });
+      underWay.begin(arriving.upload);
       const encode = earlyEncoder.begin(arriving, holder);
       try {
         const received = await receiveInto(arriving, watched(stream, { room, encode }));
@@ -186,6 +194,7 @@ export function createIngest(options: IngestOptions): Ingest {
         early.set(received.upload, encode);
         return received;
       } catch (error) {
+        underWay.end(arriving.upload);
         // The client does not wait for the end of its processes.
         void encode.drop();
         throw toAppError(error);
@@ -194,12 +203,32 @@ export function createIngest(options: IngestOptions): Ingest {
     add: (received, originalName, client) =>
       adding.run(received.sha256, () => add(received, originalName, client)),
     async discard(received) {
+      underWay.end(received.upload);
       await dropEarly(received);
       await storage.removeUpload(received.upload);
     },
     async close() {
+      isClosing = true;
+      // Their tracks are encoded after the next start, or by another node.
+      await underWay.none(CLOSE_MS);
       closing.abort(errors.shuttingDown());
       await Promise.all([adding.idle(), earlyEncoder.close()]);
+    },
+  };
+}
+
+/** Knows which uploads are under way. */
+function createUnderWay() {
+  const uploads = new Set<string>();
+  const ends = createBroadcast<void>();
+  return {
+    begin: (upload: string) => void uploads.add(upload),
+    end(upload: string) {
+      if (uploads.delete(upload) && uploads.size === 0) ends.send();
+    },
+    /** Resolves when none is, after `ms` milliseconds at the latest. */
+    async none(ms: number) {
+      if (uploads.size > 0) await ends.next({ signal: AbortSignal.timeout(ms) }).catch(() => {});
     },
   };
 }

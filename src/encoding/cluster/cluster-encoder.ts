@@ -133,8 +133,11 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
   };
 
   const start = async ({ filename }: Track, { holder = '', before }: StartOptions): Promise<void> => {
-    if (!owner || closing.signal.aborted) await offerWork(database, { filename, holder });
-    const lease = owner && !closing.signal.aborted ? await leases.claim(filename, holder) : undefined;
+    const claims = owner && !closing.signal.aborted;
+    if (!claims) await offerWork(database, { filename, holder });
+    // The transaction that has added the track has given it to this node.
+    if (owner && !claims) await leases.handOverAll();
+    const lease = claims ? await leases.claim(filename, holder) : undefined;
     // Segments are adopted without a lease as well: their names say what they hold.
     if (lease) await owner?.takeUp(lease, before);
     else await before?.();
