@@ -33,7 +33,10 @@ export function createS3Segments(bucket: Bucket, scratch: Scratch): Segments & P
     putSegment,
     async stage(): Promise<SegmentStage> {
       const folder = scratch.file();
-      await mkdir(folder.path, { mode: PRIVATE_FOLDER });
+      await mkdir(folder.path, { mode: PRIVATE_FOLDER }).catch(async (error: unknown) => {
+        await folder.remove();
+        throw error;
+      });
       /** Names of segments that are wholly written. */
       const staged = new Set<string>();
       return {

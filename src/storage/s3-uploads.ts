@@ -115,8 +115,8 @@ export function createS3Uploads(
       const key = originalKey(upload);
       // Otherwise it would be stored after it was removed.
       await sending.get(upload)?.abandon();
-      await removeSeekableCopy(upload);
-      await bucket.remove(key);
+      // At the same time: a server that does not answer is waited for once.
+      await Promise.all([removeSeekableCopy(upload), bucket.remove(key)]);
       await copies.remove(upload);
     },
     async listUploads() {

@@ -129,7 +129,8 @@ export interface Storage {
   listSegments(home: string): Promise<StoredSegment[]>;
   removeSegment(home: string, name: string): Promise<void>;
   /**
-   * Publishes the manifest for people and other servers; the service itself renders its own. Does nothing for a track that is gone.
+   * Publishes the manifest for people and other servers; the service itself renders its own. That
+   * of a track that is gone is not kept: it is not stored, or the next sweep removes it.
    *
    * @param render is given the address of the segments, relative to that of the manifest and with a slash at its end.
    */

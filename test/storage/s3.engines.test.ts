@@ -70,11 +70,11 @@ async function rig(changes: Partial<S3StorageOptions> = {}) {
 }
 
 /** A storage whose server can be made to fail. */
-async function faultyRig() {
+async function faultyRig({ limits = SHORT }: { limits?: Partial<typeof SHORT> } = {}) {
   const { endpoint, ...options } = await freshOptions();
   const proxy = await startFaultProxy(Number(new URL(endpoint as string).port));
   atEndOfFile(() => proxy.close());
-  return { ...(await rig({ ...options, endpoint: `http://127.0.0.1:${proxy.port}`, limits: SHORT })), proxy };
+  return { ...(await rig({ ...options, endpoint: `http://127.0.0.1:${proxy.port}`, limits })), proxy };
 }
 
 async function* streamOf(...chunks: Buffer[]): AsyncGenerator<Buffer> {
@@ -173,17 +173,19 @@ describe.runIf(hasS3)('objects in the bucket', () => {
 });
 
 describe.runIf(hasS3)('an upload', () => {
-  it('keeps the memory flat', async () => {
-    const { storage } = await rig();
+  it('keeps the memory flat, also while its server is behind', async () => {
+    const { storage, proxy } = await faultyRig({ limits: {} });
     const before = process.memoryUsage().arrayBuffers;
     const chunk = Buffer.alloc(MIB, 1);
     let most = 0;
     const arriving = await storage.beginUpload();
+    await proxy.set('hang');
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage().arrayBuffers);
     }, 5);
     try {
       for (let n = 0; n < 160; n++) await arriving.write(chunk);
+      await proxy.set('pass');
       await (await arriving.finish()).durable;
     } finally {
       clearInterval(watch);
