@@ -36,13 +36,26 @@ export function problemOf(error: AppError) {
 
 /** Makes every error of the app a problem document, including those of Fastify and its plugins. */
 export function registerProblems(app: FastifyInstance): void {
+  const isNews = createNewsFilter();
   app.setErrorHandler((error: FastifyError | AppError, request, reply) => {
     const known = error instanceof AppError ? error : (fromSchema(error) ?? fromFramework(error));
-    if (FAULTS.has(known.code)) request.log.error({ err: error }, 'request failed');
+    // An engine that is away for a minute would fill the log with what it says of each request.
+    if (FAULTS.has(known.code) && isNews(known)) request.log.error({ err: error }, 'request failed');
     else request.log.debug(refusal(known), 'request refused');
     return sendProblem(reply, known);
   });
   app.setNotFoundHandler((_request: FastifyRequest, reply) => sendProblem(reply, errors.routeNotFound()));
+}
+
+/** Returns a function that tells whether an error is the first of its code within a second. Faults inside the server are all told. */
+function createNewsFilter(): (error: AppError) => boolean {
+  const lastAt = new Map<ErrorCode, number>();
+  return ({ code }) => {
+    const now = performance.now();
+    const isNews = code === 'internal' || now - (lastAt.get(code) ?? Number.NEGATIVE_INFINITY) > 1000;
+    if (isNews) lastAt.set(code, now);
+    return isNews;
+  };
 }
 
 /**

@@ -5,13 +5,13 @@ import { AppError, ERROR_STATUS, type ErrorCode, errors } from '../../src/errors
 import { registerProblems } from '../../src/http/problem.ts';
 
 /** Returns the log lines of a route that throws this error. */
-async function logged(error: Error): Promise<string[]> {
+async function logged(error: Error, requests = 1): Promise<string[]> {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   const app = Fastify({ logger: { level: 'debug', stream } });
   registerProblems(app);
   app.get('/', async () => Promise.reject(error));
-  await app.inject('/');
+  for (let request = 0; request < requests; request++) await app.inject('/');
   return lines.filter((line) => /request (failed|refused)/.test(line));
 }
 
@@ -38,4 +38,13 @@ it('the cause of a refusal is logged at `debug`', async () => {
     detail: 'no audio',
     err: { message: 'ffprobe: invalid data' },
   });
+});
+
+it.each([
+  ['storage_unavailable', 1],
+  ['internal', 5],
+] as const)('five of %s within a second are %i lines at `error`', async (code, loud) => {
+  const lines = await logged(new AppError({ code, detail: 'a sentence' }), 5);
+  expect(lines.filter((line) => JSON.parse(line).level === 50)).toHaveLength(loud);
+  expect(lines).toHaveLength(5);
 });
