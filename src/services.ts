@@ -9,7 +9,7 @@ import { run } from './encoding/encode-range.ts';
 import type { Encoder } from './encoding/encoder.ts';
 import { createSelfTest, type SelfTest } from './encoding/self-test.ts';
 import { openDiskEngines } from './engines/disk.ts';
-import type { Engines } from './engines/engines.ts';
+import type { Engines, EnginesOptions } from './engines/engines.ts';
 import { StartupError } from './errors.ts';
 import { missingCapability } from './ffmpeg/ffmpeg.ts';
 import { prepareTools, type Tools, type ToolTimeouts } from './ffmpeg/launcher.ts';
@@ -63,7 +63,7 @@ export async function openServices(
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const engines = await openEngines(config, log);
+    const engines = await openEngines({ config, log, ffmpegVersion: async () => (await tools).version });
     const { storage, library } = engines;
     closers.push(() => engines.close());
 
@@ -90,7 +90,6 @@ export async function openServices(
     });
     const encoder: Encoder = engines.createEncoder({
       trackEvents,
-      ffmpegVersion: async () => (await tools).version,
       make: (workplace) =>
         createEncoder({
           ...workplace,
@@ -165,11 +164,12 @@ export async function openServices(
 }
 
 /** Opens the folders of this machine, or what many nodes share. */
-async function openEngines(config: Config, log: Logger): Promise<Engines> {
-  if (config.shared === null) return openDiskEngines({ config, log });
+async function openEngines(options: EnginesOptions): Promise<Engines> {
+  const { shared } = options.config;
+  if (shared === null) return openDiskEngines(options);
   // A server on its own does without the clients of PostgreSQL and S3: 0.2 s of its start, and 30 MB.
   const { openSharedEngines } = await import('./engines/shared.ts');
-  return openSharedEngines({ config, log }, config.shared);
+  return openSharedEngines(options, shared);
 }
 
 /** Prepares ffmpeg and ffprobe. @throws {StartupError} when one of them does not run, or lacks a needed capability. */

@@ -8,6 +8,12 @@ export type Query = <Row>(sql: string, values?: readonly unknown[]) => Promise<R
 export interface Database {
   query: Query;
   /**
+   * Runs a statement whose change must not be taken for one that failed.
+   *
+   * @throws {UnknownOutcomeError} when the connection broke before the answer: the change may have happened, or may not.
+   */
+  change: Query;
+  /**
    * Runs `step` in a transaction, and settles as it does.
    *
    * @throws {UnknownOutcomeError} when the connection broke at the end: what was asked may have happened, or may not.
@@ -68,6 +74,13 @@ export function openDatabase(url: string): Database {
   };
 
   return {
+    change: (sql, values) =>
+      withConnection(async (client) => {
+        const { rows } = await client.query(sql, [...(values ?? [])]).catch((error: unknown) => {
+          throw isRefused(error) ? failureOf(error) : unknownOutcome(error);
+        });
+        return rows;
+      }),
     query: (sql, values) => withConnection((client) => queryOn(client)(sql, values)),
     transaction: (step) =>
       withConnection(async (client) => {

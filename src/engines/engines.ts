@@ -27,12 +27,7 @@ export interface Engines {
   /** Names for people of the places that are written to. */
   places: { library: string; storage: string };
   /** Makes the encoder of this server; `make` makes the one of a single machine. */
-  createEncoder(options: {
-    trackEvents: TrackEvents;
-    /** Resolves with the version of ffmpeg. */
-    ffmpegVersion(): Promise<string>;
-    make(workplace: Workplace): Encoder;
-  }): Encoder;
+  createEncoder(options: { trackEvents: TrackEvents; make(workplace: Workplace): Encoder }): Encoder;
   /** Takes up unfinished work. Resolves when uploads can be accepted; rejects when the library is unreadable. */
   start(encoder: Encoder): Promise<void>;
   /** Returns undefined for a server on its own. */
@@ -43,4 +38,6 @@ export interface Engines {
 export interface EnginesOptions {
   config: Config;
   log: Logger;
+  /** Resolves with the version of ffmpeg. */
+  ffmpegVersion(): Promise<string>;
 }

@@ -16,7 +16,7 @@ import type { Engines, EnginesOptions } from './engines.ts';
 
 /** @throws {StartupError} with a message for the operator, when an engine or `DATA_DIR` cannot be used. */
 export async function openSharedEngines(
-  { config, log }: EnginesOptions,
+  { config, log, ffmpegVersion }: EnginesOptions,
   { databaseUrl, bucket, endpoint, region, credentials }: SharedEngines,
 ): Promise<Engines> {
   const { dataDir, role, nodeName: name, concurrency } = config;
@@ -39,7 +39,10 @@ export async function openSharedEngines(
     );
     const node = randomUUID();
     const listening = createListening(databaseUrl);
-    const library = openPostgresLibrary({ database, listening, node, encodes: role !== 'api' });
+    const library = openPostgresLibrary({
+      ...{ database, listening, node, ffmpegVersion },
+      encodes: role !== 'api',
+    });
     const chores = createChores({ database, library, storage, log });
     let encoder: ClusterEncoder | undefined;
     return {
@@ -53,7 +56,7 @@ export async function openSharedEngines(
         const createEncoder = role === 'api' ? undefined : make;
         encoder = createClusterEncoder({
           ...options,
-          ...{ database, listening, library, storage, log, node, concurrency, createEncoder },
+          ...{ database, listening, library, storage, log, node, concurrency, ffmpegVersion, createEncoder },
         });
         return encoder;
       },

@@ -1,29 +1,44 @@
-/** What the database gives a new track: its name and its time. For a transaction that no other addition runs beside. */
-import type { Query } from '../database/database.ts';
+/** Adds tracks to the database, by its function `add_track`: one statement each. */
+import type { Database } from '../database/database.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
+import type { TrackDraft } from './library.ts';
+import { type Row, searchOf } from './rows.ts';
 
-const NAMES_AT_ONCE = 50;
-
-/** Resolves with the first name of `wantedName`, `-2`, `-3`, ... that is free. */
-export async function freeName(on: Query, wantedName: string): Promise<string> {
-  for (let first = 1; ; first += NAMES_AT_ONCE) {
-    const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) =>
-      numberedFilename(wantedName, first + index),
-    );
-    const taken = await on<{ name_key: string }>('select name_key from tracks where name_key = any($1)', [
-      names.map(filenameKey),
-    ]);
-    const keys = new Set(taken.map(({ name_key }) => name_key));
-    const free = names.find((name) => !keys.has(filenameKey(name)));
-    if (free !== undefined) return free;
-  }
+export interface AddingOptions {
+  database: Database;
+  /** Id of this process. */
+  node: string;
+  /** True if this node gets the lease of what it adds. */
+  encodes: boolean;
+  /** Resolves with the version of its ffmpeg. */
+  ffmpegVersion(): Promise<string>;
 }
 
-/** Resolves with a time later than that of every track: now, or a millisecond after the newest. */
-export async function nextTime(on: Query): Promise<string> {
-  const [row] = await on<{ at: Date }>(
-    `select greatest(date_trunc('milliseconds', clock_timestamp()),
-       (select uploaded_at + interval '1 ms' from tracks order by uploaded_at desc limit 1)) as at`,
-  );
-  return (row as { at: Date }).at.toISOString();
+/** `epoch` is that of the lease that this node got, `'0'` where it got none. */
+export type AddedRow = Row & { created: boolean; epoch: string | null };
+
+const NAMES_AT_ONCE = 20;
+
+/**
+ * Adds a track under `wantedName`, or under the first free of `-2`, `-3`, ... Resolves with its row, or with that of the track that
+ * has the same content.
+ */
+export async function addRow(
+  { database, node, encodes, ffmpegVersion }: AddingOptions,
+  { wantedName, draft, holder }: { wantedName: string; draft: TrackDraft; holder: string },
+): Promise<AddedRow> {
+  const { source, upload, status, originalName } = draft;
+  const ffmpeg = encodes ? await ffmpegVersion() : null;
+  for (let first = 1; ; first += NAMES_AT_ONCE) {
+    const names = Array.from({ length: NAMES_AT_ONCE }, (_, n) => numberedFilename(wantedName, first + n));
+    const searches = names.map((filename) => searchOf({ filename, originalName }));
+    const [row] = await database.change<AddedRow>(
+      'select * from add_track($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+      [
+        ...[names, names.map(filenameKey), searches, source.sha256, upload, status],
+        ...[JSON.stringify(draft), node, encodes, ffmpeg, holder],
+      ],
+    );
+    if (row) return row;
+  }
 }

@@ -24,6 +24,8 @@ export interface Reading {
 export interface KnownTracks {
   /** Returns a record that counts; always the same object until it is changed. */
   peek(filename: string): Track | undefined;
+  /** Returns a record that counts, with its version. */
+  current(filename: string): Versioned | undefined;
   /** Returns a record that may have changed: better than none when the database does not answer. */
   last(filename: string): Track | undefined;
   begin(filename: string): Reading;
@@ -53,6 +55,10 @@ export function createKnownTracks(stateOf: () => ListeningState): KnownTracks {
       const state = stateOf();
       const counts = state === 'away' || (state === 'listening' && entry?.isCurrent);
       return counts ? entry?.track : undefined;
+    },
+    current(filename) {
+      const entry = entries.get(filename);
+      return stateOf() === 'listening' && entry?.isCurrent ? entry : undefined;
     },
     last: (filename) => entries.get(filename)?.track,
     begin(filename) {

@@ -47,8 +47,14 @@ export interface Library {
    * Adds a track under `wantedName` or, when that is taken, under the first free of `name-2`, `name-3`, ... Once it resolves the
    * track is durable; of two calls at once each gets its own name. Where a track of the same bytes (`source.sha256`) exists, or
    * is being added by another call, resolves with that one and `created: false`; of equal bytes at once one track is made.
+   *
+   * @param options.holder of the upload: encoders take turns among holders.
    */
-  add(wantedName: string, draft: TrackDraft): Promise<{ track: Track; created: boolean }>;
+  add(
+    wantedName: string,
+    draft: TrackDraft,
+    options?: { holder: string },
+  ): Promise<{ track: Track; created: boolean }>;
   /**
    * Changes a track; durable once it resolves. Changes of one track happen one after the other. Resolves with undefined when the
    * track is gone. A `change` that throws changes nothing, and its error is thrown; one that returns the track it was given

@@ -1,25 +1,27 @@
 /** A library in PostgreSQL, shared by all nodes. `src/database/migrations` has its tables. */
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { sleep } from '../concurrency/sleep.ts';
-import type { Database, Query } from '../database/database.ts';
 import type { Listening } from '../database/listening.ts';
-import { notice, parseNotice, type TrackNotice } from '../database/notices.ts';
+import { parseNotice, type TrackNotice } from '../database/notices.ts';
 import { errors } from '../errors.ts';
 import type { Track } from '../tracks/track.ts';
-import { freeName, nextTime } from './adding.ts';
+import { type AddingOptions, addRow } from './adding.ts';
+import { changeRow, type Fence } from './changing.ts';
 import { createKnownTracks, type Versioned } from './known-tracks.ts';
-import type { Library, TrackDraft } from './library.ts';
+import type { Library } from './library.ts';
 import { createListing } from './listing.ts';
 import { createRemovals, type Removals } from './removals.ts';
-import { columnsOf, type Row, SELECT_ROW, trackOfRow } from './rows.ts';
+import { type Row, SELECT_ROW, trackOfRow } from './rows.ts';
 
-/** The lease of a node on a track. */
-export interface Fence {
-  node: string;
+export interface GivenLease {
   epoch: string;
+  /** When it was asked for, by `performance.now()`. */
+  askedAt: number;
 }
 
 export interface PostgresLibrary extends Library, Pick<Removals, 'trash' | 'emptyTrash' | 'finishRemovals'> {
+  /** Returns the lease that this node was given when it added a track, once. */
+  takeGiven(filename: string): GivenLease | undefined;
   /** Resolves with the names of the tracks that have changed in the last milliseconds, or a little before. */
   changedWithin(ms: number): Promise<string[]>;
   /** Reads a record anew, whatever is known of it. */
@@ -31,17 +33,10 @@ export interface PostgresLibrary extends Library, Pick<Removals, 'trash' | 'empt
   fencedBy(fenceOf: (filename: string) => Fence | undefined): Library;
 }
 
-export interface PostgresLibraryOptions {
-  database: Database;
+export interface PostgresLibraryOptions extends AddingOptions {
   listening: Listening;
-  /** Id of this process. */
-  node: string;
-  /** True if this node encodes: the transaction that adds a track then gives this node the lease of the track. */
-  encodes: boolean;
 }
 
-/** Additions come one after the other in the whole cluster: each sees the names, contents and times before it. */
-const ADDITIONS = 0x61646473;
 const SILENT_MS = 1000;
 /** A connection that is broken may be taken for a good one for so long. */
 const UNHEARD_SECONDS = 10;
@@ -53,6 +48,7 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   const known = createKnownTracks(() => listening.state);
   /** Changes of one track wait here, and not each on a connection of its own. */
   const turns = createKeyedMutex();
+  const given = new Map<string, GivenLease>();
   /** Names of the records that were read and could not be understood. */
   const damaged = new Set<string>();
 
@@ -79,11 +75,11 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     }
   };
 
-  const refresh = (filename: string) =>
-    keeping(filename, async () => {
-      const [row] = await query<Row>(`${SELECT_ROW} where filename = $1 and removed_at is null`, [filename]);
-      return versioned(row);
-    });
+  const read = async (filename: string) => {
+    const [row] = await query<Row>(`${SELECT_ROW} where filename = $1 and removed_at is null`, [filename]);
+    return versioned(row);
+  };
+  const refresh = (filename: string) => keeping(filename, () => read(filename));
 
   const get = async (filename: string): Promise<Track | undefined> => {
     const track = known.peek(filename);
@@ -95,78 +91,31 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     return listening.state === 'listening' ? fresh : Promise.race([fresh, after(SILENT_MS, last)]);
   };
 
-  const tell = async (on: Query, filename: string, version: string) => {
-    const changed: TrackNotice = { filename, version: Number(version), node };
-    await on(`select pg_notify('track', $1)`, [notice(changed)]);
-  };
-
-  const write = async (on: Query, track: Track): Promise<Versioned> => {
-    const { filename, status, sha256, upload, search, record } = columnsOf(track);
-    const [row] = await on<{ version: string }>(
-      `update tracks set status = $2, sha256 = $3, upload = $4, search = $5, record = $6,
-         version = nextval('track_versions'), changed_at = clock_timestamp()
-       where filename = $1 returning version`,
-      [filename, status, sha256, upload, search, record],
-    );
-    const version = row?.version ?? '0';
-    await tell(on, filename, version);
-    return { track, version: Number(version) };
-  };
-
   const update = (filename: string, change: (track: Track) => Track, fence?: () => Fence | undefined) =>
     turns.run(filename, () =>
       keeping(filename, () =>
-        database.transaction(async (on) => {
-          const [row] = await on<Row>(`${SELECT_ROW} where filename = $1 and removed_at is null for update`, [
-            filename,
-          ]);
-          const before = versioned(row);
-          if (!before) return undefined;
-          if (fence) await assertHeld(on, filename, fence());
-          const after = change(before.track);
-          return after === before.track ? before : write(on, after);
-        }),
+        changeRow({ database, node, current: known.current, read }, { filename, change, fence }),
       ),
     );
 
-  const findBySha256 = async (sha256: string, on: Query = query): Promise<Track | undefined> => {
-    const rows = await on<Row>(`${SELECT_ROW} where sha256 = $1 and removed_at is null`, [sha256]);
+  const findBySha256 = async (sha256: string): Promise<Track | undefined> => {
+    const rows = await query<Row>(`${SELECT_ROW} where sha256 = $1 and removed_at is null`, [sha256]);
     return readable(rows)[0];
   };
 
-  const insert = async (on: Query, track: Omit<Track, 'home'>): Promise<Versioned> => {
-    const columns = Object.entries(columnsOf({ ...track, home: '' }));
-    const places = columns.map((_, index) => `$${index + 1}`);
-    const [row] = await on<{ home: string; version: string }>(
-      `insert into tracks (${columns.map(([name]) => name)}) values (${places}) returning home, version`,
-      columns.map(([, value]) => value),
-    );
-    const { home, version } = row as { home: string; version: string };
-    await on(
-      `insert into work (filename, node, epoch, until) values ($1, $2, $3, ${encodes ? LEASED : FREE})`,
-      [track.filename, encodes ? node : null, encodes ? 1 : 0],
-    );
-    if (!encodes) await on(`select pg_notify('work', '')`);
-    await tell(on, track.filename, version);
-    return { track: { ...track, home }, version: Number(version) };
+  const add: Library['add'] = async (wantedName, draft, { holder } = { holder: '' }) => {
+    const askedAt = performance.now();
+    const row = await addRow(options, { wantedName, draft, holder });
+    const track = await keeping(row.filename, async () => versioned(row));
+    if (row.created && encodes) given.set(row.filename, { epoch: row.epoch as string, askedAt });
+    if (track) return { track, created: row.created };
+    // A record that cannot be read is no track of these bytes.
+    await query('update tracks set sha256 = null where filename = $1', [row.filename]);
+    return add(wantedName, draft, { holder });
   };
 
-  const add = (wantedName: string, draft: TrackDraft) =>
-    database.transaction(async (on) => {
-      await on('select pg_advisory_xact_lock($1)', [ADDITIONS]);
-      const { sha256 } = draft.source;
-      const existing = await findBySha256(sha256, on);
-      if (existing) return { track: existing, created: false };
-      // A record that cannot be read is no track of these bytes.
-      await on('update tracks set sha256 = null where sha256 = $1 and removed_at is null', [sha256]);
-      const filename = await freeName(on, wantedName);
-      const uploadedAt = await nextTime(on);
-      const { track } = await insert(on, { ...draft, filename, uploadedAt });
-      return { track, created: true };
-    });
-
   const listing = createListing(query, readable);
-  const removals = createRemovals({ database, tell, forget: known.forget });
+  const removals = createRemovals({ database, node, forget: known.forget, inTurn: turns.run });
   const library: Library = {
     opened: Promise.resolve(),
     peek: known.peek,
@@ -191,6 +140,11 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   return {
     ...library,
     refresh,
+    takeGiven(filename) {
+      const lease = given.get(filename);
+      given.delete(filename);
+      return lease;
+    },
     async changedWithin(ms) {
       if (ms === 0) return [];
       const rows = await query<{ filename: string }>(
@@ -214,19 +168,6 @@ async function after<T>(ms: number, value: T): Promise<T> {
   return value;
 }
 const NEVER = new AbortController().signal;
-
-/** Time until which a lease of a new track lasts. */
-const LEASED = `now() + interval '6 s'`;
-const FREE = `'-infinity'`;
-
-/** @throws {AppError} 503 when the track has another owner by now, or the lease has run out. */
-async function assertHeld(on: Query, filename: string, fence: Fence | undefined): Promise<void> {
-  const held = await on(
-    'select from work where filename = $1 and node = $2 and epoch = $3 and until > now() for share',
-    [filename, fence?.node ?? null, fence?.epoch ?? null],
-  );
-  if (held.length === 0) throw errors.storageUnavailable(new Error(`no valid lease on ${filename}`));
-}
 
 function isUnmeasured({ averageBandwidth }: Track['renditions'][number]): boolean {
   return averageBandwidth === null;

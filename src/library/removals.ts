@@ -21,38 +21,45 @@ export interface Removals
 
 export interface RemovalsOptions {
   database: Database;
-  /** Tells all nodes that a record has changed. */
-  tell(on: Query, filename: string, version: string): Promise<void>;
+  /** Id of this process. */
+  node: string;
   forget(filename: string): void;
+  /** Runs a step after the changes of a track that this node has begun. */
+  inTurn<T>(filename: string, step: () => Promise<T>): Promise<T>;
 }
 
 /** Longer than a removal takes that is under way. */
 const ABANDONED = `interval '2 minutes'`;
 const TRASHED = `interval '1 hour'`;
 
-export function createRemovals({ database, tell, forget }: RemovalsOptions): Removals {
-  const { query, transaction } = database;
+export function createRemovals({ database, node, forget, inTurn }: RemovalsOptions): Removals {
+  const { query } = database;
   const free = (filename: string, home: string) =>
     query('delete from tracks where filename = $1 and home = $2 and removed_at is not null', [
       filename,
       home,
     ]);
 
+  const markRemoved = async (filename: string): Promise<{ home: string } | undefined> => {
+    const [removed] = await query<{ home: string }>(
+      `with gone as (
+         update tracks set removed_at = clock_timestamp(), version = nextval('track_versions')
+           where filename = $1 and removed_at is null returning home, version)
+       select home,
+         pg_notify('track', json_build_object('filename', $1::text, 'version', version, 'node', $2::text)::text)
+       from gone`,
+      [filename, node],
+    );
+    forget(filename);
+    return removed;
+  };
+
   return {
     async remove(filename, beforeNameIsFree) {
-      const home = await transaction(async (on) => {
-        const [row] = await on<{ home: string; version: string }>(
-          `update tracks set removed_at = clock_timestamp(), version = nextval('track_versions')
-           where filename = $1 and removed_at is null returning home, version`,
-          [filename],
-        );
-        if (row) await tell(on, filename, row.version);
-        return row?.home;
-      });
-      forget(filename);
-      if (home === undefined) return;
+      const removed = await inTurn(filename, () => markRemoved(filename));
+      if (!removed) return;
       await beforeNameIsFree();
-      await free(filename, home);
+      await free(filename, removed.home);
     },
     unownedUploads: (uploads) =>
       withoutRow(

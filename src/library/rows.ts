@@ -1,6 +1,5 @@
 /** Records of tracks as rows of the table `tracks`. */
 
-import { filenameKey } from '../tracks/filename.ts';
 import { parseTrack, type Track } from '../tracks/track.ts';
 
 /** The columns that a record is read from. */
@@ -23,19 +22,22 @@ export function trackOfRow({ filename, home, record }: Row): Track | undefined {
   }
 }
 
-/** Returns the columns that a record is written to, without its home and version. */
+/** Returns the columns that change with a record. */
 export function columnsOf({ home, ...record }: Track) {
-  const { filename, status, source, upload, uploadedAt } = record;
+  const { filename, status, source, upload } = record;
   return {
     filename,
-    name_key: filenameKey(filename),
     status,
     sha256: source.sha256,
     upload,
-    uploaded_at: uploadedAt,
-    search: [filename, record.originalName].map(searchable).join(BETWEEN_NAMES),
+    search: searchOf(record),
     record: JSON.stringify(record),
   };
+}
+
+/** Returns the text in which a track is found by its names. */
+export function searchOf({ filename, originalName }: Pick<Track, 'filename' | 'originalName'>): string {
+  return [filename, originalName].map(searchable).join(BETWEEN_NAMES);
 }
 
 /** Occurs in no query that a person types. */

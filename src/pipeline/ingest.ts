@@ -132,7 +132,7 @@ export function createIngest(options: IngestOptions): Ingest {
     const room = await reserveSegments(storage.takesRoom(segmentRoom(draft)), earlyEncode);
     try {
       await received.durable;
-      const { track, created } = await library.add(safeFilename(originalName), draft);
+      const { track, created } = await library.add(safeFilename(originalName), draft, client);
       if (!created) return { track: await reuse(received, track), created };
       early.delete(received.upload);
       // From here on the encoder counts the room that the track will still take.

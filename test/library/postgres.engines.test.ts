@@ -12,6 +12,7 @@ import { freshDatabase, hasPostgres } from '../support/on-engines.ts';
 import { sampleDraft } from '../support/sample-track.ts';
 
 const silent = pino({ level: 'silent' });
+const ffmpegVersion = async () => '6.1';
 
 describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
   let url: string;
@@ -35,7 +36,7 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     const listening = createListening(url);
     opened.push({ database, listening });
     await new Promise<void>((resolve) => listening.onBegin(resolve));
-    return openPostgresLibrary({ database, listening, node: randomUUID(), encodes });
+    return openPostgresLibrary({ database, listening, node: randomUUID(), encodes, ffmpegVersion });
   };
   const sql = async <T>(text: string, values: unknown[] = []): Promise<T[]> => {
     const client = new pg.Client({ connectionString: url });

@@ -137,7 +137,12 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
     if (!claims) await offerWork(database, { filename, holder });
     // The transaction that has added the track has given it to this node.
     if (owner && !claims) await leases.handOverAll();
-    const lease = claims ? await leases.claim(filename, holder) : undefined;
+    const given = library.takeGiven(filename);
+    const lease =
+      claims &&
+      (given
+        ? leases.given({ filename, holder, ...given }, given.askedAt)
+        : await leases.claim(filename, holder));
     // Segments are adopted without a lease as well: their names say what they hold.
     if (lease) await owner?.takeUp(lease, before);
     else await before?.();

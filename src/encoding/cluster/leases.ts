@@ -3,7 +3,7 @@
  *
  *     free ──> held (node, epoch, until) ──> deleted, when the track is settled or cancelled
  *      ^            │
- *      └── handed over, or set aside          a lease that runs out goes to another node, with the next epoch
+ *      └── handed over, or set aside          a lease that runs out goes to another node, with a later epoch
  */
 import type { Database } from '../../database/database.ts';
 import type { Listening } from '../../database/listening.ts';
@@ -12,7 +12,7 @@ import type { Have, Want } from './messages.ts';
 
 export interface Lease {
   readonly filename: string;
-  /** Grows with each owner. */
+  /** Of its own for each lease; a later one is greater. */
   readonly epoch: string;
   /** Owners that were lost one after the other without a new segment. */
   readonly attempts: number;
@@ -40,6 +40,8 @@ export interface Leases {
   claimFree(options: { aside: boolean }): Promise<Lease[]>;
   /** Takes one track where no other node has it, and adds it to the work where it is not. */
   claim(filename: string, holder: string): Promise<Lease | undefined>;
+  /** Notes a lease that this node was given with a track that it has added. @param askedAt by `performance.now()`. */
+  given(lease: Omit<Lease, 'attempts'>, askedAt: number): Lease;
   /** Prolongs all leases. @param progressed tracks of which something was stored since the last call. */
   renew(progressed: readonly string[]): Promise<Renewal>;
   /** Ends a lease whose track is settled. A track that is processed again by now is free for any node. */
@@ -97,13 +99,13 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
     if (isHeld(lease)) held.delete(lease.filename);
   };
   const ofLease = ({ filename, epoch }: Lease) => [filename, node, epoch];
+  const overNotice = (filename: string) => notice<Have>({ tell: 'over', filename });
   const end = async (lease: Lease) => {
-    const over: Have = { tell: 'over', filename: lease.filename };
     await query(
-      `with ended as (delete from work where filename = $1 and node = $2 and epoch = $3 returning filename),
-         untold as (delete from live using ended where live.filename = ended.filename)
+      `with ended as (delete from work where filename = $1 and node = $2 and epoch = $3),
+         untold as (delete from live where filename = $1 and epoch <= $3)
        select pg_notify('have', $4)`,
-      [...ofLease(lease), notice(over)],
+      [...ofLease(lease), overNotice(lease.filename)],
     );
     forget(lease);
   };
@@ -123,7 +125,7 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       // After a gap of our own the owners may have had the same one, and need their time too.
       const takesOthers = listening.forMs > GRACE_MS;
       const rows = await query<Row>(
-        `update work set node = $1, epoch = epoch + 1, until = now() + ${LASTS}, aside = false, ffmpeg = $2,
+        `update work set node = $1, epoch = nextval('work_epochs'), until = now() + ${LASTS}, aside = false, ffmpeg = $2,
            attempts = attempts + (node is not null)::int
          where filename in (
            select filename from work
@@ -140,16 +142,17 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       const askedAt = performance.now();
       const [row] = await query<Row>(
         `insert into work as mine (filename, node, epoch, until, ffmpeg, holder)
-           values ($1, $2, 1, now() + ${LASTS}, $3, $4)
+           values ($1, $2, nextval('work_epochs'), now() + ${LASTS}, $3, $4)
          on conflict (filename) do update
            set until = excluded.until, ffmpeg = excluded.ffmpeg, holder = excluded.holder, aside = false, node = excluded.node,
-             epoch = mine.epoch + (mine.node is distinct from excluded.node)::int
+             epoch = case when mine.node = excluded.node then mine.epoch else excluded.epoch end
            where not mine.cancel and (mine.node is null or mine.node = excluded.node)
          returning ${COLUMNS}`,
         [filename, node, await ffmpegVersion(), holder],
       );
       return row && take(row, askedAt);
     },
+    given: (lease, askedAt) => take({ ...lease, attempts: 0 }, askedAt),
     async renew(progressed) {
       const before = [...held.values()].map(({ lease }) => lease);
       const askedAt = performance.now();
@@ -177,15 +180,21 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       return { found, lost, cancelled };
     },
     async settle(lease) {
+      const { filename } = lease;
       await query(
         `with again as (
            update work set node = null, until = now() from tracks
              where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1 and status = 'processing'
-             returning 1)
-         select pg_notify('work', '') from again`,
-        ofLease(lease),
+             returning 1),
+         ended as (
+           delete from work using tracks
+             where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1 and status <> 'processing'
+             returning 1),
+         untold as (delete from live where filename = $1 and exists (select from ended))
+         select pg_notify('work', '') from again union all select pg_notify('have', $4) from ended`,
+        [...ofLease(lease), overNotice(filename)],
       );
-      await end(lease);
+      forget(lease);
     },
     end,
     forget,

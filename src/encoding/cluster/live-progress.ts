@@ -13,6 +13,8 @@ export interface LiveProgress {
   read(filename?: string): Promise<void>;
   /** Tells all nodes the progress of a track of this node, if it differs from what was told last. */
   tell(lease: Lease, progress: EncodingProgress): Promise<void>;
+  /** Returns whether all nodes were told that a track can be played. */
+  hasToldPlayable(lease: Lease): boolean;
 }
 
 /** A notification takes at most 8,000 bytes. */
@@ -21,6 +23,7 @@ const MOST_BYTES = 7000;
 export function createLiveProgress({ query }: Database, node: string): LiveProgress {
   const known = new Map<string, EncodingProgress>();
   const told = new WeakMap<Lease, string>();
+  const toldPlayable = new WeakSet<Lease>();
 
   const read = async (filename?: string) => {
     const rows = await query<{ filename: string; state: EncodingProgress }>(
@@ -43,6 +46,8 @@ export function createLiveProgress({ query }: Database, node: string): LiveProgr
     async tell(lease, progress) {
       const state = JSON.stringify(progress);
       if (told.get(lease) === state) return;
+      told.set(lease, state);
+      if (progress.isPlayable) toldPlayable.add(lease);
       const { filename, epoch } = lease;
       const fits = Buffer.byteLength(state) <= MOST_BYTES;
       const message: Have = { tell: 'progress', filename, node, progress: fits ? progress : null };
@@ -57,7 +62,7 @@ export function createLiveProgress({ query }: Database, node: string): LiveProgr
          select pg_notify('have', $5) from told`,
         [filename, epoch, state, node, notice(message)],
       );
-      told.set(lease, state);
     },
+    hasToldPlayable: (lease) => toldPlayable.has(lease),
   };
 }

@@ -42,12 +42,23 @@ export interface OwnerOptions extends Omit<ClusterEncoderOptions, 'createEncoder
 
 export function createOwner(options: OwnerOptions): Owner {
   const { database, library, storage, trackEvents, node, leases, progress, createEncoder } = options;
-  const telling = createTelling(trackEvents, async (filename) => {
-    const lease = leases.of(filename);
-    const own = encoder.progressOf(filename);
-    // Before the encoder has looked what is stored, the owner before knows better.
-    if (lease && own && (own.isPlayable || !progress.of(filename)?.isPlayable))
-      await progress.tell(lease, own);
+  const telling = createTelling({
+    trackEvents,
+    async tell(filename) {
+      const lease = leases.of(filename);
+      const own = encoder.progressOf(filename);
+      // Before the encoder has looked what is stored, the owner before knows better.
+      if (lease && own && (own.isPlayable || !progress.of(filename)?.isPlayable))
+        await progress.tell(lease, own);
+    },
+    isNews(filename) {
+      const lease = leases.of(filename);
+      return (
+        lease !== undefined &&
+        encoder.progressOf(filename)?.isPlayable === true &&
+        !progress.hasToldPlayable(lease)
+      );
+    },
   });
   const fenced = library.fencedBy((filename) => {
     const lease = leases.of(filename);

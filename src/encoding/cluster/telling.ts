@@ -1,4 +1,4 @@
-/** Tells all nodes of the progress of the tracks of this one: at most four times a second per track, and at once on demand. */
+/** Tells all nodes of the progress of the tracks of this one: once a second per track, and at once what listeners wait for. */
 import type { TrackEvents } from '../../tracks/track-events.ts';
 
 export interface Telling {
@@ -9,10 +9,17 @@ export interface Telling {
   close(): void;
 }
 
-const TELL_EVERY_MS = 250;
+export interface TellingOptions {
+  trackEvents: TrackEvents;
+  /** Tells all nodes. */
+  tell(filename: string): Promise<void>;
+  /** Returns whether a track can be played, and no node was told. */
+  isNews(filename: string): boolean;
+}
 
-/** @param tell tells all nodes. */
-export function createTelling(trackEvents: TrackEvents, tell: (filename: string) => Promise<void>): Telling {
+const TELL_EVERY_MS = 1000;
+
+export function createTelling({ trackEvents, tell, isNews }: TellingOptions): Telling {
   const pending = new Map<string, NodeJS.Timeout>();
 
   const now = async (filename: string) => {
@@ -22,7 +29,8 @@ export function createTelling(trackEvents: TrackEvents, tell: (filename: string)
     await tell(filename).catch(() => {});
   };
   const soon = (filename: string) => {
-    if (!pending.has(filename))
+    if (isNews(filename)) void now(filename);
+    else if (!pending.has(filename))
       pending.set(
         filename,
         setTimeout(() => void now(filename), TELL_EVERY_MS),
@@ -34,7 +42,7 @@ export function createTelling(trackEvents: TrackEvents, tell: (filename: string)
       ...trackEvents,
       changed(filename) {
         trackEvents.changed(filename);
-        void now(filename);
+        soon(filename);
       },
       progressed(filename) {
         trackEvents.progressed(filename);

@@ -70,7 +70,8 @@ describe.runIf(hasPostgres)('a lease', () => {
     expect(one.isValid('a')).toBe(true);
     await expire();
     const [second] = await other.claimFree({ aside: true });
-    expect([first.epoch, second?.epoch, second?.attempts]).toEqual(['1', '2', 1]);
+    expect(Number(second?.epoch)).toBeGreaterThan(Number(first.epoch));
+    expect(second?.attempts).toBe(1);
     expect(await one.renew([])).toEqual({ found: [], lost: [first], cancelled: [] });
     // What the one before ends is not the lease of its successor.
     await one.settle(first);

@@ -1,0 +1,77 @@
+/** Changes records in the database: one statement each, where the record is known in its present version. */
+import type { Database } from '../database/database.ts';
+import { errors } from '../errors.ts';
+import type { Track } from '../tracks/track.ts';
+import type { Versioned } from './known-tracks.ts';
+import { columnsOf } from './rows.ts';
+
+/** The lease of a node on a track. */
+export interface Fence {
+  node: string;
+  epoch: string;
+}
+
+export interface ChangingOptions {
+  database: Database;
+  /** Id of this process. */
+  node: string;
+  /** Returns the record as far as it is known to be the present one. */
+  current(filename: string): Versioned | undefined;
+  read(filename: string): Promise<Versioned | undefined>;
+}
+
+/** More in a row than other nodes change one track. */
+const MOST_TRIES = 20;
+
+/**
+ * Changes a record. Another change that comes in between is not lost: `change` is then called again.
+ *
+ * @param fence returns the lease without which nothing is changed; by default none is needed.
+ * @throws {AppError} 503 when the lease is another's, or has run out.
+ */
+export async function changeRow(
+  options: ChangingOptions,
+  {
+    filename,
+    change,
+    fence,
+  }: { filename: string; change(track: Track): Track; fence?: (() => Fence | undefined) | undefined },
+): Promise<Versioned | undefined> {
+  const { database, node, current, read } = options;
+  let before = current(filename) ?? (await read(filename));
+  for (let tries = 0; before && tries < MOST_TRIES; tries++) {
+    const after = change(before.track);
+    if (after === before.track) return before;
+    const lease = fence?.();
+    const { status, sha256, upload, search, record } = columnsOf(after);
+    const [written] = await database.change<{ version: string }>(
+      `with held as (
+         select from work where filename = $1 and node = $8 and epoch = $9 and until > now() for share),
+       changed as (
+         update tracks set status = $2, sha256 = $3, upload = $4, search = $5, record = $6,
+             version = nextval('track_versions'), changed_at = clock_timestamp()
+           where filename = $1 and version = $7 and removed_at is null and ($10 or exists (select from held))
+           returning version)
+       select version,
+         pg_notify('track', json_build_object('filename', $1::text, 'version', version, 'node', $11::text)::text)
+       from changed`,
+      [
+        ...[filename, status, sha256, upload, search, record, before.version],
+        ...[lease?.node ?? null, lease?.epoch ?? null, fence === undefined, node],
+      ],
+    );
+    if (written) return { track: after, version: Number(written.version) };
+    if (fence) await assertHeld(database, filename, lease);
+    before = await read(filename);
+  }
+  if (before) throw errors.storageUnavailable(new Error(`${filename} changes all the time`));
+  return undefined;
+}
+
+async function assertHeld({ query }: Database, filename: string, lease: Fence | undefined): Promise<void> {
+  const held = await query(
+    'select from work where filename = $1 and node = $2 and epoch = $3 and until > now()',
+    [filename, lease?.node ?? null, lease?.epoch ?? null],
+  );
+  if (held.length === 0) throw errors.storageUnavailable(new Error(`no valid lease on ${filename}`));
+}
