@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import { link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import pg from 'pg';
 import { upload } from './client.ts';
 import type { Inputs } from './inputs.ts';
 import { startServer } from './server.ts';
 
 const AT_ONCE = 32;
+const ROWS_AT_ONCE = 5000;
 
 /** The files of one track of a minute, in one rendition. */
 export interface Sample {
@@ -83,18 +85,38 @@ export async function makeCopies(
 /** Writes records without segments, each of another track, to measure the list. */
 export async function makeRecords(dataDir: string, sample: Sample, count: number): Promise<void> {
   const one = async (n: number) => {
-    const filename = `track-${n}.mp3`;
-    const folder = path.join(dataDir, 'manifests', filename);
+    const record = recordOf(sample, n);
+    const folder = path.join(dataDir, 'manifests', record.filename);
     await mkdir(folder, { recursive: true });
-    const record = {
-      ...sample.record,
-      filename,
-      uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString(),
-      source: { ...sample.record.source, sha256: n.toString(16).padStart(64, '0') },
-    };
     await writeFile(path.join(folder, 'track.json'), `${JSON.stringify(record, null, 2)}\n`);
   };
   await inParallel(count, one);
+}
+
+/** Writes the same records into the tables of a node. */
+export async function makeRows(databaseUrl: string, sample: Sample, count: number): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const records = Array.from({ length: count }, (_, n) => recordOf(sample, n));
+  for (let at = 0; at < count; at += ROWS_AT_ONCE) {
+    await client.query(
+      `insert into tracks (filename, name_key, status, sha256, uploaded_at, search, record)
+       select name, name, 'ready', record->'source'->>'sha256', (record->>'uploadedAt')::timestamptz, name, record
+       from unnest($1::json[]) record, lateral (select record->>'filename') as names (name)`,
+      [records.slice(at, at + ROWS_AT_ONCE).map((record) => JSON.stringify(record))],
+    );
+  }
+  await client.query('analyze');
+  await client.end();
+}
+
+function recordOf({ record }: Sample, n: number): Sample['record'] {
+  return {
+    ...record,
+    filename: `track-${n}.mp3`,
+    uploadedAt: new Date(1_700_000_000_000 + n * 1000).toISOString(),
+    source: { ...record.source, sha256: n.toString(16).padStart(64, '0') },
+  };
 }
 
 /** Makes one track with many segments. @returns the paths of its media segments, below `/stream/`. */

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { measureCatalogue } from './catalogue.ts';
+import { measureCluster } from './cluster.ts';
 import { measureEarly } from './early.ts';
 import {
   measureHour,
@@ -30,6 +31,7 @@ const measures = {
   fairness: measureFairness,
   serving: measureServing,
   catalogue: measureCatalogue,
+  cluster: measureCluster,
 };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(measures, name));
