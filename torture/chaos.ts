@@ -2,14 +2,11 @@
  * Kills the server at random instants while clients upload, play and delete, starts it again, and checks its data:
  * acknowledged uploads exist, others exist whole or not at all, and nothing else is left.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { FRAME_SAMPLES, timelineOf } from '../src/presentation/timeline.ts';
 import { freePort } from '../testkit/ports.ts';
+import { assertExact, untilReady } from './exact.ts';
 import { assertOnTimeline, type ListedTrack } from './on-timeline.ts';
 import {
   aliveOf,
@@ -20,18 +17,12 @@ import {
   untilNone,
 } from './server.ts';
 import { makeSources, type SourceFile } from './sources.ts';
-
-const run = promisify(execFile);
+import { submit, unlike } from './submit.ts';
 
 const CLIENTS = 3;
 /** Most tracks to keep; the oldest are deleted above that. */
 const KEPT = 8;
 const LATEST_KILL_MS = 2500;
-/** A slow upload arrives in so many pieces, within so long. */
-const SLOW_PIECES = 25;
-const SLOW_MS = 1000;
-const READY_LIMIT_MS = 120_000;
-const MAX_DECODED_BYTES = 1024 ** 3;
 
 export interface ChaosOptions {
   kills: number;
@@ -238,74 +229,22 @@ async function client(url: string, { sources, random, known, report, signal }: C
   }
 }
 
-/** Returns the same sound with other bytes after it, which make it another track. */
-function unlike({ name, bytes }: SourceFile, number: number): SourceFile {
-  return { name: `${number}-${name}`, bytes: Buffer.concat([bytes, Buffer.from(`chaos ${number}`)]) };
-}
-
-async function submit(url: string, file: SourceFile, wait: string, isSlow = false) {
-  const response = await fetch(`${url}/upload?wait=${wait}`, {
-    method: 'POST',
-    headers: { 'content-type': 'multipart/form-data; boundary=chaos' },
-    body: Readable.toWeb(Readable.from(formOf(file, isSlow))),
-    duplex: 'half',
-    signal: AbortSignal.timeout(READY_LIMIT_MS),
-  } as unknown as RequestInit);
-  return { status: response.status, body: (await response.json()) as ListedTrack };
-}
-
-/** Yields a form with a file: at once, or in pieces within a second. */
-async function* formOf({ name, bytes }: SourceFile, isSlow: boolean): AsyncGenerator<Buffer> {
-  const pieces = isSlow ? SLOW_PIECES : 1;
-  const head = `--chaos\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\n\r\n`;
-  yield Buffer.from(head);
-  for (let piece = 0; piece < pieces; piece++) {
-    if (piece > 0) await new Promise((resolve) => setTimeout(resolve, SLOW_MS / pieces));
-    yield bytes.subarray((piece * bytes.length) / pieces, ((piece + 1) * bytes.length) / pieces);
-  }
-  yield Buffer.from('\r\n--chaos--\r\n');
-}
-
 /** Checks that in the end every track becomes ready and decodes to exactly N samples. */
 async function finish(settings: Record<string, string>, judged: Judged): Promise<void> {
   const { known, report, fail, dataDir } = judged;
   const server = await startServer(settings);
   await judge(server, judged);
   for (const filename of known.tracks.keys()) {
-    const url = `${server.url}/files/${encodeURIComponent(filename)}`;
-    const look = async () => (await (await fetch(url)).json()) as ListedTrack;
-    const unready = await untilNone(
-      async () => ((await look()).status === 'ready' ? [] : [filename]),
-      READY_LIMIT_MS,
-    );
-    if (unready.length > 0) fail(`${filename} does not become ready`);
-    const track = await look();
-    for (const whole of await assertOnTimeline(server.url, track)) {
-      const samples = await decodedSamples(whole, path.join(dataDir, '..', 'whole.mp4'));
-      if (samples !== decodedLength(track))
-        fail(`${filename} decodes to ${samples} samples, not ${decodedLength(track)}`);
-      report.decoded++;
-      report.samples += track.samples;
+    try {
+      const track = await untilReady(server.url, filename);
+      const renditions = await assertExact(server.url, track, path.dirname(dataDir));
+      report.decoded += renditions;
+      report.samples += renditions * track.samples;
+    } catch (error) {
+      fail(String(error));
     }
   }
   const rubbish = await untilNone(() => rubbishIn(dataDir), 5000);
   if (rubbish.length > 0) fail(`rubbish: ${rubbish.join(', ')}`);
   await server.end('SIGTERM');
-}
-
-/**
- * All frames of N samples and the priming before them. What the container hides of the first and the last one is in the
- * edit list and in the lengths that `assertOnTimeline` has added up to N.
- */
-function decodedLength({ samples }: ListedTrack): number {
-  return timelineOf({ samples, sampleRate: 1, segmentFrames: 1 }).frameCount * FRAME_SAMPLES;
-}
-
-async function decodedSamples(bytes: Buffer, file: string): Promise<number> {
-  await writeFile(file, bytes);
-  const { stdout } = await run('ffmpeg', ['-v', 'error', '-i', file, '-f', 's16le', '-ac', '1', 'pipe:1'], {
-    encoding: 'buffer',
-    maxBuffer: MAX_DECODED_BYTES,
-  });
-  return stdout.length / 2;
 }
