@@ -17,6 +17,23 @@ async function bytesOf(url: string): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer());
 }
 
+/** Resolves with the addresses of a track's media segments, those of each rendition in order. */
+export async function segmentUrls(url: string, track: ListedTrack): Promise<string[][]> {
+  const manifestUrl = new URL(track.manifestUrl ?? 'null', url).href;
+  const xml = (await bytesOf(manifestUrl)).toString();
+  const { segmentCount } = timelineFor(track);
+  return [...xml.matchAll(/\bmedia="([^"]+)"/g)].map(([, media = '']) =>
+    Array.from({ length: segmentCount }, (_, index) => {
+      const name = media.replace('$Number%05d$', String(index + 1).padStart(5, '0'));
+      return new URL(name, manifestUrl).href;
+    }),
+  );
+}
+
+function timelineFor(track: ListedTrack) {
+  return timelineOf({ ...track, segmentFrames: framesPerSegment(4, track.sampleRate) });
+}
+
 /**
  * Checks every segment of every rendition against the timeline.
  *
@@ -26,8 +43,7 @@ async function bytesOf(url: string): Promise<Buffer> {
 export async function assertOnTimeline(url: string, track: ListedTrack): Promise<Buffer[]> {
   const manifestUrl = new URL(track.manifestUrl ?? 'null', url).href;
   const xml = (await bytesOf(manifestUrl)).toString();
-  const segmentFrames = framesPerSegment(4, track.sampleRate);
-  const timeline = timelineOf({ ...track, segmentFrames });
+  const timeline = timelineFor(track);
   const whole: Buffer[] = [];
   for (const [, media = ''] of xml.matchAll(/\bmedia="([^"]+)"/g)) {
     const init = media.replace('$Number%05d$.m4s', 'init.mp4');

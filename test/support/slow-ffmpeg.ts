@@ -1,6 +1,7 @@
 /** Programs to give a server in place of ffmpeg whose encodes are slow, halt, or fail when told to. */
-import { chmod, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { writeEncodingBy, writeSlowFfmpeg } from '../../testkit/slow-ffmpeg.ts';
 import { temporaryFolder } from './folders.ts';
 
 /**
@@ -9,7 +10,7 @@ import { temporaryFolder } from './folders.ts';
  * @returns its path, for FFMPEG_PATH.
  */
 export async function slowFfmpeg(timesRealTime: number): Promise<string> {
-  return encodingBy(`exec ffmpeg -readrate ${timesRealTime} "$@"`);
+  return writeSlowFfmpeg(await temporaryFolder(), timesRealTime);
 }
 
 /** Writes an ffmpeg that writes so many bytes of an encode, and then nothing more. */
@@ -31,11 +32,6 @@ export async function failingFfmpeg(): Promise<{ executable: string; failures: s
   };
 }
 
-/** @param encode what is run in place of an encode of a track. Probes and the server's self-test get the real ffmpeg. */
 async function encodingBy(encode: string): Promise<string> {
-  const file = path.join(await temporaryFolder(), 'ffmpeg');
-  const choose = `case "$*" in *self-test*) ;; *frag_duration*) ${encode};; esac`;
-  await writeFile(file, `#!/bin/sh\n${choose}\nexec ffmpeg "$@"\n`);
-  await chmod(file, 0o755);
-  return file;
+  return writeEncodingBy(await temporaryFolder(), encode);
 }

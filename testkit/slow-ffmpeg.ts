@@ -1,0 +1,25 @@
+/** A program in place of ffmpeg whose encodes are slow. */
+import { chmod, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/**
+ * Writes an ffmpeg that encodes no faster than so many times real time.
+ *
+ * @returns its path, for FFMPEG_PATH.
+ */
+export async function writeSlowFfmpeg(folder: string, timesRealTime: number): Promise<string> {
+  return writeEncodingBy(folder, `exec ffmpeg -readrate ${timesRealTime} "$@"`);
+}
+
+/**
+ * Writes an ffmpeg that encodes in another way.
+ *
+ * @param encode shell command that is run in place of an encode of a track. Probes and the server's self-test get the real ffmpeg.
+ */
+export async function writeEncodingBy(folder: string, encode: string): Promise<string> {
+  const file = path.join(folder, 'ffmpeg');
+  const choose = `case "$*" in *self-test*) ;; *frag_duration*) ${encode};; esac`;
+  await writeFile(file, `#!/bin/sh\n${choose}\nexec ffmpeg "$@"\n`);
+  await chmod(file, 0o755);
+  return file;
+}
