@@ -3,13 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type NodeLog, nodeLog } from './node-log.ts';
 import { freePort } from './ports.ts';
-import {
-  BUILT_SERVER,
-  type Command,
-  killGroup,
-  type ServerProcess,
-  startServerProcess,
-} from './server-process.ts';
+import { BUILT_SERVER, type Command, exitOf, killGroup, startServerProcess } from './server-process.ts';
 
 export interface NodeOptions {
   name: string;
@@ -76,14 +70,12 @@ export async function clusterNode(
     ...env,
   };
   const log = nodeLog();
-  let server: ServerProcess | undefined;
   let child: ChildProcess | undefined;
+  let exited: Promise<number | string> | undefined;
   const isAlive = () => child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
   const kill = async () => {
-    if (!isAlive()) return;
-    const exited = server?.exited;
-    // Frozen processes take SIGKILL too.
-    killGroup(child as ChildProcess);
+    // Only the server: what it has started must notice by itself. A frozen process ends as well.
+    child?.kill('SIGKILL');
     await exited;
   };
   return {
@@ -100,20 +92,22 @@ export async function clusterNode(
       return child?.pid;
     },
     async start() {
-      server = await startServerProcess(command, settings, (started) => {
+      await startServerProcess(command, settings, (started) => {
         child = started;
+        exited = exitOf(started);
         for (const output of [started.stdout, started.stderr]) if (output) log.collect(output);
       });
     },
     async stop() {
       child?.kill('SIGTERM');
-      return server?.exited ?? 'never started';
+      return exited ?? 'never started';
     },
     kill,
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
     async remove() {
-      await kill();
+      if (child) killGroup(child);
+      await exited;
       await Promise.all([database.close(), s3.close()]);
     },
   };
