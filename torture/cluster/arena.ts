@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Engines, startCluster } from '../../testkit/cluster.ts';
-import { writeSlowFfmpeg } from '../../testkit/slow-ffmpeg.ts';
+import { writeOtherVersion, writeSlowFfmpeg } from '../../testkit/slow-ffmpeg.ts';
 import type { Arena } from './scenario.ts';
 
 /** A run of ffmpeg encodes so many times as fast as it plays: a node with two processors needs 15 s for six minutes. */
@@ -16,18 +16,23 @@ export interface OpenArena extends Arena {
   close(): Promise<void>;
 }
 
-/** Starts three nodes on fresh data. @param env further settings of all nodes. */
+/** Starts three nodes on fresh data. @param options.otherFfmpegOn name of a node that has another version of ffmpeg. */
 export async function openArena(
   { postgres, s3 }: Pick<Engines, 'postgres' | 's3'>,
-  env: Record<string, string> = {},
+  { otherFfmpegOn }: { otherFfmpegOn?: string | undefined } = {},
 ): Promise<OpenArena> {
   const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-arena-'));
   const [piece, slow] = await Promise.all([makePiece(folder), writeSlowFfmpeg(folder, SPEED)]);
+  const other = await writeOtherVersion(folder, slow);
   const cluster = await startCluster(
     { postgres, s3 },
     {
-      nodes: ['a', 'b', 'c'].map((name) => ({ name, role: 'all' })),
-      env: { AUDIO_LADDER: 'aac@64k,aac@128k', FFMPEG_PATH: slow, ...env },
+      nodes: ['a', 'b', 'c'].map((name) => ({
+        name,
+        role: 'all',
+        env: { FFMPEG_PATH: name === otherFfmpegOn ? other : slow },
+      })),
+      env: { AUDIO_LADDER: 'aac@64k,aac@128k' },
     },
   );
   let files = 0;

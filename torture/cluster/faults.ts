@@ -3,6 +3,7 @@ import { type Engines, startEngines } from '../../testkit/cluster.ts';
 import { openArena } from './arena.ts';
 import { collisions } from './collisions.ts';
 import { databaseFaults } from './database-faults.ts';
+import { ffmpegVersions } from './ffmpeg-versions.ts';
 import { ownerFaults } from './owner-faults.ts';
 import { partitions } from './partitions.ts';
 import { type Scenario, secondsSince } from './scenario.ts';
@@ -14,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   ...storageFaults,
   ...partitions,
   ...collisions,
+  ...ffmpegVersions,
 ];
 
 export interface Row {
@@ -48,7 +50,7 @@ export async function runFaults(options: {
 async function runOne(scenario: Scenario, engines: Engines, log: (line: string) => void): Promise<Row> {
   const { id, fault, must } = scenario;
   const startedAt = performance.now();
-  const arena = await openArena(engines);
+  const arena = await openArena(engines, scenario);
   try {
     const seen = await scenario.run(arena);
     log(`${id}: ${seen} (${secondsSince(startedAt)})`);

@@ -20,6 +20,8 @@ export interface Scenario {
   id: string;
   fault: string;
   must: string;
+  /** Name of a node that has another version of ffmpeg. */
+  otherFfmpegOn?: string;
   /** Leaves the cluster as it was: all nodes up, all proxies open. @returns what was seen. @throws {Error} when that is wrong. */
   run(arena: Arena): Promise<string>;
 }
