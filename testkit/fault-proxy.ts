@@ -44,7 +44,7 @@ export async function startFaultProxy(enginePort: number): Promise<FaultProxy> {
   });
   const server = createServer({ allowHalfOpen: true }, (client) => {
     if (fault === 'slow-down') refuse(client);
-    else if (fault === 'cut') client.resetAndDestroy();
+    else if (fault === 'cut') reset(client);
     else join(client);
   });
   // An HTTP server that never listened does not know its connections.
@@ -66,7 +66,10 @@ export async function startFaultProxy(enginePort: number): Promise<FaultProxy> {
   await listen(server, 0);
   const { port } = server.address() as { port: number };
   const resetAll = () => {
-    for (const link of links) reset(link);
+    for (const { client, engine } of links) {
+      reset(client);
+      reset(engine);
+    }
   };
   return {
     port,
@@ -122,7 +125,7 @@ function forward(link: Link, fault: () => Fault): void {
     });
     // A reset is forwarded as a reset; while the cable is pulled, nobody learns of it.
     from.on('close', (hadError) => {
-      if (hadError && fault() !== 'hang') to.resetAndDestroy();
+      if (hadError && fault() !== 'hang') reset(to);
     });
     from.setNoDelay(true);
   }
@@ -136,9 +139,10 @@ function flow({ client, engine }: Link, isFlowing: boolean): void {
   }
 }
 
-function reset({ client, engine }: Link): void {
-  client.resetAndDestroy();
-  engine.resetAndDestroy();
+/** Closes with a RST. Node does that only where nothing waits to be written, and never ends where the end was sent before. */
+function reset(socket: Socket): void {
+  if (socket.connecting || socket.writableEnded || socket.writableLength > 0) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 async function listen(server: Server, port: number): Promise<void> {
