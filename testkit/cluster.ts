@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import pg from 'pg';
-import { type ClusterNode, clusterNode, type NodeOptions } from './cluster-node.ts';
+import { type ClusterNode, clusterNode, type EngineSettings, type NodeOptions } from './cluster-node.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { type S3Server, s3Client, startS3 } from './s3-server.ts';
 
@@ -41,7 +41,8 @@ export interface Cluster {
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   /** Lists the keys of all objects in the bucket, past all proxies. */
   objects(): Promise<string[]>;
-  bucket: string;
+  /** Settings of all nodes, with the addresses of the engines themselves. */
+  settings: EngineSettings;
   /** Kills all nodes and removes their folders. The engines stay. */
   close(): Promise<void>;
 }
@@ -93,7 +94,7 @@ export async function startCluster(
     },
     query: (sql, values) => query(DATABASE_URL, sql, values),
     objects: () => objectsIn(client, bucket),
-    bucket,
+    settings: engines,
     close,
   };
 }

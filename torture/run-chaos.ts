@@ -54,7 +54,8 @@ acknowledged:        ${report.acknowledged} uploads, ${report.slowly} of them se
 at once:             ${report.sameBytes} times the same bytes, ${report.sameNames} times the same name
 played:              ${report.plays} tracks; ${report.refused} requests answered with 503
 without an answer:   ${report.unansweredThere} there as a whole, ${report.unansweredGone} not there at all
-decoded in the end:  ${report.decoded} renditions to exactly N, ${report.samples} samples in all`);
+decoded in the end:  ${report.decoded} renditions to exactly N, ${report.samples} samples in all
+left in the bucket:  ${report.swept} objects of no track before the janitor, ${report.failures.length} findings after it`);
     return report.failures;
   } finally {
     await engines.remove();

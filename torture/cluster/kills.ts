@@ -15,6 +15,7 @@ import { submit } from '../submit.ts';
 import { type Clients, client, type Known } from './kill-clients.ts';
 import { emptyReport, type KillReport } from './kill-report.ts';
 import { check, eventually, pause } from './scenario.ts';
+import { tidy } from './tidy.ts';
 
 const CLIENTS = 4;
 const LATEST_KILL_MS = 2500;
@@ -141,6 +142,10 @@ async function judge(cluster: Cluster, { clients, folder }: { clients: Clients; 
     report.decoded += renditions;
     report.samples += renditions * track.samples;
   }
+  for (const each of cluster.nodes) check((await each.stop()) === 0, `${each.name} does not stop by SIGTERM`);
+  const { removed, findings } = await tidy(cluster, folder);
+  report.swept = removed;
+  report.failures.push(...findings);
 }
 
 /** Sends again what got no answer: it is there as a whole, or not at all. */
