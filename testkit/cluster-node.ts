@@ -26,6 +26,8 @@ export interface ClusterNode {
   log: NodeLog;
   readonly isAlive: boolean;
   readonly pid: number | undefined;
+  /** When it was started last, by `performance.now()`. */
+  readonly startedAt: number;
   /** Starts it and waits until it listens. @throws {Error} with what it wrote to standard error, when it ends before. */
   start(): Promise<void>;
   /** Sends SIGTERM and resolves with the exit code, or with the signal that ended it. */
@@ -72,6 +74,7 @@ export async function clusterNode(
   const log = nodeLog();
   let child: ChildProcess | undefined;
   let exited: Promise<number | string> | undefined;
+  let startedAt = 0;
   const isAlive = () => child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
   const kill = async () => {
     // Only the server: what it has started must notice by itself. A frozen process ends as well.
@@ -91,9 +94,13 @@ export async function clusterNode(
     get pid() {
       return child?.pid;
     },
+    get startedAt() {
+      return startedAt;
+    },
     async start() {
       await startServerProcess(command, settings, (started) => {
         child = started;
+        startedAt = performance.now();
         exited = exitOf(started);
         for (const output of [started.stdout, started.stderr]) if (output) log.collect(output);
       });

@@ -6,20 +6,28 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Engines, startCluster } from '../../testkit/cluster.ts';
 import { writeOtherVersion, writeSlowFfmpeg } from '../../testkit/slow-ffmpeg.ts';
-import type { Arena } from './scenario.ts';
+import { type Arena, pause } from './scenario.ts';
 
 /** A run of ffmpeg encodes so many times as fast as it plays: a node with two processors needs 15 s for six minutes. */
 const SPEED = 24;
 const PIECE_SECONDS = 3;
 
+/** A node that has just begun to listen takes over nothing for 8 s: the owners may have had the same gap. */
+const SETTLED_MS = 9500;
+
 export interface OpenArena extends Arena {
   close(): Promise<void>;
 }
 
-/** Starts three nodes on fresh data. @param options.otherFfmpegOn name of a node that has another version of ffmpeg. */
+/**
+ * Starts three nodes on fresh data.
+ *
+ * @param options.otherFfmpegOn name of a node that has another version of ffmpeg.
+ * @param options.shorten what the minutes of each file are multiplied by.
+ */
 export async function openArena(
   { postgres, s3 }: Pick<Engines, 'postgres' | 's3'>,
-  { otherFfmpegOn }: { otherFfmpegOn?: string | undefined } = {},
+  { otherFfmpegOn, shorten = 1 }: { otherFfmpegOn?: string | undefined; shorten?: number } = {},
 ): Promise<OpenArena> {
   const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-arena-'));
   const [piece, slow] = await Promise.all([makePiece(folder), writeSlowFfmpeg(folder, SPEED)]);
@@ -41,9 +49,13 @@ export async function openArena(
     postgres,
     nodes: cluster.nodes as unknown as Arena['nodes'],
     folder,
+    async settled() {
+      const last = Math.max(...cluster.nodes.map(({ startedAt }) => startedAt));
+      await pause(last + SETTLED_MS - performance.now());
+    },
     file(minutes) {
       files++;
-      const pieces = Math.round((minutes * 60) / PIECE_SECONDS);
+      const pieces = Math.max(1, Math.round((minutes * shorten * 60) / PIECE_SECONDS));
       const bytes = Buffer.concat([
         ...Array.from({ length: pieces }, () => piece),
         Buffer.from(`file ${files}`),

@@ -26,6 +26,7 @@ const twoVersions: Scenario = {
   async run(arena) {
     const { cluster, nodes } = arena;
     const [owner, other, same] = nodes;
+    await arena.settled();
     const { track, lease, home } = await beginTrack(arena, 10);
     const first = await hashesOf(cluster, home);
     return withFault(

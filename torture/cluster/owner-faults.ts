@@ -40,6 +40,7 @@ const killedOwner: Scenario = {
   async run(arena) {
     const { cluster, nodes } = arena;
     const [owner, other] = nodes;
+    await arena.settled();
     const { track, lease } = await beginTrack(arena, 6);
     return withFault(
       async () => {
@@ -102,6 +103,7 @@ const frozenOwner: Scenario = {
   async run(arena) {
     const { cluster, nodes } = arena;
     const [owner, other] = nodes;
+    await arena.settled();
     const { track, lease, home } = await beginTrack(arena, 10);
     const startedAt = performance.now();
     owner.freeze();

@@ -31,6 +31,7 @@ function scenario({ id, fault, engine, begin, heal, movesLease }: Cut): Scenario
     async run(arena) {
       const { cluster, nodes } = arena;
       const [owner, other] = nodes;
+      await arena.settled();
       const { track, lease } = await beginTrack(arena, 10);
       const startedAt = performance.now();
       await engine(owner).set(begin);

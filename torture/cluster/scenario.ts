@@ -11,6 +11,8 @@ export interface Arena {
   nodes: [ClusterNode, ClusterNode, ClusterNode];
   /** For temporary files. */
   folder: string;
+  /** Resolves when every node has listened to the database for long enough to take over what others had. */
+  settled(): Promise<void>;
   /** Makes a file of so many minutes that no other call makes. */
   file(minutes: number): SourceFile;
 }

@@ -1,13 +1,15 @@
 /** The janitor of a cluster without patience, and what `npm run verify` finds after it. */
+import { execFile } from 'node:child_process';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { openDatabase } from '../../src/database/database.ts';
 import { createListening } from '../../src/database/listening.ts';
 import { openPostgresLibrary } from '../../src/library/postgres.ts';
 import { sweep } from '../../src/pipeline/janitor.ts';
-import { verifyLibrary } from '../../src/pipeline/verify.ts';
 import { openS3Storage } from '../../src/storage/s3.ts';
 import type { Cluster } from '../../testkit/cluster.ts';
+import { projectFolder } from '../../testkit/server-process.ts';
 
 export interface Tidied {
   /** Objects that the janitor has removed. */
@@ -48,14 +50,23 @@ export async function tidy(cluster: Cluster, folder: string): Promise<Tidied> {
     await library.emptyTrash(storage.removeUpload);
     await sweep({ library, storage, log: pino({ level: 'silent' }) }, { ageMs: 0 });
     const removed = before - (await cluster.objects()).length;
-    const findings: string[] = [];
-    for await (const { filename, problem } of verifyLibrary({ library, storage })) {
-      findings.push(`${filename ?? 'nobody'}: ${problem}`);
-    }
-    return { removed, findings };
+    return { removed, findings: await verify(settings) };
   } finally {
     await listening.close();
     await database.close();
+  }
+}
+
+/** Runs `npm run verify` as an operator does. */
+async function verify(settings: Record<string, string>): Promise<string[]> {
+  const env = { ...process.env, ...settings };
+  const script = path.join(projectFolder, 'scripts', 'verify.mjs');
+  try {
+    await promisify(execFile)(process.execPath, [script], { env });
+    return [];
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    return `${stdout}${stderr}`.trim().split('\n');
   }
 }
 

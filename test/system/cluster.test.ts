@@ -1,0 +1,39 @@
+/** `npm run chaos -- --cluster`, shortened: three nodes as processes, on a real PostgreSQL and a real S3 server. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Engines, startEngines } from '../../testkit/cluster.ts';
+import { hasPostgres } from '../../testkit/postgres-server.ts';
+import { hasS3 } from '../../testkit/s3-server.ts';
+import { type OpenArena, openArena } from '../../torture/cluster/arena.ts';
+import { scenarios } from '../../torture/cluster/faults.ts';
+import { clusterKills } from '../../torture/cluster/kills.ts';
+import { isThere } from '../support/requirement.ts';
+
+const hasEngines = isThere(hasPostgres() && hasS3(), {
+  what: 'PostgreSQL or Ceph is not installed (apt-get install postgresql radosgw ceph-mon ceph-osd)',
+  untested: 'what a cluster survives',
+});
+
+describe.runIf(hasEngines)('three nodes', () => {
+  let engines: Engines;
+  let arena: OpenArena;
+
+  beforeAll(async () => {
+    engines = await startEngines();
+    arena = await openArena(engines, { shorten: 0.25 });
+  });
+  afterAll(async () => {
+    await arena?.close();
+    await engines?.remove();
+  });
+
+  const chosen = ['same-bytes', 'same-name', 'delete-elsewhere', 'kill-owner', 'stop-owner'];
+  it.each(scenarios.filter(({ id }) => chosen.includes(id)))('$fault: $must', async (scenario) => {
+    await scenario.run(arena);
+  });
+
+  it('lose nothing when they are killed at random instants', async () => {
+    const report = await clusterKills(engines, { kills: 4, seed: 11, formats: 4, log: () => {} });
+    expect(report.failures).toEqual([]);
+    expect(report.acknowledged).toBeGreaterThan(0);
+  });
+});
