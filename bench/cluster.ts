@@ -146,7 +146,7 @@ async function measureAsked(inputs: Inputs, owner: BenchServer, other: BenchServ
 }
 
 async function measureTwenty(inputs: Inputs, start: Start, { fresh }: Engines): Promise<void> {
-  const song = await inputs.mp3('cluster-twenty.mp3', 4);
+  const song = await inputs.mp3('cluster-twenty.mp3', 1);
   const bytes = await readFile(song);
   const songs = await Promise.all(
     Array.from({ length: TWENTY }, async (_, n) => {

@@ -29,7 +29,13 @@ export async function tidy(cluster: Cluster, folder: string): Promise<Tidied> {
   const database = openDatabase(settings.DATABASE_URL);
   const listening = createListening(settings.DATABASE_URL);
   try {
-    const library = openPostgresLibrary({ database, listening, node: NO_NODE, encodes: false, ffmpegVersion: async () => '' });
+    const library = openPostgresLibrary({
+      database,
+      listening,
+      node: NO_NODE,
+      encodes: false,
+      ffmpegVersion: async () => '',
+    });
     const storage = await openS3Storage({
       bucket: settings.S3_BUCKET as string,
       endpoint: settings.S3_ENDPOINT,
