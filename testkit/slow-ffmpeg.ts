@@ -25,14 +25,19 @@ export async function writeEncodingBy(folder: string, encode: string): Promise<s
 }
 
 /**
- * Writes an ffmpeg that encodes like the one at `ffmpeg`, and calls itself another version.
+ * Writes an ffmpeg that encodes slowly, calls itself another version, and signs its init segments with another name.
  *
  * @returns its path, for FFMPEG_PATH.
  */
-export async function writeOtherVersion(folder: string, ffmpeg: string): Promise<string> {
+export async function writeOtherVersion(folder: string, timesRealTime: number): Promise<string> {
   const file = path.join(folder, 'other-ffmpeg');
-  const versions = `case "$*" in *-version*) ffmpeg -version | sed 's/version [^ ]*/version 0-other/'; exit;; esac`;
-  await writeFile(file, `#!/bin/sh\n${versions}\nexec ${ffmpeg} "$@"\n`);
+  const version = `*-version*) ffmpeg -version | sed 's/version [^ ]*/version 0-other/'; exit;;`;
+  // All in one script: the sandbox hides all other files.
+  const encode = `*frag_duration*) ffmpeg -readrate ${timesRealTime} "$@" | LC_ALL=C sed -u 's/Lavf/Lavg/'; exit;;`;
+  await writeFile(
+    file,
+    `#!/bin/sh\ncase "$*" in *self-test*) ;; ${version} ${encode} esac\nexec ffmpeg "$@"\n`,
+  );
   await chmod(file, 0o755);
   return file;
 }

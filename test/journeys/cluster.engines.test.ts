@@ -124,6 +124,18 @@ describe.runIf(hasPostgres && hasS3)('nodes that share their engines', () => {
     expect(await findings(all)).toEqual([]);
   });
 
+  it('admit each other’s signed links', async () => {
+    const secret = { STREAM_SECRET: 'a-secret-of-at-least-32-characters' };
+    const nodes = await Promise.all([start('four', secret), start('five', { ...secret, ROLE: 'api' })]);
+    const [one, other] = nodes;
+    const { body } = await upload(one.url, { name: 'signed.wav', bytes: sound(12) });
+    expect(body.manifestUrl).toMatch(/^\/signed\//);
+    const [segment] = (await getManifest(other.url, body)).segments;
+    expect((await download(segment?.url as string)).length).toBeGreaterThan(1000);
+    expect((await request(`${other.url}/stream/signed.wav/manifest`)).status).toBe(403);
+    await Promise.all(nodes.map((node) => node.close()));
+  });
+
   it('say in /readyz who they are', async () => {
     const { body } = await request<{ node: unknown }>(`${api.url}/readyz`);
     expect(body.node).toEqual({ name: 'two', role: 'api', leases: 0 });

@@ -31,6 +31,13 @@ describe.runIf(hasEngines)('three nodes', () => {
     await scenario.run(arena);
   });
 
+  it('say in each line of their logs who they are', () => {
+    for (const { name, log } of arena.nodes) {
+      expect(log.lines.length).toBeGreaterThan(0);
+      expect(log.lines.filter(({ level, node }) => level > 0 && node !== name)).toEqual([]);
+    }
+  });
+
   it('lose nothing when they are killed at random instants', async () => {
     const report = await clusterKills(engines, { kills: 4, seed: 11, formats: 4, log: () => {} });
     expect(report.failures).toEqual([]);

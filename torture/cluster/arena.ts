@@ -31,7 +31,7 @@ export async function openArena(
 ): Promise<OpenArena> {
   const folder = await mkdtemp(path.join(tmpdir(), 'audio-streaming-arena-'));
   const [piece, slow] = await Promise.all([makePiece(folder), writeSlowFfmpeg(folder, SPEED)]);
-  const other = await writeOtherVersion(folder, slow);
+  const other = await writeOtherVersion(folder, SPEED);
   const cluster = await startCluster(
     { postgres, s3 },
     {
