@@ -146,6 +146,14 @@ function serverFolders() {
   return ['/usr/sbin', ...versions.map((version) => path.join(postgres, version, 'bin'))];
 }
 
+/** Debian packages of PostgreSQL and of Ceph's S3 server, by program. */
+const ENGINES = {
+  postgres: 'postgresql',
+  radosgw: 'radosgw',
+  'ceph-mon': 'ceph-mon',
+  'ceph-osd': 'ceph-osd',
+};
+
 /** Finds PostgreSQL and Ceph's S3 server, which the tests of a cluster start, and installs them if possible. */
 export function ensureEngines() {
   // Debian's package starts a database on port 5432, which no test uses, unless this file says otherwise.
@@ -154,12 +162,27 @@ export function ensureEngines() {
     mkdirSync(path.dirname(configuration));
     writeFileSync(configuration, 'create_main_cluster = false\n');
   }
-  return ensurePrograms({
-    postgres: 'postgresql',
-    radosgw: 'radosgw',
-    'ceph-mon': 'ceph-mon',
-    'ceph-osd': 'ceph-osd',
-  });
+  return ensurePrograms(ENGINES);
+}
+
+/**
+ * Finds what a cluster on this machine consists of beside the server, installs it if possible, or ends with the command to
+ * install it.
+ *
+ * @returns {string} the path of nginx
+ */
+export function ensureCluster() {
+  const packages = { ...ENGINES, nginx: 'nginx-light' };
+  const found = { ...ensureEngines(), ...ensurePrograms({ nginx: packages.nginx }) };
+  const absent = Object.entries(packages).filter(([name]) => !found[name]);
+  if (found.nginx && absent.length === 0) return found.nginx;
+  const names = absent.map(([name]) => name).join(', ');
+  process.stderr.write(`A cluster on this machine needs ${names}. Install what is missing, then start again:
+
+  Debian, Ubuntu:  sudo apt-get install ${absent.map(([, aptPackage]) => aptPackage).join(' ')}
+
+`);
+  process.exit(1);
 }
 
 /**

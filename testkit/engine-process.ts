@@ -58,9 +58,15 @@ export interface EngineFolder {
   remove(): Promise<void>;
 }
 
-/** Makes a folder for the data of an engine. It is also removed when this process exits. */
-export async function engineFolder(name: string): Promise<EngineFolder> {
-  const folder = await mkdtemp(path.join(tmpdir(), `audio-streaming-${name}-`));
+/**
+ * Makes a folder for the data of an engine. It is also removed when this process exits.
+ *
+ * @param parent a folder instead of the system's temporary one.
+ */
+export async function engineFolder(name: string, parent?: string): Promise<EngineFolder> {
+  const folder = await mkdtemp(
+    parent === undefined ? path.join(tmpdir(), `audio-streaming-${name}-`) : path.join(parent, `${name}-`),
+  );
   const options = { recursive: true, force: true, maxRetries: 3 };
   const removeWithUs = () => rmSync(folder, options);
   process.once('exit', removeWithUs);
@@ -86,7 +92,8 @@ export async function untilReady<T>(
   for (;;) {
     const result = await attempt();
     if (result !== undefined) return result;
-    const hasEnded = engine.child.exitCode !== null || engine.child.signalCode !== null;
+    const { pid, exitCode, signalCode } = engine.child;
+    const hasEnded = pid === undefined || exitCode !== null || signalCode !== null;
     if (hasEnded || Date.now() > end) {
       throw new Error(`${what} ${hasEnded ? 'has ended' : 'is not ready'}: ${engine.output()}`);
     }

@@ -46,12 +46,13 @@ export function hasPostgres(): boolean {
 /**
  * Starts PostgreSQL on a free port, or on `port`, with user `app` and no password.
  *
+ * @param options.parent a folder for its own folder, instead of the system's temporary one.
  * @param options.durable whether it syncs to disk. A SIGKILL loses nothing without it, a power cut does.
  */
 export async function startPostgres(
-  options: { durable?: boolean; port?: number } = {},
+  options: { durable?: boolean; port?: number; parent?: string } = {},
 ): Promise<PostgresServer> {
-  const folder = await engineFolder('postgres');
+  const folder = await engineFolder('postgres', options.parent);
   const port = options.port ?? (await freePort());
   const data = path.join(folder.path, 'data');
   const owner = await ownerOf(folder.path);

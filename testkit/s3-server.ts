@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { state as sdkState } from '@aws-sdk/core/client';
 import {
   type EngineProcess,
   endEngineProcess,
@@ -38,9 +39,13 @@ export function hasS3(): boolean {
   return PROGRAMS.every((name) => findProgram(name) !== undefined);
 }
 
-/** Starts the S3 server on a free port, or on `port`. */
-export async function startS3(options: { port?: number } = {}): Promise<S3Server> {
-  const folder = await engineFolder('s3');
+/**
+ * Starts the S3 server on a free port, or on `port`.
+ *
+ * @param options.parent a folder for its own folder, instead of the system's temporary one.
+ */
+export async function startS3(options: { port?: number; parent?: string } = {}): Promise<S3Server> {
+  const folder = await engineFolder('s3', options.parent);
   const [monitorPort, freePort] = (await freePorts(2)) as [number, number];
   const port = options.port ?? freePort;
   const env = s3Settings(port);
@@ -82,6 +87,8 @@ export async function createBucket(env: S3Settings): Promise<string> {
 
 /** Returns a client for a look at what is stored. */
 export function s3Client(env: S3Settings): S3Client {
+  // The SDK warns of its plans for versions of Node on standard error.
+  sdkState.warningEmitted = true;
   return new S3Client({
     endpoint: env.S3_ENDPOINT,
     region: env.S3_REGION,

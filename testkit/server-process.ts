@@ -30,10 +30,19 @@ export function startProgram([file, ...args]: Command, env: Record<string, strin
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const endWithUs = () => killGroup(child);
-  process.once('exit', endWithUs);
-  child.once('exit', () => process.off('exit', endWithUs));
+  if (running.size === 0) {
+    // Before folders are removed, in which it may write.
+    process.off('exit', killAll).prependOnceListener('exit', killAll);
+  }
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   return child;
+}
+
+const running = new Set<ChildProcess>();
+
+function killAll(): void {
+  for (const child of running) killGroup(child);
 }
 
 /** Kills a program that has not ended, and what it has started. */
