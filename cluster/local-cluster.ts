@@ -41,6 +41,7 @@ export interface LocalClusterOptions {
  */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const folder = await engineFolder('cluster');
+  options.say(`Starting PostgreSQL, an S3 server, three nodes and nginx. All data is in ${folder.path}.`);
   const running: { remove(): Promise<void> }[] = [];
   const close = async () => {
     for (const each of running.splice(0).reverse()) await each.remove();

@@ -27,7 +27,6 @@ async function main(): Promise<void> {
   try {
     const port = await portOf(process.env.PORT);
     await checkFree(port);
-    say('Starting PostgreSQL, an S3 server, three nodes and nginx.');
     cluster = await startLocalCluster({ port, nginx: process.env.NGINX_PATH ?? 'nginx', say, signal });
     say(describeCluster(cluster));
     await stopped;

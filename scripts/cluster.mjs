@@ -3,7 +3,7 @@ import { ensureBuild, ensureCluster, ensureDependencies, ensureFfmpeg } from './
 
 ensureFfmpeg();
 ensureDependencies();
-process.env.NGINX_PATH ??= ensureCluster();
+process.env.NGINX_PATH = ensureCluster();
 ensureBuild();
 const { register } = await import('tsx/esm/api');
 register();

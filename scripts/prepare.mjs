@@ -173,9 +173,11 @@ export function ensureEngines() {
  */
 export function ensureCluster() {
   const packages = { ...ENGINES, nginx: 'nginx-light' };
-  const found = { ...ensureEngines(), ...ensurePrograms({ nginx: packages.nginx }) };
+  const nginx = process.env.NGINX_PATH || ensurePrograms({ nginx: packages.nginx }).nginx;
+  /** @type {Record<string, string | undefined>} */
+  const found = { ...ensureEngines(), nginx };
   const absent = Object.entries(packages).filter(([name]) => !found[name]);
-  if (found.nginx && absent.length === 0) return found.nginx;
+  if (nginx && absent.length === 0) return nginx;
   const names = absent.map(([name]) => name).join(', ');
   process.stderr.write(`A cluster on this machine needs ${names}. Install what is missing, then start again:
 

@@ -265,7 +265,8 @@ it('no source file is longer than 300 lines', () => {
 describe('the lanes of the tests', () => {
   const tests = fileURLToPath(new URL('./', import.meta.url));
   const unitTests = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /\.test\.ts$/.test(file) && !/\.service\.test\.ts$|^(journeys|system|browser)\//.test(file),
+    (file) =>
+      /\.test\.ts$/.test(file) && !/\.(service|engines)\.test\.ts$|^(journeys|system|browser)\//.test(file),
   );
 
   it.each(unitTests)('let %s start no process and open no socket', (file) => {
