@@ -8,6 +8,7 @@ import { startS3 } from '../testkit/s3-server.ts';
 import { processesMentioning } from '../testkit/server-process.ts';
 import { type LocalNode, startNode } from './local-node.ts';
 import { startNginx } from './nginx.ts';
+import { createRunning, type Running } from './running.ts';
 
 /** How long the end waits for processes that were killed, and for what they have started. */
 const KILLED_WITHIN_MS = 2000;
@@ -42,9 +43,9 @@ export interface LocalClusterOptions {
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const folder = await engineFolder('cluster');
   options.say(`Starting PostgreSQL, an S3 server, three nodes and nginx. All data is in ${folder.path}.`);
-  const running: { remove(): Promise<void> }[] = [];
+  const running = createRunning(options);
   const close = async () => {
-    for (const each of running.splice(0).reverse()) await each.remove();
+    await running.end();
     await untilNothingMentions(folder.path);
     await folder.remove();
   };
@@ -58,36 +59,28 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 
 async function startAll(
   folder: string,
-  running: { remove(): Promise<void> }[],
-  { port, nginx, say, signal }: LocalClusterOptions,
+  running: Running,
+  { port, nginx, say }: LocalClusterOptions,
 ): Promise<Omit<LocalCluster, 'close'>> {
-  /** Waits for all starts, also when one fails: what has started must be ended. */
-  const all = async <T extends { remove(): Promise<void> }[]>(starts: { [K in keyof T]: Promise<T[K]> }) => {
-    const settled = await Promise.allSettled(starts as Promise<T[number]>[]);
-    for (const each of settled) if (each.status === 'fulfilled') running.push(each.value);
-    signal.throwIfAborted();
-    return (await Promise.all(starts)) as T;
-  };
-
   // PostgreSQL runs as another user than root.
   await chmod(folder, 0o711);
   const logFolder = path.join(folder, 'logs');
   await mkdir(logFolder);
-  const [postgres, s3] = await all([
+  const [postgres, s3] = await running.all(
     startPostgres({ durable: false, parent: folder }),
     startS3({ parent: folder }),
-  ]);
+  );
   const bucket = await s3.createBucket();
   const engines = { ...postgres.env, ...s3.env, S3_BUCKET: bucket };
   const each = { folder, logFolder, engines, say };
   // Two encode nodes share the processors.
   const CONCURRENCY = process.env.CONCURRENCY ?? String(Math.ceil(availableParallelism() / 2));
-  const nodes = await all([
+  const nodes = await running.all(
     startNode({ ...each, name: 'api', role: 'api', env: { TRUST_PROXY: '127.0.0.1' } }),
     startNode({ ...each, name: 'encode-1', role: 'encode', env: { CONCURRENCY } }),
     startNode({ ...each, name: 'encode-2', role: 'encode', env: { CONCURRENCY } }),
-  ]);
-  const [front] = await all([startNginx(nginx, { folder, logFolder, port, upstream: nodes[0].url })]);
+  );
+  const [front] = await running.all(startNginx(nginx, { folder, logFolder, port, upstream: nodes[0].url }));
   return {
     url: front.url,
     nodes,

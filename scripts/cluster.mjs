@@ -5,6 +5,8 @@ ensureFfmpeg();
 ensureDependencies();
 process.env.NGINX_PATH = ensureCluster();
 ensureBuild();
+// Its cache would stay behind in the temporary folder.
+process.env.TSX_DISABLE_CACHE = '1';
 const { register } = await import('tsx/esm/api');
 register();
 await import(new URL('../cluster/run.ts', import.meta.url).href);

@@ -19,6 +19,8 @@ const BEFORE_RENEWAL_SECONDS = 4.2;
 
 interface Running {
   child: ChildProcess;
+  /** Returns the process ids that it has printed. */
+  pids(): number[];
   exited: Promise<number | string>;
   /** Waits for a text in its output, and resolves with the groups of the pattern. */
   said(pattern: RegExp): Promise<string[]>;
@@ -43,15 +45,19 @@ function startCluster(env: Record<string, string>): Running {
       expect(output).toMatch(pattern);
       return pattern.exec(output)?.slice(1) ?? [];
     });
-  return { child, exited, said };
+  const pids = () => [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+  return { child, pids, exited, said };
 }
 
 /** As a terminal does: to npm and, once more through npm, to the cluster. */
 const pressCtrlC = ({ child }: Running) => process.kill(-(child.pid as number), 'SIGINT');
 
-async function expectNothingLeft({ said }: Running): Promise<void> {
+const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+
+async function expectNothingLeft({ said, pids }: Running): Promise<void> {
   const [folder] = (await said(/All data is in (.*)\./)) as [string];
   expect([...(await processesMentioning(folder)).values()]).toEqual([]);
+  expect(pids().filter(isAlive)).toEqual([]);
   expect(existsSync(folder)).toBe(false);
 }
 
@@ -100,6 +106,7 @@ describe.runIf(hasPostgres && hasS3)('a cluster by one command', () => {
     );
     expect((await getTrack(url, 'long.mp3')).status).toBe('processing');
 
+    expect(new Set(cluster.pids().filter(isAlive)).size).toBe(2);
     pressCtrlC(cluster);
     expect(await cluster.exited).toBe(0);
     await expectNothingLeft(cluster);
