@@ -7,6 +7,8 @@ import { checkFree, portOf } from './port.ts';
 const SECOND_SIGNAL_AFTER_MS = 1000;
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
+// A terminal that was closed takes no text, and the end goes on.
+process.stdout.on('error', () => {});
 const stopping = new AbortController();
 let firstSignalAt = 0;
 
