@@ -29,6 +29,7 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.service.test.ts', 'test/journeys/**/*.test.ts'],
+          exclude: ['test/**/*.engines.test.ts'],
           ...lane,
           ...within(60_000),
         },
