@@ -17,7 +17,12 @@ ensureDependencies();
 const chromium = ensureChromium();
 if (!chromium) missing('NO CHROMIUM: THE BROWSER TESTS ARE NOT RUN. Install chromium or set CHROMIUM_PATH.');
 // Tests that need one of these say so loudly where it is missing, and fail under CI.
-const { nginx } = ensurePrograms({ nginx: 'nginx-light', bwrap: 'bubblewrap', strace: 'strace' });
+const { nginx } = ensurePrograms({
+  nginx: 'nginx-light',
+  bwrap: 'bubblewrap',
+  strace: 'strace',
+  'systemd-analyze': 'systemd',
+});
 ensureEngines();
 ensureBuild();
 
