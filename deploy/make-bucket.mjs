@@ -4,7 +4,7 @@
  */
 import {
   CreateBucketCommand,
-  HeadBucketCommand,
+  ListObjectsV2Command,
   PutBucketLifecycleConfigurationCommand,
   S3Client,
   S3ServiceException,
@@ -34,7 +34,8 @@ await setLifecycle().catch((error) => {
 });
 
 async function makeBucket() {
-  if (await answered(() => client.send(new HeadBucketCommand({ Bucket })))) {
+  // Not HEAD, whose response cannot say why it is refused.
+  if (await answered(() => client.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 })))) {
     return console.log(`The bucket "${Bucket}" is there.`);
   }
   const elsewhere = S3_REGION !== 'us-east-1' && !S3_ENDPOINT;

@@ -22,7 +22,7 @@ const systemd: Named[] = deployFiles
       ([, name, value]): Named => [file, name as string, value],
     ),
   );
-const all = [...compose, ...kubernetes, ...systemd];
+const all: Named[] = [...compose, ...kubernetes, ...systemd];
 
 /** Returns the variables of a ConfigMap, of a Secret or of a Deployment. */
 function namedIn(file: string, object: Yaml): Named[] {
