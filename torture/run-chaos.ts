@@ -3,17 +3,25 @@
  *
  * `npm run chaos -- --cluster`: runs every row of the table of faults on three nodes, a real PostgreSQL and a real S3 server,
  * then kills nodes two hundred times. `--only kill-owner,s3-slow` runs some rows, and no kills unless `--kills` is given.
+ *
+ * `npm run chaos -- --rolling`: stops three nodes behind nginx and starts them again, one after the other, under load. `--rounds`
+ * says how often.
  */
 import { startEngines } from '../testkit/cluster.ts';
 import { chaos } from './chaos.ts';
 import { runFaults, tableOf } from './cluster/faults.ts';
 import { clusterKills } from './cluster/kills.ts';
+import { rollingLines, rollingUpgrade } from './cluster/rolling.ts';
 import { numberOption } from './server.ts';
 
 const log = (line: string) => console.log(line);
 const started = performance.now();
 const seed = numberOption('seed', 1);
-const failures = process.argv.includes('--cluster') ? await ofCluster() : await ofServer();
+const failures = process.argv.includes('--rolling')
+  ? await ofRolling()
+  : process.argv.includes('--cluster')
+    ? await ofCluster()
+    : await ofServer();
 console.log(`took:                ${Math.round((performance.now() - started) / 1000)} s
 failures:            ${failures.length}`);
 for (const failure of failures) console.error(failure);
@@ -56,6 +64,17 @@ played:              ${report.plays} tracks; ${report.refused} requests answered
 without an answer:   ${report.unansweredThere} there as a whole, ${report.unansweredGone} not there at all
 decoded in the end:  ${report.decoded} renditions to exactly N, ${report.samples} samples in all
 left in the bucket:  ${report.swept} objects of no track before the janitor, ${report.failures.length} findings after it`);
+    return report.failures;
+  } finally {
+    await engines.remove();
+  }
+}
+
+async function ofRolling(): Promise<string[]> {
+  const engines = await startEngines();
+  try {
+    const report = await rollingUpgrade(engines, { rounds: numberOption('rounds', 2), log });
+    log(`\n${rollingLines(report)}`);
     return report.failures;
   } finally {
     await engines.remove();
