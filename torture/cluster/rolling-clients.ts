@@ -86,14 +86,19 @@ interface Seeking {
   signal: AbortSignal;
 }
 
-/** Uploads one file after the other, every other one slowly. @returns the names of the tracks. */
+/** Uploads one file after the other, each within so many milliseconds. @returns the names of the tracks. */
 export async function uploadAllTheTime(
   url: string,
-  { nextFile, tally, signal }: { nextFile(): SourceFile; tally: Tally; signal: AbortSignal },
+  {
+    nextFile,
+    takesMs,
+    tally,
+    signal,
+  }: { nextFile(): SourceFile; takesMs: number; tally: Tally; signal: AbortSignal },
 ): Promise<string[]> {
   const names: string[] = [];
-  for (let turn = 0; !signal.aborted; turn++) {
-    const track = await upload(url, nextFile(), { wait: 'true', tally, isSlow: turn % 2 === 1 });
+  while (!signal.aborted) {
+    const track = await upload(url, nextFile(), { wait: 'true', tally, takesMs });
     if (track) names.push(track.filename);
     await pause(BETWEEN_UPLOADS_MS);
   }
@@ -104,11 +109,11 @@ export async function uploadAllTheTime(
 async function upload(
   url: string,
   file: SourceFile,
-  { wait, tally, isSlow = false }: { wait: string; tally: Tally; isSlow?: boolean },
+  { wait, tally, takesMs = 0 }: { wait: string; tally: Tally; takesMs?: number },
 ): Promise<ListedTrack | undefined> {
   const { track } = await counted(tally, file.name, async () => {
     try {
-      const { status, body } = await submit(url, file, wait, isSlow);
+      const { status, body } = await submit(url, file, wait, takesMs);
       if (status < 300) return { fault: undefined, track: body };
       return { fault: `${status} ${body.code}`, track: undefined };
     } catch (error) {

@@ -13,19 +13,25 @@ import { emptyTally, listen, seek, type Tally, uploadAllTheTime } from './rollin
 import { check, eventually, pause } from './scenario.ts';
 
 const LISTENERS = 4;
+const SLOW_UPLOADERS = 4;
 const READY_AGAIN_MS = 20_000;
 /** Between two nodes: what was handed over is under way again. */
 const BETWEEN_NODES_MS = 3000;
 /** Minutes of a file that nodes need some seconds for, and of one that is soon ready. */
 const LONG_MINUTES = 3;
 const SHORT_MINUTES = 0.1;
+/** An upload that is whole within 3 s of a stop is taken on; a longer one is cut off. */
+const QUICK_MS = 1000;
+const SLOW_MS = 6000;
 /** Tracks that are decoded in the end. */
 const CHECKED = 8;
 
 export interface RollingReport {
   plays: Tally;
   seeks: Tally;
+  /** That arrive within a second. */
   uploads: Tally;
+  slowUploads: Tally;
   events: { received: number; reconnected: number };
   /** Requests that nginx has sent to another node. */
   repeatedByBalancer: number;
@@ -58,13 +64,19 @@ export async function rollingUpgrade(
 
     const stopping = new AbortController();
     const { signal } = stopping;
-    const [plays, seeks, uploads] = [emptyTally(), emptyTally(), emptyTally()];
+    const [plays, seeks, uploads, slow] = [emptyTally(), emptyTally(), emptyTally(), emptyTally()];
     const events = hearEvents(url, signal);
     const listening = Array.from({ length: LISTENERS }, () => listen(url, ready.body, plays, signal));
     const nextLong = () => arena.file(LONG_MINUTES);
     const nextShort = () => arena.file(SHORT_MINUTES);
     const seeking = seek(url, { nextFile: nextLong, uploads, seeks, signal });
-    const uploading = uploadAllTheTime(url, { nextFile: nextShort, tally: uploads, signal });
+    const uploading = [
+      uploadAllTheTime(url, { nextFile: nextShort, takesMs: 0, tally: uploads, signal }),
+      uploadAllTheTime(url, { nextFile: nextShort, takesMs: QUICK_MS, tally: uploads, signal }),
+      ...Array.from({ length: SLOW_UPLOADERS }, () =>
+        uploadAllTheTime(url, { nextFile: nextShort, takesMs: SLOW_MS, tally: slow, signal }),
+      ),
+    ];
 
     const stopMs: number[] = [];
     const startMs: number[] = [];
@@ -80,15 +92,16 @@ export async function rollingUpgrade(
     }
     await pause(BETWEEN_NODES_MS);
     stopping.abort();
-    const [names] = await Promise.all([uploading, seeking, ...listening]);
+    const names = (await Promise.all(uploading)).flat();
+    await Promise.all([seeking, ...listening]);
     for (const name of names) await untilReady(url, name);
     const decoded = names.slice(-CHECKED);
     for (const name of decoded) await assertExact(url, await untilReady(url, name), folder);
     const repeatedByBalancer = await balancer.end();
     balancer = undefined;
-    const failures = [plays, seeks, uploads].flatMap(({ failed }) => failed);
+    const failures = [plays, seeks, uploads, slow].flatMap(({ failed }) => failed);
     return {
-      ...{ plays, seeks, uploads, repeatedByBalancer, stopMs, startMs, failures },
+      ...{ plays, seeks, uploads, slowUploads: slow, repeatedByBalancer, stopMs, startMs, failures },
       events: await events,
       accepted: names.length,
       decoded: decoded.length,
@@ -138,7 +151,14 @@ async function hearEvents(url: string, signal: AbortSignal) {
 }
 
 /** Returns a report as lines. */
-export function rollingLines({ plays, seeks, uploads, events, ...report }: RollingReport): string {
+export function rollingLines({
+  plays,
+  seeks,
+  uploads,
+  slowUploads,
+  events,
+  ...report
+}: RollingReport): string {
   const line = (what: string, { requests, retried, failed, reasons, longestMs }: Tally) =>
     `${what}${requests} requests, ${retried} retried by the client, ${failed.length} failed; the longest took ${Math.round(longestMs)} ms ${JSON.stringify(reasons)}`;
   const span = (list: number[]) => `${Math.min(...list)} to ${Math.max(...list)} ms`;
@@ -146,6 +166,7 @@ export function rollingLines({ plays, seeks, uploads, events, ...report }: Rolli
     line('plays:               ', plays),
     line('seeks, held:         ', seeks),
     line('uploads:             ', uploads),
+    line('uploads of 6 s:      ', slowUploads),
     `events:              ${events.received} received, ${events.reconnected} times connected again`,
     `nginx:               ${report.repeatedByBalancer} requests repeated on another node`,
     `nodes:               ${report.stopMs.length} times stopped within ${span(report.stopMs)}, ready again within ${span(report.startMs)}`,
