@@ -56,6 +56,14 @@ const mayImport: Record<string, string[]> = {
   'server.ts': ['app.ts', 'config', 'services.ts', 'errors.ts'],
   'services.ts': [...typesOf('config', ...interfaces), 'engines', ...work, ...primitives],
   engines: [...typesOf('config', ...interfaces), ...adapters, 'encoding', 'pipeline', ...primitives],
+  moving: [
+    ...typesOf('config', ...interfaces),
+    ...adapters,
+    'engines',
+    'presentation',
+    'pipeline',
+    ...primitives,
+  ],
   database: [...primitives],
   'encoding/cluster': [
     ...typesOf('library', ...interfaces),

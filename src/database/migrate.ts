@@ -32,15 +32,46 @@ export async function migrate(url: string, database: Database, log: Logger): Pro
       },
     });
   } catch (error) {
-    throw new StartupError(
-      `The database at ${placeOf(url)} (DATABASE_URL) cannot be used: ${reasonOf(error)}. Start PostgreSQL, or correct DATABASE_URL.`,
-    );
+    throw unusable(url, error);
   }
   await assertNotNewer(database);
 }
 
+/**
+ * Changes nothing in the database.
+ *
+ * @throws {StartupError} when the database cannot be used, or its schema is not that of this version.
+ */
+export async function assertCurrent(url: string, database: Database): Promise<void> {
+  const [found] = await database
+    .query<{ run: string[] | null }>(
+      `select case when to_regclass('${TABLE}') is not null then
+         (select array_agg(name) from (select name from ${TABLE}) as run) end as run`,
+    )
+    .catch((error: Error) => {
+      throw unusable(url, error.cause ?? error);
+    });
+  const run = new Set(found?.run ?? []);
+  if ((await knownMigrations()).every((name) => run.has(name))) return assertNotNewer(database);
+  throw new StartupError(
+    run.size === 0
+      ? `The database at ${placeOf(url)} (DATABASE_URL) holds no library.`
+      : `The database at ${placeOf(url)} (DATABASE_URL) was made by an older version of this server. Start a node of this version first, or use the older one.`,
+  );
+}
+
+function unusable(url: string, error: unknown): StartupError {
+  return new StartupError(
+    `The database at ${placeOf(url)} (DATABASE_URL) cannot be used: ${reasonOf(error)}. Start PostgreSQL, or correct DATABASE_URL.`,
+  );
+}
+
+async function knownMigrations(): Promise<string[]> {
+  return (await readdir(FOLDER)).map((file) => file.replace(/\.sql$/, ''));
+}
+
 async function assertNotNewer(database: Database): Promise<void> {
-  const known = new Set((await readdir(FOLDER)).map((file) => file.replace(/\.sql$/, '')));
+  const known = new Set(await knownMigrations());
   const run = await database.query<{ name: string }>(`select name from ${TABLE} order by run_on`);
   const unknown = run.find(({ name }) => !known.has(name));
   if (!unknown) return;

@@ -29,6 +29,11 @@ export async function lockDataDir(dataDir: string): Promise<Lock> {
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
+/** Resolves with true while a server holds the lock of a data folder. Leaves nothing behind. */
+export async function isLocked(dataDir: string): Promise<boolean> {
+  return somebodyAnswers(await socketPath(dataDir));
+}
+
 /** Takes over a name that exists, unless a server listens there. */
 async function takeOver(name: string, dataDir: string): Promise<Server> {
   const inUse = () =>

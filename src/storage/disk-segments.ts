@@ -26,6 +26,11 @@ export type Segments = Pick<
 /** @param root absolute; made when missing. */
 export async function openSegments(root: string): Promise<Segments> {
   await mkdir(root, { recursive: true });
+  return segmentsIn(root);
+}
+
+/** Changes nothing before it is asked to. @param root absolute. */
+export function segmentsIn(root: string): Segments {
   const folderOf = (home: string) => safeJoin(root, home);
   const fileOf = (home: string, name: string) => safeJoin(root, home, name);
 

@@ -6,6 +6,9 @@ export const ORIGINALS = 'originals/';
 export const SEGMENTS = 'segments/';
 export const MANIFESTS = 'manifests/';
 export const MANIFEST_SUFFIX = '.mpd';
+/** What servers tell players that read the bucket. */
+export const SEGMENT_TYPE = 'audio/mp4';
+export const MANIFEST_TYPE = 'application/dash+xml';
 /** Bytes of a name. S3 allows keys of 1,024 bytes, and servers differ in what they answer to longer ones. */
 const MAX_NAME_BYTES = 400;
 

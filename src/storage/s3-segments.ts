@@ -4,14 +4,20 @@ import { fewAtATime } from '../concurrency/few-at-a-time.ts';
 import { safeJoin } from '../disk/safe-join.ts';
 import type { Segments } from './disk-segments.ts';
 import type { Bucket } from './s3-bucket.ts';
-import { homePrefix, MANIFEST_SUFFIX, MANIFESTS, manifestKey, SEGMENTS, segmentKey } from './s3-keys.ts';
+import {
+  homePrefix,
+  MANIFEST_SUFFIX,
+  MANIFEST_TYPE,
+  MANIFESTS,
+  manifestKey,
+  SEGMENT_TYPE,
+  SEGMENTS,
+  segmentKey,
+} from './s3-keys.ts';
 import type { Scratch } from './scratch.ts';
 import type { SegmentStage, Storage } from './storage.ts';
 import { PRIVATE_FOLDER } from './upload-name.ts';
 
-/** What servers tell players that read the bucket. */
-const SEGMENT_TYPE = 'audio/mp4';
-const MANIFEST_TYPE = 'application/dash+xml';
 /** A track waits for its staged segments. They are some 65 kB each. */
 const ADOPTED_AT_ONCE = 32;
 
