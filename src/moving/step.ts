@@ -9,7 +9,8 @@ import type { Track } from '../tracks/track.ts';
  */
 export type Step =
   | { kind: 'add' }
-  | { kind: 'same' | 'own'; there: Track }
+  | { kind: 'same'; there: Track }
+  | { kind: 'own'; there: Track }
   | { kind: 'replace'; there: Track; held: Held }
   | { kind: 'refuse'; reason: string };
 

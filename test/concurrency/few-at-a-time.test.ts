@@ -33,3 +33,19 @@ it('begins none after a failure, and throws it once the others have ended', asyn
 it('does nothing where there are no items', async () => {
   await expect(fewAtATime([], 4, async () => Promise.reject(new Error('never')))).resolves.toBeUndefined();
 });
+
+it('takes items as they come, and throws where they end in a failure', async () => {
+  async function* items() {
+    yield 1;
+    await turn();
+    yield 2;
+    throw new Error('lost');
+  }
+  const done: number[] = [];
+  const work = fewAtATime(items(), 3, async (item) => {
+    await turn();
+    done.push(item);
+  });
+  await expect(work).rejects.toThrow('lost');
+  expect(done).toEqual([1, 2]);
+});

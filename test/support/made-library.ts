@@ -1,0 +1,95 @@
+/** Libraries in folders, made by hand: whole segments on the timeline of their track, without ffmpeg. */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { renderMpd } from '../../src/presentation/mpd.ts';
+import { initSegmentName, mediaSegmentName } from '../../src/presentation/segment-name.ts';
+import { timelineOf } from '../../src/presentation/timeline.ts';
+import { parseTrack, type Track } from '../../src/tracks/track.ts';
+import { fragmentsOf, INIT } from './fragments.ts';
+import { sampleTrack } from './sample-track.ts';
+
+export interface MadeTrack {
+  changes?: Partial<Track>;
+  /** Bytes of an original that is stored. */
+  original?: Buffer;
+  /** Bytes of the copy that can be sought in. */
+  copy?: Buffer;
+  /** Segments that are stored; all of them by default. */
+  segments?: number;
+}
+
+let made = 0;
+
+/** Adds a track to a library, as a server stores it: ready and with all of its segments, where nothing else is asked for. */
+export async function makeTrack(
+  dataDir: string,
+  filename: string,
+  { changes = {}, original, copy, segments }: MadeTrack = {},
+): Promise<Track> {
+  const content = original ?? Buffer.from(`${filename} ${++made}`);
+  const sample = sampleTrack({ filename });
+  const track: Track = {
+    ...sample,
+    status: 'ready',
+    // Three segments.
+    samples: 3 * sample.segmentFrames * 1024 - 1024,
+    uploadedAt: new Date(1_700_000_000_000 + made * 1000).toISOString(),
+    uploadId: randomUUID(),
+    source: {
+      ...sample.source,
+      bytes: content.length,
+      sha256: createHash('sha256').update(content).digest('hex'),
+    },
+    upload: original ? `${randomUUID()}.upload` : null,
+    hasSeekableCopy: copy !== undefined,
+    ...changes,
+    filename,
+    home: filename,
+  };
+  const [manifest, stored] = ['manifests', 'segments'].map((part) => path.join(dataDir, part, filename)) as [
+    string,
+    string,
+  ];
+  const uploads = path.join(dataDir, 'uploads');
+  for (const folder of [manifest, stored, uploads]) await mkdir(folder, { recursive: true });
+  for (const [name, bytes] of segmentsOf(track).slice(0, segments)) {
+    await writeFile(path.join(stored, name), bytes);
+  }
+  if (original) await writeFile(path.join(uploads, track.upload as string), original);
+  if (copy) await writeFile(path.join(uploads, `${track.upload}.flac`), copy);
+  if (track.status === 'ready') {
+    const mpd = renderMpd(track, `../../segments/${encodeURIComponent(filename)}/`);
+    await writeFile(path.join(manifest, 'manifest.mpd'), mpd);
+  }
+  await writeRecord(dataDir, track);
+  return track;
+}
+
+export async function writeRecord(dataDir: string, track: Track): Promise<void> {
+  const record = parseTrack(track);
+  const file = path.join(dataDir, 'manifests', record.filename, 'track.json');
+  await writeFile(file, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+function segmentsOf(track: Track): [name: string, bytes: Buffer][] {
+  const fragments = fragmentsOf(timelineOf(track));
+  return track.renditions.flatMap((rendition) => [
+    [initSegmentName(rendition), Buffer.concat(INIT)] as [string, Buffer],
+    ...fragments.map((bytes, index): [string, Buffer] => [mediaSegmentName(rendition, index), bytes]),
+  ]);
+}
+
+/** Resolves with the content of each file of a library, by its path. */
+export async function contentOf(dataDir: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for (const part of ['manifests', 'segments', 'uploads']) {
+    const folder = path.join(dataDir, part);
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = path.join(entry.parentPath, entry.name);
+      files[path.relative(dataDir, file)] = (await readFile(file)).toString('latin1');
+    }
+  }
+  return files;
+}
