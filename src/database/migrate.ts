@@ -43,15 +43,11 @@ export async function migrate(url: string, database: Database, log: Logger): Pro
  * @throws {StartupError} when the database cannot be used, or its schema is not that of this version.
  */
 export async function assertCurrent(url: string, database: Database): Promise<void> {
-  const [found] = await database
-    .query<{ run: string[] | null }>(
-      `select case when to_regclass('${TABLE}') is not null then
-         (select array_agg(name) from (select name from ${TABLE}) as run) end as run`,
-    )
-    .catch((error: Error) => {
+  const run = new Set(
+    await migrationsRun(database).catch((error: Error) => {
       throw unusable(url, error.cause ?? error);
-    });
-  const run = new Set(found?.run ?? []);
+    }),
+  );
   if ((await knownMigrations()).every((name) => run.has(name))) return assertNotNewer(database);
   throw new StartupError(
     run.size === 0
@@ -70,13 +66,21 @@ async function knownMigrations(): Promise<string[]> {
   return (await readdir(FOLDER)).map((file) => file.replace(/\.sql$/, ''));
 }
 
+async function migrationsRun({ query }: Database): Promise<string[]> {
+  const [table] = await query<{ is_there: boolean }>('select to_regclass($1) is not null as is_there', [
+    TABLE,
+  ]);
+  if (!table?.is_there) return [];
+  const run = await query<{ name: string }>(`select name from ${TABLE} order by run_on`);
+  return run.map(({ name }) => name);
+}
+
 async function assertNotNewer(database: Database): Promise<void> {
   const known = new Set(await knownMigrations());
-  const run = await database.query<{ name: string }>(`select name from ${TABLE} order by run_on`);
-  const unknown = run.find(({ name }) => !known.has(name));
-  if (!unknown) return;
+  const unknown = (await migrationsRun(database)).find((name) => !known.has(name));
+  if (unknown === undefined) return;
   throw new StartupError(
-    `The database was made by a newer version of this server: it has the migration ${unknown.name}. Start that version. To go back, see "Going back" in docs/scaling.md.`,
+    `The database was made by a newer version of this server: it has the migration ${unknown}. Start that version. To go back, see "Going back" in docs/scaling.md.`,
   );
 }
 

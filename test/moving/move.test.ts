@@ -6,7 +6,7 @@ import { openDiskSource, openDiskTarget } from '../../src/moving/disk-sides.ts';
 import { move } from '../../src/moving/move.ts';
 import type { Source, Target } from '../../src/moving/sides.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { contentOf, makeTrack, writeRecord } from '../support/made-library.ts';
+import { contentOf, makeLibrary, makeTrack, writeRecord } from '../support/made-library.ts';
 
 let from: string;
 let to: string;
@@ -47,22 +47,7 @@ async function run({ source: change, target: changeTarget, signal }: Around = {}
 
 const original = Buffer.alloc(100_000, 'an original ');
 const failure = { code: 'internal', message: 'Processing failed.' };
-const makeAll = async () => {
-  await makeTrack(from, 'ready.mp3');
-  await makeTrack(from, 'kept.mp3', { original });
-  await makeTrack(from, `${'ü'.repeat(90)}-हिन्दी.mp3`);
-  await makeTrack(from, 'failed.wav', {
-    changes: { status: 'failed', error: failure, originalName: 'a\0b\ud800.wav' },
-    original: Buffer.from('failed'),
-    segments: 0,
-  });
-  await makeTrack(from, 'processing.wav', {
-    changes: { status: 'processing' },
-    original: Buffer.from('half'),
-    copy: Buffer.from('can be sought in'),
-    segments: 2,
-  });
-};
+const makeAll = () => makeLibrary(from);
 
 describe('a copy', () => {
   it('is equal to its source, which stays as it was', async () => {

@@ -66,6 +66,28 @@ export async function makeTrack(
   return track;
 }
 
+/** Adds five tracks: in each status, with and without an original, and with hard names. */
+export async function makeLibrary(dataDir: string): Promise<void> {
+  await makeTrack(dataDir, 'ready.mp3');
+  await makeTrack(dataDir, 'kept.mp3', { original: Buffer.alloc(100_000, 'an original ') });
+  await makeTrack(dataDir, `${'ü'.repeat(90)}-हिन्दी.mp3`);
+  await makeTrack(dataDir, 'failed.wav', {
+    changes: {
+      status: 'failed',
+      error: { code: 'internal', message: 'Processing failed.' },
+      originalName: 'a\0b\ud800 "\u0001.wav',
+    },
+    original: Buffer.from('failed'),
+    segments: 0,
+  });
+  await makeTrack(dataDir, 'processing.wav', {
+    changes: { status: 'processing' },
+    original: Buffer.from('half'),
+    copy: Buffer.from('can be sought in'),
+    segments: 2,
+  });
+}
+
 export async function writeRecord(dataDir: string, track: Track): Promise<void> {
   const record = parseTrack(track);
   const file = path.join(dataDir, 'manifests', record.filename, 'track.json');
