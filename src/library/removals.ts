@@ -68,11 +68,12 @@ export function createRemovals({ database, node, forget, inTurn }: RemovalsOptio
         `select upload as key from tracks where upload = any($1)
          union all ${IN_TRASH}`,
       ),
+    // PostgreSQL reads no JSON with a name that contains U+0000: its text is searched. Quotes in a name are escaped there.
     unusedCopies: (uploads) =>
       withoutRow(
         query,
         uploads,
-        `select upload as key from tracks where upload = any($1) and (record->>'hasSeekableCopy')::boolean
+        `select upload as key from tracks where upload = any($1) and record::text like '%"hasSeekableCopy":true%'
          union all ${IN_TRASH}`,
       ),
     unownedHomes: (homes) =>

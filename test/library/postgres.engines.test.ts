@@ -120,11 +120,17 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await empty();
     const library = await open();
     const originalName = 'nul\0, half \ud83d and "quotes" \\ \u2028';
-    const { track } = await library.add('song.mp3', sampleDraft('song', { originalName }));
+    const { track } = await library.add(
+      'song.mp3',
+      sampleDraft('song', { originalName, upload: 'nul.upload' }),
+    );
     expect((await (await open()).get('song.mp3'))?.originalName).toBe(originalName);
     expect((await library.page({ query: 'HALF' })).tracks).toEqual([track]);
     expect((await library.page({ query: '%' })).tracks).toEqual([]);
     expect((await library.page({ query: 'nul\0' })).tracks).toEqual([track]);
+    expect(await library.unusedCopies(['nul.upload'])).toEqual(['nul.upload']);
+    await library.update('song.mp3', (now) => ({ ...now, hasSeekableCopy: true }));
+    expect(await library.unusedCopies(['nul.upload'])).toEqual([]);
   });
 
   it('keeps the original of a ready track for an hour, unless a track names it again', async () => {
