@@ -15,6 +15,7 @@ import {
 } from './encoding.ts';
 import { measureFairness } from './fairness.ts';
 import { createInputs } from './inputs.ts';
+import { measureMigrate } from './migrate.ts';
 import { measureNeighbours } from './neighbours.ts';
 import { printTable } from './report.ts';
 import { measureServing } from './serving.ts';
@@ -32,6 +33,7 @@ const measures = {
   serving: measureServing,
   catalogue: measureCatalogue,
   cluster: measureCluster,
+  migrate: measureMigrate,
 };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(measures, name));

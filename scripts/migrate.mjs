@@ -6,7 +6,7 @@ ensureDependencies();
 ensureBuild();
 const built = (/** @type {string} */ name) => import(new URL(`../dist/${name}`, import.meta.url).href);
 const { parseConfig } = await built('config/config.js');
-const { HELP, parseOrder, runMove } = await built('moving/run.js');
+const { parseOrder, runMove } = await built('moving/run.js');
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -16,7 +16,7 @@ const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
 
 try {
   const order = parseOrder(process.argv.slice(2));
-  if (order === 'help') process.stdout.write(HELP);
+  if (order.help) process.stdout.write(order.help);
   else {
     const config = parseConfig(process.env, projectFolder);
     const log = pino({ level: 'silent' });

@@ -96,7 +96,7 @@ export function progressLine(options: { what: string; total: Total; from: Moment
 }
 
 /** Returns the cause of an error, where it has one: the error itself speaks to clients. */
-export function reasonOf(error: Error): string {
+function reasonOf(error: Error): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 

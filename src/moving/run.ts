@@ -8,7 +8,7 @@ import { openDiskSource, openDiskTarget } from './disk-sides.ts';
 import { move } from './move.ts';
 import type { Source, Target } from './sides.ts';
 
-export const HELP = `Copies a library between one machine and many servers, while its source is served.
+const HELP = `Copies a library between one machine and many servers, while its source is served.
 
   npm run migrate -- --to cluster [--data-dir DIR]   from DIR to the database and the bucket
   npm run migrate -- --to disk [--data-dir DIR]      from the database and the bucket to DIR
@@ -29,12 +29,12 @@ export interface Order {
   dataDir: string | undefined;
 }
 
-/** @throws {StartupError} with what is wrong with the arguments. */
-export function parseOrder(args: readonly string[]): Order | 'help' {
+/** Returns what the arguments say, or the help text where they ask for it. @throws {StartupError} with what is wrong with them. */
+export function parseOrder(args: readonly string[]): Order | { help: string } {
   const order: { to?: string; dataDir?: string } = {};
   for (let at = 0; at < args.length; at++) {
     const [name = '', inline] = (args[at] as string).split(/=(.*)/s, 2);
-    if (name === '--help' || name === '-h') return 'help';
+    if (name === '--help' || name === '-h') return { help: HELP };
     if (name !== '--to' && name !== '--data-dir') throw wrong(`"${args[at]}" is no option.`);
     const value = inline ?? args[++at];
     if (value === undefined || value === '') throw wrong(`${name} needs a value.`);

@@ -33,7 +33,7 @@ export function isSameRecord({ home: _, ...one }: Track, { home: __, ...other }:
   return isDeepStrictEqual(one, other);
 }
 
-export function isSameUpload(one: Track, other: Track): boolean {
+function isSameUpload(one: Track, other: Track): boolean {
   return one.uploadId === other.uploadId && one.uploadedAt === other.uploadedAt;
 }
 
