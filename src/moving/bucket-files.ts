@@ -33,8 +33,11 @@ export function bucketFiles(bucket: Bucket, multiparts: Multiparts): TargetFiles
     readOriginal: (name, write, options) => bucket.download(keyOf(name), write, options),
     putSegment: async (home, name, bytes) => bucket.put(segmentKey(home, name), bytes, SEGMENT_TYPE),
     async syncSegments(home, names) {
+      const asked = [...names];
+      // A PUT is durable at once.
+      if (asked.length === 0) return [];
       const stored = new Set((await listSegments(home)).map(({ name }) => name));
-      return [...names].filter((name) => !stored.has(name));
+      return asked.filter((name) => !stored.has(name));
     },
     async putManifest(home, render) {
       const mpd = render(`../${homePrefix(encodeURIComponent(home))}`);

@@ -2,6 +2,7 @@
 import { fewAtATime } from '../concurrency/few-at-a-time.ts';
 import type { InPlace } from '../library/importing.ts';
 import { verifyTrack } from '../pipeline/verify.ts';
+import type { StoredSegment } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 import { originalsOf } from './copy-files.ts';
 import { patiently } from './patience.ts';
@@ -65,8 +66,10 @@ async function problemsOf(
   { source, target }: { source: Source; target: Target },
 ): Promise<string[] | undefined> {
   const problems: string[] = [];
-  for await (const { problem } of verifyTrack(there, target.files)) problems.push(problem);
-  if (isSameRecord(track, there)) problems.push(...(await differences(track, there, { source, target })));
+  const stored = await target.files.listSegments(there.home);
+  const files = { ...target.files, listSegments: async () => stored };
+  for await (const { problem } of verifyTrack(there, files)) problems.push(problem);
+  if (isSameRecord(track, there)) problems.push(...(await differences(track, stored, { source, target })));
   if (problems.length === 0) return problems;
   const now = await source.get(track.filename);
   const [place] = await target.importing.find([track]);
@@ -78,14 +81,12 @@ async function problemsOf(
 /** Resolves with the files of a track that are not the same on both sides. */
 async function differences(
   track: Track,
-  there: Track,
+  stored: readonly StoredSegment[],
   { source, target }: { source: Source; target: Target },
 ): Promise<string[]> {
-  const stored = new Map(
-    (await target.files.listSegments(there.home)).map(({ name, bytes }) => [name, bytes]),
-  );
+  const sizes = new Map(stored.map(({ name, bytes }) => [name, bytes]));
   const segments = (await source.files.listSegments(track.home))
-    .filter(({ name, bytes }) => stored.get(name) !== bytes)
+    .filter(({ name, bytes }) => sizes.get(name) !== bytes)
     .map(({ name }) => `${name} differs from the source`);
   const originals: string[] = [];
   for (const { name, bytes } of originalsOf(track)) {

@@ -66,11 +66,12 @@ async function copySegments(track: Track, options: CopyFilesOptions): Promise<nu
     }),
   );
   if (stored.length === 0) return 0;
-  const lost = await to.syncSegments(
-    home,
-    stored.map(({ name }) => name),
-  );
-  if (lost.length > 0) throw new Error(`the target has lost ${lost[0]} while it was copied`);
+  const isCopied = new Set(missing.map(({ name }) => name));
+  const before = stored.filter(({ name }) => !isCopied.has(name)).map(({ name }) => name);
+  // What an earlier run has stored may be swept meanwhile, as files of no track.
+  const lost = await to.syncSegments(home, before);
+  if (lost.length > 0)
+    throw new Error(`the target has lost ${lost[0]} while the track was copied. Run this again`);
   return missing.length;
 }
 

@@ -18,7 +18,6 @@ import { temporaryFolder } from '../support/folders.ts';
 import { contentOf, makeLibrary, makeTrack, writeRecord } from '../support/made-library.ts';
 import { freshBucket, freshDatabase, hasPostgres, hasS3 } from '../support/on-engines.ts';
 import { expectOnTimeline } from '../support/on-timeline.ts';
-import { startServerWith } from '../support/prepared.ts';
 import { exitOf, start, textOf } from '../support/process.ts';
 import { startServer } from '../support/server.ts';
 
@@ -94,15 +93,15 @@ describe.runIf(hasPostgres && hasS3)('a library', () => {
   });
 
   it('is copied while it is served, and played by nodes that go on with it', async () => {
-    const disk = await startServerWith(['song.wav', 'short.wav'], { KEEP_ORIGINALS: 'true' });
+    const disk = await startServer({ KEEP_ORIGINALS: 'true' });
+    const add = async (name: string, samples: number) => {
+      const bytes = wav(noise({ samples, seed: samples }));
+      expect((await upload(disk.url, { name, bytes }, '?wait=true')).status).toBe(201);
+    };
+    await add('first.wav', 90_000);
     const first = await run('cluster', disk.dataDir);
     expect(first.isComplete).toBe(true);
-    const added = await upload(
-      disk.url,
-      { name: 'added.wav', bytes: wav(noise({ samples: 200_000, seed: 77 })) },
-      '?wait=true',
-    );
-    expect(added.status).toBe(201);
+    await add('added.wav', 250_000);
     const { body: list } = await request(`${disk.url}/files?limit=2`);
     await disk.close();
     // As a server leaves a track that is stopped while it encodes.
@@ -116,13 +115,13 @@ describe.runIf(hasPostgres && hasS3)('a library', () => {
     const { body: sameList } = await request(`${node.url}/files?limit=2`);
     const names = (tracks: unknown) => (tracks as Track[]).map(({ filename }) => filename);
     expect(names(sameList)).toEqual(names(list));
-    for (const name of ['song.wav', 'added.wav']) {
+    for (const name of ['first.wav', 'added.wav']) {
       const track = await getTrack(node.url, name);
       await expectOnTimeline(await getManifest(node.url, track), track.samples);
     }
-    const song = await getManifest(node.url, await getTrack(node.url, 'song.wav'));
-    const { url } = song.segments[2] as { url: string };
-    const file = path.join(disk.dataDir, 'segments', 'song.wav', path.basename(url));
+    const ready = await getManifest(node.url, await getTrack(node.url, 'first.wav'));
+    const { url } = ready.segments[0] as { url: string };
+    const file = path.join(disk.dataDir, 'segments', 'first.wav', path.basename(url));
     expect(await download(url)).toEqual(await readFile(file));
     await node.close();
 
@@ -133,13 +132,13 @@ describe.runIf(hasPostgres && hasS3)('a library', () => {
   });
 
   it('goes on after a kill -9, and nothing is stored twice or left over', async () => {
-    const tracks = 30;
+    const tracks = 24;
     for (let n = 0; n < tracks; n++) await makeTrack(from, `track-${n}.mp3`);
     const proxy = await startFaultProxy(Number(new URL(env.S3_ENDPOINT).port));
     atEndOfFile(() => proxy.close());
     await proxy.set({ delayMs: 20 });
     const slow = { ...env, DATA_DIR: from, S3_ENDPOINT: `http://127.0.0.1:${proxy.port}` };
-    const migrate = start(['npm', 'run', '-s', 'migrate', '--', '--to', 'cluster'], slow);
+    const migrate = start([process.execPath, 'scripts/migrate.mjs', '--to', 'cluster'], slow);
     const records = async () => {
       const [found] = await sql<{ count: number }>(
         `select case when to_regclass('tracks') is null then 0 else 1 end as count`,
@@ -157,7 +156,7 @@ describe.runIf(hasPostgres && hasS3)('a library', () => {
 
     expect((await run('cluster', from)).isComplete).toBe(true);
     expect(await keys()).toHaveLength(tracks * 5);
-    const verify = start(['npm', 'run', '-s', 'verify'], env);
+    const verify = start([process.execPath, 'scripts/verify.mjs'], env);
     const [text, code] = await Promise.all([textOf(verify.stdout), exitOf(verify)]);
     expect([text, code]).toEqual([`${tracks} tracks checked, 0 problems found.\n`, 0]);
   });
