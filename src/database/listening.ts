@@ -33,6 +33,15 @@ const HEARTBEAT_MS = 2000;
 const HEARTBEAT_TIMEOUT_MS = 2000;
 const AGAIN_MS = 200;
 
+/** Whoever reaches the database may notify of anything: what cannot be understood counts as lost, and does not end the process. */
+function hear(each: (payload: string) => void, payload: string): void {
+  try {
+    each(payload);
+  } catch {
+    // Each notification may be lost.
+  }
+}
+
 /** Begins to listen, and goes on after each loss until it is closed. */
 export function createListening(url: string): Listening {
   const heard = new Map<string, ((payload: string) => void)[]>();
@@ -50,7 +59,7 @@ export function createListening(url: string): Listening {
     client.on('error', onLost);
     client.on('end', onLost);
     client.on('notification', ({ channel, payload }) => {
-      for (const each of heard.get(channel) ?? []) each(payload ?? '');
+      for (const each of heard.get(channel) ?? []) hear(each, payload ?? '');
     });
     await client.connect();
     await client.query(CHANNELS.map((channel) => `listen ${channel}`).join('; '));
