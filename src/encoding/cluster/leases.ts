@@ -61,8 +61,8 @@ export interface LeasesOptions {
   listening: Listening;
   /** Id of this process. */
   node: string;
-  /** Resolves with the version of its ffmpeg. */
-  ffmpegVersion(): Promise<string>;
+  /** Resolves with the version of its ffmpeg; with null on a node that does not encode. */
+  ffmpegVersion(): Promise<string | null>;
 }
 
 /** A player waits 9 s for a segment: an owner that is lost must be replaced before. */
@@ -130,7 +130,7 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
          where filename in (
            select filename from work
            where until <= now() and not cancel and (not aside or $3)
-             and (node is null or ($4 and pg_postmaster_start_time() < now() - ${GRACE}))
+             and (node is null or ($4 and pg_postmaster_start_time() not between now() - ${GRACE} and now()))
              and (ffmpeg is null or ffmpeg = $2 or until < now() - ${SAME_FFMPEG})
            order by added_at limit ${CLAIMS_AT_ONCE} for update skip locked)
          returning ${COLUMNS}`,
@@ -184,11 +184,13 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       await query(
         `with again as (
            update work set node = null, until = now() from tracks
-             where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1 and status = 'processing'
+             where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1
+               and status = 'processing' and removed_at is null
              returning 1),
          ended as (
            delete from work using tracks
-             where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1 and status <> 'processing'
+             where work.filename = $1 and node = $2 and epoch = $3 and tracks.filename = $1
+               and (status <> 'processing' or removed_at is not null)
              returning 1),
          untold as (delete from live where filename = $1 and exists (select from ended))
          select pg_notify('work', '') from again union all select pg_notify('have', $4) from ended`,

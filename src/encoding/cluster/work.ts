@@ -1,5 +1,7 @@
 /** Tracks that are to be encoded, whichever node does it: rows of the table `work`. */
 import type { Database } from '../../database/database.ts';
+import { notice } from '../../database/notices.ts';
+import type { Have } from './messages.ts';
 
 /** Adds a track to the work, for any node. */
 export async function offerWork(
@@ -16,8 +18,12 @@ export async function offerWork(
 /** A record says "processing" a moment before the track is work. */
 const FORGOTTEN = `interval '5 s'`;
 
-/** Adds unfinished tracks that a crash has kept from being work. */
+/** A deletion under way takes its track out of the work within a second after its lease has run out. */
+const GIVEN_UP = `interval '5 s'`;
+
+/** Adds unfinished tracks that a crash has kept from being work, and those whose deletion was given up. */
 export async function addMissingWork({ query }: Database): Promise<void> {
+  await query(`delete from work where cancel and until < now() - ${GIVEN_UP}`);
   await query(
     `insert into work (filename) select filename from tracks
        where status = 'processing' and removed_at is null and changed_at < now() - ${FORGOTTEN}
@@ -41,10 +47,11 @@ export async function countWork({ query }: Database): Promise<{ waiting: number;
  */
 export async function cancelWork({ query }: Database, filename: string): Promise<boolean> {
   const [row] = await query<{ held: boolean }>(
-    `with gone as (delete from work where filename = $1 and (node is null or until < now())),
+    `with gone as (delete from work where filename = $1 and (node is null or until < now()) returning 1),
+       untold as (delete from live where filename = $1 and exists (select from gone)),
        flagged as (update work set cancel = true where filename = $1 and node is not null and until >= now() returning 1)
-     select exists (select from flagged) as held`,
-    [filename],
+     select exists (select from flagged) as held, (select pg_notify('have', $2)::text from gone) as told`,
+    [filename, notice<Have>({ tell: 'over', filename })],
   );
   return row?.held ?? false;
 }

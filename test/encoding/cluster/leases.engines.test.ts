@@ -165,6 +165,33 @@ describe.runIf(hasPostgres)('a lease', () => {
     expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
   });
 
+  it('on a track whose deletion was given up, with its owner lost, is free again after a while', async () => {
+    await one.claim(await addTrack('a'), '');
+    await sql(`update tracks set changed_at = now() - interval '6 s'`);
+    expect(await cancelWork(database, 'a')).toBe(true);
+    await expire();
+    await addMissingWork(database);
+    expect(await countWork(database)).toEqual({ waiting: 1, free: 0 });
+    await sql(`update work set until = now() - interval '6 s'`);
+    await addMissingWork(database);
+    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+  });
+
+  it('that is settled while its track is being removed is not offered again', async () => {
+    const lease = (await one.claim(await addTrack('a'), '')) as Lease;
+    await sql('update tracks set removed_at = now()');
+    await one.settle(lease);
+    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+  });
+
+  it('leaves no progress to the next track of that name when its owner was lost', async () => {
+    const lease = (await one.claim(await addTrack('a'), '')) as Lease;
+    await sql(`insert into live values ('a', $1, '{"isPlayable": true}')`, [lease.epoch]);
+    await expire();
+    expect(await cancelWork(database, 'a')).toBe(false);
+    expect(await sql('select from live')).toEqual([]);
+  });
+
   it('is there for a track that a crash has kept from being work, after a while', async () => {
     await addTrack('a');
     await addTrack('b', 'ready');
