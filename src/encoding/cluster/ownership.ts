@@ -50,6 +50,8 @@ export interface OwnershipOptions {
 const MOST_ATTEMPTS = 3;
 const AGAIN_MS = 500;
 const CLAIM_DELAY_MS = 50;
+/** A node with hundreds of new tracks must replace a lost owner in time all the same. */
+const LONGEST_CLAIM_DELAY_MS = 500;
 /** Tracks that a node encodes beside each other, for each run at the same time. It sets the others aside. */
 const TRACKS_PER_RUN = 2;
 const FEWEST_TRACKS = 4;
@@ -120,15 +122,25 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     onChange(filename);
     await follow(lease, track);
     filenames.delete(track.home);
+    // A repair may have begun it again while its lease ended.
+    if (leases.of(filename) === undefined) await encoder.release(filename);
     onChange(filename);
   };
 
   const takeUp: Ownership['takeUp'] = async (lease, before) => {
     if (takenUp.has(lease)) return before?.();
     takenUp.add(lease);
-    await begin(lease, before).catch((error: unknown) =>
+    let isDue = before !== undefined;
+    const once = async () => {
+      if (!isDue) return;
+      isDue = false;
+      await before?.();
+    };
+    await begin(lease, before && once).catch((error: unknown) =>
       log.error({ filename: lease.filename, err: error }, 'encoding under a lease failed'),
     );
+    // Its staged segments would take scratch space for ever.
+    await once();
   };
 
   const cancel = async (lease: Lease): Promise<void> => {
@@ -136,6 +148,9 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     await leases.end(lease);
     onChange(lease.filename);
   };
+
+  const onFailure = ({ filename }: Lease, err: unknown) =>
+    log.debug({ filename, err }, 'ending a lease failed: tried again with the next renewal');
 
   const lose = async (lease: Lease): Promise<void> => {
     log.warn({ filename: lease.filename, epoch: lease.epoch }, 'lease lost');
@@ -153,11 +168,13 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     takeUp,
     async claim() {
       // The node that has the least to do is first.
-      await sleep((CLAIM_DELAY_MS * leases.size) / concurrency, { signal });
+      await sleep(Math.min(LONGEST_CLAIM_DELAY_MS, (CLAIM_DELAY_MS * leases.size) / concurrency), { signal });
       for (;;) {
         const taken = await leases.claimFree({ aside: leases.size < mostTracks });
+        // The database gave them after this node had handed over all that it had.
+        if (signal.aborted) return leases.handOverAll();
         for (const lease of taken) void takeUp(lease);
-        if (taken.length === 0 || signal.aborted) return;
+        if (taken.length === 0) return;
       }
     },
     async renew() {
@@ -165,7 +182,9 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       progressed.clear();
       const { found, lost, cancelled } = await leases.renew(fresh);
       for (const lease of found) void takeUp(lease);
-      await Promise.all([...lost.map(lose), ...cancelled.map(cancel)]);
+      // Beside the next renewals: an encode ends only when S3 has answered, and the other leases would run out meanwhile.
+      for (const lease of lost) void lose(lease);
+      for (const lease of cancelled) void cancel(lease).catch((error: unknown) => onFailure(lease, error));
     },
     progressed: (filename) => void progressed.add(filename),
     cancel,
