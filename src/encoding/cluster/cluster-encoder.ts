@@ -7,6 +7,7 @@ import { repeat } from '../../concurrency/repeat.ts';
 import type { Database } from '../../database/database.ts';
 import type { Listening } from '../../database/listening.ts';
 import { parseNotice, type TrackNotice } from '../../database/notices.ts';
+import { errors } from '../../errors.ts';
 import type { PostgresLibrary } from '../../library/postgres.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Track } from '../../tracks/track.ts';
@@ -14,7 +15,7 @@ import type { TrackEvents } from '../../tracks/track-events.ts';
 import type { Encoder, EncodingProgress, StartOptions } from '../encoder.ts';
 import { reopened } from '../finishing.ts';
 import { createFileChanges } from './file-changes.ts';
-import { createLeases, want } from './leases.ts';
+import { createLeases, type Lease, want } from './leases.ts';
 import { createLiveProgress } from './live-progress.ts';
 import type { Have, Want } from './messages.ts';
 import { createOwner, type OwnEncoder } from './owner.ts';
@@ -49,13 +50,15 @@ const LOOK_MS = 1000;
 const LINGER_MS = 5000;
 
 export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEncoder {
-  const { database, listening, library, trackEvents, log, node } = options;
+  const { database, listening, library, storage, trackEvents, log, node } = options;
   const closing = new AbortController();
   const closed = new AbortController();
   const changes = createFileChanges();
   const wants = createSegmentWants();
   const progress = createLiveProgress(database, node);
-  const leases = createLeases(options);
+  const leases = createLeases(
+    options.createEncoder ? options : { ...options, ffmpegVersion: async () => null },
+  );
   let waiting = 0;
 
   /** A track may have another owner, or none, or another record. */
@@ -132,6 +135,16 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
     changes.send(have.filename);
   };
 
+  /** Removes a segment of a track that nobody encodes, before whoever encodes it looks what is stored. */
+  const removeUnder = async (lease: Lease, home: string, segmentName: string) => {
+    try {
+      if (leases.isValid(lease.filename)) await storage.removeSegment(home, segmentName);
+    } finally {
+      if (owner) void owner.takeUp(lease);
+      else await leases.handOver([lease], { aside: false });
+    }
+  };
+
   const start = async ({ filename }: Track, { holder = '', before }: StartOptions): Promise<void> => {
     const claims = owner && !closing.signal.aborted;
     if (!claims) await offerWork(database, { filename, holder });
@@ -158,13 +171,13 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
       const { filename } = track;
       const now = await library.update(filename, reopened);
       if (now?.status !== 'processing') return 'impossible';
-      const lease = owner && (await leases.claim(filename, ''));
-      if (owner && lease) {
-        void owner.takeUp(lease);
-        return owner.repair(now, segmentName);
+      if (owner?.isOwner(filename)) return owner.repair(now, segmentName);
+      const lease = leases.of(filename) ? undefined : await leases.claim(filename, '');
+      if (lease) await removeUnder(lease, now.home, segmentName);
+      else {
+        await offerWork(database, { filename, holder: '' });
+        await want(database, { ask: 'repair', filename, segmentName });
       }
-      await offerWork(database, { filename, holder: '' });
-      await want(database, { ask: 'repair', filename, segmentName });
       return 'started';
     },
     async cancel(filename) {
@@ -207,7 +220,7 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
       await owner?.close().catch(onError);
       changed();
       const stop = () => {
-        closed.abort(new Error('the server stops'));
+        closed.abort(errors.shuttingDown());
         wants.end('stopped');
         changes.send();
       };

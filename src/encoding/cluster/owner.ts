@@ -82,7 +82,12 @@ export function createOwner(options: OwnerOptions): Owner {
   const claims = createSingleFlight<'claim', void>();
 
   const repair: Encoder['repair'] = (track, segmentName) =>
-    answers.repair(track.filename, () => encoder.repair(track, segmentName));
+    answers.repair(track.filename, async () => {
+      const outcome = await encoder.repair(track, segmentName);
+      // The lease may have ended meanwhile: whoever takes the track next fills the gap.
+      if (!ownership.isOwner(track.filename)) await encoder.release(track.filename);
+      return outcome;
+    });
 
   return {
     ...ownership,
