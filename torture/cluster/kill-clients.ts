@@ -50,7 +50,7 @@ export async function client(clients: Clients): Promise<void> {
  *
  * @returns the name of the track; undefined when there is none, or nobody knows.
  */
-export async function add(
+async function add(
   { random, known, report }: Clients,
   node: ClusterNode,
   file: SourceFile,
