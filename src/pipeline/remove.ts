@@ -23,12 +23,16 @@ export async function removeTrack(
   if (!track) throw errors.trackNotFound(filename);
   await encoder.cancel(filename);
   await library.remove(filename, async () => {
-    // Again: a retry may have come in between. From here on nothing can start the track.
-    await encoder.cancel(filename);
-    await storage.removeHome(track.home);
-    // The record of a ready track may not name an original that is still to be removed.
-    const original = track.upload ?? track.uploadId;
-    if (original !== null) await storage.removeUpload(original);
+    try {
+      // Again: a retry may have come in between. From here on nothing can start the track.
+      await encoder.cancel(filename);
+      await storage.removeHome(track.home);
+      // The record of a ready track may not name an original that is still to be removed.
+      const original = track.upload ?? track.uploadId;
+      if (original !== null) await storage.removeUpload(original);
+    } finally {
+      // Also where files are left: the track exists no more.
+      trackEvents.removed(filename);
+    }
   });
-  trackEvents.removed(filename);
 }
