@@ -97,7 +97,7 @@ export async function buildApp(
     await api.register(eventRoutes, { services, presenter, keyring, timeouts, slices });
   });
   await app.register(streams.routes);
-  await app.register(pageRoutes);
+  await app.register(pageRoutes, { services });
   await app.register(docsRoutes);
 
   registerMethodNotAllowed();

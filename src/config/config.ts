@@ -31,6 +31,15 @@ export interface SharedEngines {
   region: string;
   /** Null: the SDK looks for them. */
   credentials: { accessKeyId: string; secretAccessKey: string } | null;
+  /** How clients read segments from the bucket; null where they get them from the service. */
+  direct: DirectReading | null;
+}
+
+export interface DirectReading {
+  /** Address below which anybody may read the bucket; null for signed addresses. */
+  publicUrl: string | null;
+  /** Address of the S3 server for clients; null where it is `endpoint`. */
+  endpoint: string | null;
 }
 
 const schemas = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema]));
@@ -57,6 +66,7 @@ export function parseConfig(env: Record<string, string | undefined>, projectFold
   const values = Object.entries(parsed.data).map(([name, value]) => [camelCase(name), value]);
   const config = Object.fromEntries(values) as Values;
   assertNotOpenToAll(config);
+  assertDirectReading(config);
   return {
     ...config,
     shared: sharedEngines(config),
@@ -83,12 +93,45 @@ function sharedEngines(config: Values): SharedEngines | null {
   if (databaseUrl !== null && bucket !== null) {
     const credentials =
       accessKeyId !== null && secretAccessKey !== null ? { accessKeyId, secretAccessKey } : null;
-    return { databaseUrl, bucket, endpoint, region, credentials };
+    return { databaseUrl, bucket, endpoint, region, credentials, direct: directReading(config) };
   }
   if (role === 'all') return null;
   throw new StartupError(
     `ROLE="${role}" is for servers that share a database and a bucket. Set DATABASE_URL and S3_BUCKET, or leave ROLE out.`,
   );
+}
+
+/** @throws {StartupError} when settings for reading from the bucket lack others, or would open streams that have links. */
+function assertDirectReading({ streamFrom, s3Bucket, cdnUrl, s3PublicEndpoint, streamSecret }: Values): void {
+  if (streamFrom === 's3' && s3Bucket === null) {
+    throw new StartupError(
+      'STREAM_FROM="s3" is for servers that keep segments in a bucket. Set S3_BUCKET and DATABASE_URL, or leave STREAM_FROM out.',
+    );
+  }
+  const ofBucket = [
+    ['CDN_URL', cdnUrl],
+    ['S3_PUBLIC_ENDPOINT', s3PublicEndpoint],
+  ];
+  for (const [name, value] of ofBucket) {
+    if (value === null || streamFrom === 's3') continue;
+    throw new StartupError(
+      `${name}="${value}" has no effect without STREAM_FROM=s3. Set that, or leave ${name} out.`,
+    );
+  }
+  if (cdnUrl !== null && s3PublicEndpoint !== null) {
+    throw new StartupError(
+      'CDN_URL and S3_PUBLIC_ENDPOINT exclude each other: addresses below CDN_URL are not signed. Leave one of them out.',
+    );
+  }
+  if (cdnUrl !== null && streamSecret !== null) {
+    throw new StartupError(
+      `Anybody may read what is below CDN_URL="${cdnUrl}", without the links that STREAM_SECRET requires. Leave CDN_URL out, and clients get signed addresses that end after some minutes; or leave STREAM_SECRET out.`,
+    );
+  }
+}
+
+function directReading({ streamFrom, cdnUrl, s3PublicEndpoint }: Values): DirectReading | null {
+  return streamFrom === 's3' ? { publicUrl: cdnUrl, endpoint: s3PublicEndpoint } : null;
 }
 
 function onlyOneOf(one: string, other: string): StartupError {

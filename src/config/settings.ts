@@ -216,6 +216,22 @@ export const SETTINGS = {
     description: 'Secret of `S3_ACCESS_KEY_ID`.',
     example: '$(cat /run/secrets/s3)',
   }),
+  STREAM_FROM: setting(oneOf(['service', 's3']), {
+    usual: 'service',
+    description:
+      'Where clients get the segments of ready tracks: from the service and its cache, or by addresses at the S3 server itself (`s3`), which are signed and end after some minutes.',
+    example: 's3',
+  }),
+  CDN_URL: optional(httpAddress, null, {
+    description:
+      'Address below which anybody may read the bucket, such as that of a CDN in front of it. With `STREAM_FROM=s3`, manifests and playlists of ready tracks name segments there. Not together with `STREAM_SECRET`.',
+    example: 'https://cdn.example.org/audio',
+  }),
+  S3_PUBLIC_ENDPOINT: optional(httpAddress, null, {
+    description:
+      'Address of the S3 server for clients, where that is not `S3_ENDPOINT`. With `STREAM_FROM=s3`, signed addresses begin with it.',
+    example: 'https://s3.example.org',
+  }),
   ROLE: setting(oneOf(['all', 'api', 'encode']), {
     usual: 'all',
     description:

@@ -17,7 +17,7 @@ import type { Engines, EnginesOptions } from './engines.ts';
 /** @throws {StartupError} with a message for the operator, when an engine or `DATA_DIR` cannot be used. */
 export async function openSharedEngines(
   { config, log, ffmpegVersion }: EnginesOptions,
-  { databaseUrl, bucket, endpoint, region, credentials }: SharedEngines,
+  { databaseUrl, bucket, endpoint, region, credentials, direct }: SharedEngines,
 ): Promise<Engines> {
   const { dataDir, role, nodeName: name, concurrency } = config;
   const database = openDatabase(databaseUrl);
@@ -31,6 +31,9 @@ export async function openSharedEngines(
           region,
           accessKeyId: credentials?.accessKeyId,
           secretAccessKey: credentials?.secretAccessKey,
+          direct: direct
+            ? { publicUrl: direct.publicUrl ?? undefined, endpoint: direct.endpoint ?? undefined }
+            : undefined,
           scratchFolder: path.join(dataDir, 'scratch'),
           scratchBytes: config.scratchBytes,
         }),

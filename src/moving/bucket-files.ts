@@ -2,11 +2,11 @@
 import type { Bucket } from '../storage/s3-bucket.ts';
 import {
   homePrefix,
-  MANIFEST_TYPE,
+  MANIFEST_HEADERS,
   manifestKey,
   ORIGINALS,
   originalKey,
-  SEGMENT_TYPE,
+  SEGMENT_HEADERS,
   segmentKey,
 } from '../storage/s3-keys.ts';
 import type { Multipart, Multiparts } from '../storage/s3-multipart.ts';
@@ -31,7 +31,7 @@ export function bucketFiles(bucket: Bucket, multiparts: Multiparts): TargetFiles
       return found.find(({ key }) => key === keyOf(name))?.bytes;
     },
     readOriginal: (name, write, options) => bucket.download(keyOf(name), write, options),
-    putSegment: async (home, name, bytes) => bucket.put(segmentKey(home, name), bytes, SEGMENT_TYPE),
+    putSegment: async (home, name, bytes) => bucket.put(segmentKey(home, name), bytes, SEGMENT_HEADERS),
     async syncSegments(home, names) {
       const asked = [...names];
       // A PUT is durable at once.
@@ -41,7 +41,7 @@ export function bucketFiles(bucket: Bucket, multiparts: Multiparts): TargetFiles
     },
     async putManifest(home, render) {
       const mpd = render(`../${homePrefix(encodeURIComponent(home))}`);
-      await bucket.put(manifestKey(home), mpd, MANIFEST_TYPE);
+      await bucket.put(manifestKey(home), mpd, MANIFEST_HEADERS);
     },
     writeOriginal: async (name) => writeObject(keyOf(name), { bucket, multiparts }),
   };

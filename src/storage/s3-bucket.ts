@@ -20,10 +20,16 @@ export interface StoredObject {
   changedAt: number;
 }
 
+/** Headers that a server sends to those who read an object from it. */
+export interface ObjectHeaders {
+  ContentType: string;
+  CacheControl: string;
+}
+
 /** Every call throws 503 `storage_unavailable` where the server does not do it in time. */
 export interface Bucket {
   /** Stores an object: whole, or not at all. */
-  put(key: string, bytes: Buffer | string, contentType?: string): Promise<void>;
+  put(key: string, bytes: Buffer | string, headers?: ObjectHeaders): Promise<void>;
   /** Resolves with the bytes of an object, or with undefined where there is none. */
   get(key: string): Promise<Buffer | undefined>;
   /**
@@ -76,9 +82,8 @@ export function openBucket({ client, bucket: Bucket, keysPerPage, call }: S3): B
   };
 
   return {
-    async put(key, bytes, contentType) {
-      const type = contentType === undefined ? {} : { ContentType: contentType };
-      const command = new PutObjectCommand({ Bucket, Key: key, Body: bytes, ...type });
+    async put(key, bytes, headers) {
+      const command = new PutObjectCommand({ Bucket, Key: key, Body: bytes, ...headers });
       await call((options) => client.send(command, options), { isLarge: bytes.length > LARGE_BYTES });
     },
     get: (key) =>

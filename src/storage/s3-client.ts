@@ -51,6 +51,8 @@ export interface S3 {
   client: S3Client;
   bucket: string;
   keysPerPage: number;
+  /** Returns the address of the bucket. @param endpoint of the server; undefined for AWS. */
+  addressFor(endpoint: string | undefined): URL;
   /**
    * Calls the server, for 8 s with all attempts.
    *
@@ -66,10 +68,16 @@ export interface S3 {
 /** @param changes of the limits, for tests. */
 export function createS3(settings: S3Settings, changes: Partial<S3Limits> = {}): S3 {
   const limits = { ...LIMITS, ...changes };
+  const client = createClient(settings, limits);
   return {
-    client: createClient(settings, limits),
+    client,
     bucket: settings.bucket,
     keysPerPage: limits.keysPerPage,
+    addressFor(endpoint) {
+      const server = endpoint === undefined ? {} : { Endpoint: endpoint, ForcePathStyle: true };
+      return client.config.endpointProvider({ Bucket: settings.bucket, Region: settings.region, ...server })
+        .url;
+    },
     async call(send, { isLarge = false, signal } = {}) {
       const deadline = AbortSignal.timeout(isLarge ? limits.largeCallMs : limits.callMs);
       const abortSignal = signal ? AbortSignal.any([signal, deadline]) : deadline;

@@ -1,4 +1,4 @@
-/** Keys of objects: `originals/<upload>`, `segments/<home>/<segment name>`, `manifests/<home>.mpd`. */
+/** Keys of objects: `originals/<upload>`, `segments/<home>/<segment name>`, `manifests/<home>.mpd`; and their headers. */
 import { isSafeName } from '../disk/safe-join.ts';
 import { copyName, originalName } from './upload-name.ts';
 
@@ -6,9 +6,12 @@ export const ORIGINALS = 'originals/';
 export const SEGMENTS = 'segments/';
 export const MANIFESTS = 'manifests/';
 export const MANIFEST_SUFFIX = '.mpd';
-/** What servers tell players that read the bucket. */
-export const SEGMENT_TYPE = 'audio/mp4';
-export const MANIFEST_TYPE = 'application/dash+xml';
+/** Headers for players that read the bucket: those that the service sends. */
+export const SEGMENT_HEADERS = {
+  ContentType: 'audio/mp4',
+  CacheControl: 'public, max-age=31536000, immutable',
+};
+export const MANIFEST_HEADERS = { ContentType: 'application/dash+xml', CacheControl: 'no-cache' };
 /** Bytes of a name. S3 allows keys of 1,024 bytes, and servers differ in what they answer to longer ones. */
 const MAX_NAME_BYTES = 400;
 

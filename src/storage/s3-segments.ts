@@ -6,11 +6,11 @@ import type { Segments } from './disk-segments.ts';
 import type { Bucket } from './s3-bucket.ts';
 import {
   homePrefix,
+  MANIFEST_HEADERS,
   MANIFEST_SUFFIX,
-  MANIFEST_TYPE,
   MANIFESTS,
   manifestKey,
-  SEGMENT_TYPE,
+  SEGMENT_HEADERS,
   SEGMENTS,
   segmentKey,
 } from './s3-keys.ts';
@@ -23,7 +23,7 @@ const ADOPTED_AT_ONCE = 32;
 
 export function createS3Segments(bucket: Bucket, scratch: Scratch): Segments & Pick<Storage, 'putManifest'> {
   const putSegment: Segments['putSegment'] = async (home, name, bytes) =>
-    bucket.put(segmentKey(home, name), bytes, SEGMENT_TYPE);
+    bucket.put(segmentKey(home, name), bytes, SEGMENT_HEADERS);
 
   const listSegments: Segments['listSegments'] = async (home) => {
     const prefix = homePrefix(home);
@@ -92,7 +92,7 @@ export function createS3Segments(bucket: Bucket, scratch: Scratch): Segments & P
       await bucket.put(
         manifestKey(home),
         render(`../${homePrefix(encodeURIComponent(home))}`),
-        MANIFEST_TYPE,
+        MANIFEST_HEADERS,
       );
     },
   };

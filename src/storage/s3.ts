@@ -1,13 +1,14 @@
 /** A storage in one bucket of an S3 server, with scratch space on the local disk. */
 import { createSlots } from '../concurrency/slots.ts';
+import { publicAddresses, signedAddresses } from './s3-addresses.ts';
 import { openBucket } from './s3-bucket.ts';
-import { createS3, type S3Limits, type S3Settings } from './s3-client.ts';
+import { createS3, type S3, type S3Limits, type S3Settings } from './s3-client.ts';
 import { openMultiparts } from './s3-multipart.ts';
 import { createS3Segments } from './s3-segments.ts';
 import { assertBucket } from './s3-startup.ts';
 import { createS3Uploads } from './s3-uploads.ts';
 import { openScratch } from './scratch.ts';
-import type { Storage } from './storage.ts';
+import type { SegmentAddresses, Storage } from './storage.ts';
 
 /** Parts of 8 MiB in memory, among all uploads. */
 const PARTS_IN_MEMORY = 4;
@@ -17,8 +18,18 @@ export interface S3StorageOptions extends S3Settings {
   /** Absolute. Emptied, and made when missing; of this process alone. */
   scratchFolder: string;
   scratchBytes: number;
+  /** Lets clients read segments from the bucket; undefined where they get them from the service alone. */
+  direct?: DirectReading | undefined;
   /** Other limits; tests shorten them. */
   limits?: Partial<S3Limits>;
+}
+
+/** How clients reach the bucket. */
+export interface DirectReading {
+  /** Address below which anybody may read it; undefined for signed addresses. */
+  publicUrl: string | undefined;
+  /** Address of the S3 server for clients; undefined where it is that for the service. */
+  endpoint: string | undefined;
 }
 
 /**
@@ -37,6 +48,7 @@ export async function openS3Storage(options: S3StorageOptions): Promise<Storage>
   return {
     ...createS3Uploads({ bucket, multiparts, scratch, partSlots }),
     ...createS3Segments(bucket, scratch),
+    addresses: options.direct && (await addressesOf(s3, options, options.direct)),
     room: () => scratch.room(),
     takesRoom: () => ({ bytes: 0, files: 0 }),
     async assertWritable() {
@@ -45,4 +57,13 @@ export async function openS3Storage(options: S3StorageOptions): Promise<Storage>
       await bucket.remove(TRIAL_KEY);
     },
   };
+}
+
+async function addressesOf(s3: S3, settings: S3Settings, direct: DirectReading): Promise<SegmentAddresses> {
+  if (direct.publicUrl !== undefined) return publicAddresses(direct.publicUrl);
+  return signedAddresses({
+    bucket: s3.addressFor(direct.endpoint ?? settings.endpoint),
+    region: settings.region,
+    credentials: () => s3.client.config.credentials(),
+  });
 }

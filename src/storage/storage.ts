@@ -80,6 +80,22 @@ export interface UsingOptions {
   signal?: AbortSignal;
 }
 
+/** Addresses at which clients read segments from where they are stored, without this server. */
+export interface SegmentAddresses {
+  /** Origin of all of them (RFC 6454). */
+  readonly origin: string;
+  /**
+   * Returns the address below which anybody reads the segments of a home by their names, as long as they are stored; with a slash
+   * at its end. Undefined where every segment needs an address of its own.
+   */
+  folderOf(home: string): string | undefined;
+  /**
+   * Returns an address for GET of one segment, which can be used for a minute at least, and opens nothing else. Undefined where
+   * there is none at the moment. Does not look whether the segment is stored.
+   */
+  of(home: string, name: string): string | undefined;
+}
+
 /** A track's `home` is the key of everything that is stored for it; see `tracks/track.ts`. */
 export interface Storage {
   /** Begins to store an original. */
@@ -127,6 +143,8 @@ export interface Storage {
    */
   readSegment(home: string, name: string): Promise<Buffer | undefined>;
   listSegments(home: string): Promise<StoredSegment[]>;
+  /** Undefined where only this server gives clients their segments. */
+  readonly addresses?: SegmentAddresses | undefined;
   removeSegment(home: string, name: string): Promise<void>;
   /**
    * Publishes the manifest for people and other servers; the service itself renders its own. That

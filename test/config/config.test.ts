@@ -51,6 +51,9 @@ describe('the configuration', () => {
     s3Region: 'us-east-1',
     s3AccessKeyId: null,
     s3SecretAccessKey: null,
+    streamFrom: 'service',
+    cdnUrl: null,
+    s3PublicEndpoint: null,
     role: 'all',
     nodeName: hostname(),
     scratchBytes: 10 * 1024 ** 3,
@@ -264,9 +267,19 @@ describe('the message for a wrong variable has its name, its value and the allow
         endpoint: 'http://127.0.0.1:9000',
         region: 'us-east-1',
         credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+        direct: null,
       });
       expect(config.role).toBe('api');
       expect(parseConfig(shared, project).shared?.credentials).toBeNull();
+    });
+
+    it.each([
+      [{}, { publicUrl: null, endpoint: null }],
+      [{ CDN_URL: 'https://cdn.example/a/' }, { publicUrl: 'https://cdn.example/a', endpoint: null }],
+      [{ S3_PUBLIC_ENDPOINT: 'https://s3.example' }, { publicUrl: null, endpoint: 'https://s3.example' }],
+    ])('lets clients read the bucket with STREAM_FROM=s3 and %j', (env, direct) => {
+      const config = parseConfig({ ...shared, STREAM_FROM: 's3', ...env }, project);
+      expect(config.shared?.direct).toEqual(direct);
     });
 
     it.each([
@@ -275,6 +288,26 @@ describe('the message for a wrong variable has its name, its value and the allow
       [{ ...shared, S3_ACCESS_KEY_ID: 'id' }, 'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together'],
       [{ ...shared, DATABASE_URL: 'mysql://app:hidden-word@db/audio' }, 'DATABASE_URL is not valid'],
       [{ ROLE: 'encode' }, 'ROLE="encode" is for servers that share a database and a bucket'],
+      [
+        { STREAM_FROM: 's3' },
+        'STREAM_FROM="s3" is for servers that keep segments in a bucket. Set S3_BUCKET',
+      ],
+      [{ ...shared, CDN_URL: 'https://cdn.example' }, 'has no effect without STREAM_FROM=s3'],
+      [{ ...shared, S3_PUBLIC_ENDPOINT: 'https://s3.example' }, 'has no effect without STREAM_FROM=s3'],
+      [
+        {
+          ...{ ...shared, STREAM_FROM: 's3', CDN_URL: 'https://cdn.example' },
+          S3_PUBLIC_ENDPOINT: 'https://s3.example',
+        },
+        'CDN_URL and S3_PUBLIC_ENDPOINT exclude each other',
+      ],
+      [
+        {
+          ...{ ...shared, STREAM_FROM: 's3', CDN_URL: 'https://cdn.example' },
+          STREAM_SECRET: 'hidden-word'.repeat(3),
+        },
+        'Anybody may read what is below CDN_URL="https://cdn.example", without the links that STREAM_SECRET requires',
+      ],
     ])('refuses %j with a sentence that tells no password', (env, sentence) => {
       expect(messageOf(env)).toContain(sentence);
       expect(messageOf(env)).not.toContain('hidden-word');

@@ -28,8 +28,9 @@ const SHARED = {
 describe('the example of', () => {
   it.each(Object.entries(SETTINGS))('%s is valid, and is not the default', (name, { example, usual }) => {
     const value = example.replace('$(openssl rand -hex 32)', '0123456789abcdef0123456789abcdef');
-    const shared = /^(DATABASE|S3|ROLE)/.test(name) ? SHARED : {};
-    const env = { ALLOW_ANONYMOUS: 'true', ...shared, [name]: value };
+    const shared = /^(DATABASE|S3|ROLE|STREAM_FROM|CDN)/.test(name) ? SHARED : {};
+    const direct = /^(CDN_URL|S3_PUBLIC_ENDPOINT)$/.test(name) ? { STREAM_FROM: 's3' } : {};
+    const env = { ALLOW_ANONYMOUS: 'true', ...shared, ...direct, [name]: value };
     expect(() => parseConfig(env, '/project')).not.toThrow();
     expect(example).not.toBe(usual);
   });

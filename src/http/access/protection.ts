@@ -20,11 +20,23 @@ const CONTENT_SECURITY_POLICY = {
   'frame-ancestors': ["'none'"],
 };
 
-/** Adds security headers to a scope. @param styles `inline` for a page with inline styles. */
-export async function harden(app: FastifyInstance, styles?: 'inline'): Promise<void> {
+/**
+ * Adds security headers to a scope.
+ *
+ * @param options.styles `inline` for a page with inline styles.
+ * @param options.streamsFrom another origin of which a page may play streams.
+ */
+export async function harden(
+  app: FastifyInstance,
+  { styles, streamsFrom }: { styles?: 'inline'; streamsFrom?: string | undefined } = {},
+): Promise<void> {
   const directives = {
     ...CONTENT_SECURITY_POLICY,
     ...(styles && { 'style-src': ["'self'", "'unsafe-inline'"] }),
+    ...(streamsFrom !== undefined && {
+      'media-src': [...CONTENT_SECURITY_POLICY['media-src'], streamsFrom],
+      'connect-src': [...CONTENT_SECURITY_POLICY['connect-src'], streamsFrom],
+    }),
   };
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives },

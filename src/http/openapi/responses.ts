@@ -77,6 +77,12 @@ const HEADERS_OF_STATUS: Record<number, Headers> = {
 
 export const headers = {
   location: { Location: text('Address of the track', '/files/song.mp3') },
+  redirect: {
+    Location: text(
+      'Address of the segment at the S3 server or below `CDN_URL`',
+      'https://cdn.example.org/audio/segments/0f0e3c/aac-128k-1a2b3c4d-00001.m4s',
+    ),
+  },
   nextPage: {
     Link: text(
       'Address of the next page, as `rel="next"`; missing on the last page',

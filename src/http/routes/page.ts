@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import type { Services } from '../../services.ts';
 import { harden } from '../access/protection.ts';
 
 const pageFolder = fileURLToPath(new URL('../../page/', import.meta.url));
@@ -33,8 +34,8 @@ const ASSETS: Record<string, string> = {
 };
 
 /** Serves the page. */
-export async function pageRoutes(app: FastifyInstance): Promise<void> {
-  await harden(app);
+export async function pageRoutes(app: FastifyInstance, { services }: { services: Services }): Promise<void> {
+  await harden(app, { streamsFrom: services.storage.addresses?.origin });
   await app.register(fastifyStatic, { root: pageFolder, serve: false, cacheControl: false });
   const cached = { 'cache-control': 'no-cache' };
 
@@ -48,7 +49,7 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
 /** Serves the API reference. */
 export async function docsRoutes(app: FastifyInstance): Promise<void> {
   // Swagger UI sets inline styles.
-  await harden(app, 'inline');
+  await harden(app, { styles: 'inline' });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     theme: { title: 'Audio streaming: the API' },

@@ -16,7 +16,7 @@ import type { CrossOrigin } from './cross-origin.ts';
 
 /** RFC 8216 section 10 */
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
-/** Path from manifests and playlists to segments. A relative path works behind any prefix. */
+/** Path from manifests and playlists to the segments of the service. A relative path works behind any prefix. */
 const SEGMENT_BASE = 'segment/';
 
 /** Size of the cache: thousands of manifests and playlists. */
@@ -29,8 +29,13 @@ export interface Text {
   /** Last part of its address. */
   name: string;
   type: string;
-  /** Renders the text. @throws {AppError} 404 when the track has no such text. */
-  render(track: Track): string;
+  /**
+   * Renders the text.
+   *
+   * @param segmentBase address of the segments, relative to the text or absolute, with a slash at its end.
+   * @throws {AppError} 404 when the track has no such text.
+   */
+  render(track: Track, segmentBase: string): string;
 }
 
 export interface Manifests {
@@ -48,7 +53,7 @@ interface Made {
 
 /** Creates the cache. @param maxBytes of memory. The least recently used texts are dropped first. */
 export function createManifests(services: Services, origins: CrossOrigin, maxBytes = MAX_BYTES): Manifests {
-  const { library, encoder, started } = services;
+  const { library, storage, encoder, started } = services;
   const made = new LRUCache<string, Made>({
     maxSize: maxBytes,
     sizeCalculation: ({ representation: { bytes } }, key) => bytes.length + key.length + ENTRY_BYTES,
@@ -63,6 +68,10 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
     return found?.track === track ? found.representation : undefined;
   };
 
+  // Segments of other tracks may have to be waited for.
+  const segmentBaseOf = ({ status, home }: Track) =>
+    (status === 'ready' && storage.addresses?.folderOf(home)) || SEGMENT_BASE;
+
   const makeOnce = (request: IncomingMessage, track: Track, text: Text): Promise<Representation> => {
     const ofTrack = making.get(track) ?? createSingleFlight<string, Representation>();
     making.set(track, ofTrack);
@@ -73,7 +82,7 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
     const encoding = wantedEncoding(request);
     const vary = ['Vary', 'Accept-Encoding'];
     const more = encoding === 'identity' ? vary : [...vary, 'Content-Encoding', encoding];
-    const bytes = inOwnMemory(await compress(Buffer.from(render(track)), encoding));
+    const bytes = inOwnMemory(await compress(Buffer.from(render(track, segmentBaseOf(track))), encoding));
     const representation = representationOf(bytes, {
       type,
       cacheControl: REVALIDATE,
@@ -106,7 +115,7 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
 export const MANIFEST: Text = {
   name: 'manifest',
   type: 'application/dash+xml',
-  render: (track) => renderMpd(track, SEGMENT_BASE),
+  render: renderMpd,
 };
 
 export const MASTER_PLAYLIST: Text = {
@@ -120,10 +129,10 @@ export function mediaPlaylist(id: string): Text {
   return {
     name: `${id}.m3u8`,
     type: PLAYLIST_TYPE,
-    render(track) {
+    render(track, segmentBase) {
       const rendition = track.renditions.find((each) => each.id === id);
       if (!rendition) throw errors.renditionNotFound(track.filename, id);
-      return renderMediaPlaylist(track, rendition, SEGMENT_BASE);
+      return renderMediaPlaylist(track, rendition, segmentBase);
     },
   };
 }

@@ -60,12 +60,13 @@ export const segment = ({ params, id }: Place) => ({
   tags,
   summary: 'Get an init or media segment (ISO/IEC 23000-19)',
   description:
-    'A segment never changes. A request for a segment that is not encoded yet waits for it, at most `SEGMENT_WAIT_SECONDS`. Single ranges are supported.',
+    'A segment never changes. A request for a segment that is not encoded yet waits for it, at most `SEGMENT_WAIT_SECONDS`. Single ranges are supported. With `STREAM_FROM=s3`, GET for a segment of a ready track is redirected to where the segment is stored.',
   params: params.extend({ segmentName: SegmentName }),
   response: {
     200: media('The whole segment', 'audio/mp4', ofSegment),
     206: media('The requested range', 'audio/mp4', { ...ofSegment, ...headers.contentRange }),
     304: empty('The copy of the client is current', headers.validators),
+    307: empty('The segment is at another address, which ends after some minutes', headers.redirect),
     416: empty('The range begins after the end', headers.contentRange),
     ...problems('link_invalid', 'track_not_found', 'segment_not_found', 'segment_not_yet', 'shutting_down'),
   },

@@ -152,7 +152,7 @@ export function createSegments(services: Services, config: Config, origins: Cros
 }
 
 /** Returns the place of a name in the timeline of a track, or undefined. Only names with a place reach the disk. */
-function segmentOf(track: Track, segmentName: string): SegmentId | undefined {
+export function segmentOf(track: Track, segmentName: string): SegmentId | undefined {
   const id = parseSegmentName(segmentName);
   const isOurs = track.renditions.some(
     ({ id: name, key }) => name === id?.renditionId && key === id.encodeHash,

@@ -14,6 +14,7 @@ import { findTrack, TrackParams } from '../track-param.ts';
 import { type Representation, sendRepresentation } from './caching.ts';
 import { crossOrigin, registerCrossOrigin } from './cross-origin.ts';
 import { createManifests, MANIFEST, MASTER_PLAYLIST, mediaPlaylist } from './manifests.ts';
+import { createRedirects, type Redirect, sendRedirect } from './redirects.ts';
 import * as schemas from './schemas.ts';
 import { createSegments } from './segments.ts';
 
@@ -42,17 +43,34 @@ const PLACES = [
 
 type Params = TrackParams & { signature?: string; rendition: string; segmentName: string };
 
+type Find = (
+  params: Params,
+  request: IncomingMessage,
+  reply: FastifyReply,
+) => Promise<Representation | Redirect>;
+
 /** Creates the streams of all tracks, with their caches of manifests and segments. */
 export function createStreams(services: Services, config: Config, links: SignedLinks): Streams {
   const origins = crossOrigin(config.corsOrigin);
   const segments = createSegments(services, config, origins);
+  const redirects = createRedirects(services);
   const manifests = createManifests(services, origins);
 
-  const cachedAt = (request: IncomingMessage): Representation | undefined => {
+  const cachedAt = (request: IncomingMessage): Representation | Redirect | undefined => {
     const [, signature, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
     if (filename === undefined || name === undefined) return undefined;
     if (links.areSigned && !links.admits(signature, services.library.peek(filename))) return undefined;
-    return isSegment ? segments.cached(filename, name) : manifests.cached(filename, name, request);
+    if (!isSegment) return manifests.cached(filename, name, request);
+    return redirects.cached(filename, name, request) ?? segments.cached(filename, name);
+  };
+
+  const send = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    found: Representation | Redirect,
+  ): void => {
+    if ('location' in found) sendRedirect(request, response, found, origins);
+    else sendRepresentation(request, response, found, origins.of(request));
   };
 
   /**
@@ -61,7 +79,7 @@ export function createStreams(services: Services, config: Config, links: SignedL
    * @throws {AppError} 403 for an invalid or expired link, before anything else is read.
    */
   const finding =
-    (find: (params: Params, request: IncomingMessage, reply: FastifyReply) => Promise<Representation>) =>
+    (find: Find) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const params = request.params as Params;
       if (links.areSigned && !links.admits(params.signature, await findTrack(params, services.library))) {
@@ -69,14 +87,14 @@ export function createStreams(services: Services, config: Config, links: SignedL
       }
       const found = await find(params, request.raw, reply);
       reply.hijack();
-      sendRepresentation(request.raw, reply.raw, found, origins.of(request));
+      send(request.raw, reply.raw, found);
     };
 
   return {
     serveCached(request, response) {
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
       const cached = cachedAt(request);
-      if (cached) sendRepresentation(request, response, cached, origins.of(request));
+      if (cached) send(request, response, cached);
       return cached !== undefined;
     },
     async routes(app) {
@@ -102,7 +120,10 @@ export function createStreams(services: Services, config: Config, links: SignedL
         app.get(
           `${prefix}/segment/:segmentName`,
           { schema: schemas.segment(place) },
-          finding((params, _request, reply) => segments.find(params, reply)),
+          finding(
+            async (params, request, reply) =>
+              (await redirects.find(params, request)) ?? segments.find(params, reply),
+          ),
         );
       }
     },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { crossOrigin } from '../../../src/http/streaming/cross-origin.ts';
 import { createManifests, MANIFEST, mediaPlaylist } from '../../../src/http/streaming/manifests.ts';
 import type { Services } from '../../../src/services.ts';
+import type { Storage } from '../../../src/storage/storage.ts';
 import { startServerWith } from '../../support/prepared.ts';
 import { sampleTrack } from '../../support/sample-track.ts';
 
@@ -15,9 +16,9 @@ it('each text is rendered and compressed once for all requests at the same time 
     let rendered = 0;
     const counted = {
       ...text,
-      render(track: Parameters<typeof text.render>[0]) {
+      render(...given: Parameters<typeof text.render>) {
         rendered++;
-        return text.render(track);
+        return text.render(...given);
       },
     };
     const find = (encoding: string) => manifests.find(params, counted, asking(encoding));
@@ -43,7 +44,9 @@ describe('the cache of manifests', () => {
       get: async (name: string) => tracks.get(name),
       peek: (name: string) => tracks.get(name),
     };
-    const services = { library, encoder: { progressOf: () => undefined } } as unknown as Services;
+    const encoder = { progressOf: () => undefined };
+    const storage: Pick<Storage, 'addresses'> = {};
+    const services = { library, storage, encoder } as unknown as Services;
     return { tracks, services };
   }
 
