@@ -22,6 +22,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** A statement that finds all of them taken for `CONNECT_MS` is refused. */
 const CONNECTIONS = 16;
 const CONNECT_MS = 2000;
 /** A lease lasts 6 s: its renewal must fail before. */
@@ -41,9 +42,9 @@ export function connectionOptions(url: string): pg.ClientConfig {
   };
 }
 
-/** Opens a pool; it connects as statements come. */
-export function openDatabase(url: string): Database {
-  const pool = new pg.Pool({ ...connectionOptions(url), max: CONNECTIONS });
+/** Opens a pool; it connects as statements come. @param connections at most. */
+export function openDatabase(url: string, connections = CONNECTIONS): Database {
+  const pool = new pg.Pool({ ...connectionOptions(url), max: connections });
   // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', () => {});
 

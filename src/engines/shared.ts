@@ -14,6 +14,8 @@ import { createChores } from './chores.ts';
 import { inDataDir } from './data-dir.ts';
 import type { Engines, EnginesOptions } from './engines.ts';
 
+const LEASE_CONNECTIONS = 3;
+
 /** @throws {StartupError} with a message for the operator, when an engine or `DATA_DIR` cannot be used. */
 export async function openSharedEngines(
   { config, log, ffmpegVersion }: EnginesOptions,
@@ -21,6 +23,8 @@ export async function openSharedEngines(
 ): Promise<Engines> {
   const { dataDir, role, nodeName: name, concurrency } = config;
   const database = openDatabase(databaseUrl);
+  // Searches of clients may take all connections of the other pool for seconds, and leases would run out.
+  const leaseDatabase = openDatabase(databaseUrl, LEASE_CONNECTIONS);
   try {
     await migrate(databaseUrl, database, log);
     const { opened: storage, lock } = await inDataDir(dataDir, async () =>
@@ -59,7 +63,18 @@ export async function openSharedEngines(
         const createEncoder = role === 'api' ? undefined : make;
         encoder = createClusterEncoder({
           ...options,
-          ...{ database, listening, library, storage, log, node, concurrency, ffmpegVersion, createEncoder },
+          ...{
+            database,
+            leaseDatabase,
+            listening,
+            library,
+            storage,
+            log,
+            node,
+            concurrency,
+            ffmpegVersion,
+            createEncoder,
+          },
         });
         return encoder;
       },
@@ -68,12 +83,12 @@ export async function openSharedEngines(
       async close() {
         await chores.close();
         await listening.close();
-        await database.close();
+        await Promise.all([database.close(), leaseDatabase.close()]);
         await lock.release();
       },
     };
   } catch (error) {
-    await database.close();
+    await Promise.all([database.close(), leaseDatabase.close()]);
     throw error;
   }
 }

@@ -25,6 +25,8 @@ import { addMissingWork, cancelWork, countWork, offerWork } from './work.ts';
 
 export interface ClusterEncoderOptions {
   database: Database;
+  /** The same database, by connections that no request of a client takes. */
+  leaseDatabase: Database;
   listening: Listening;
   library: PostgresLibrary;
   storage: Storage;
@@ -56,9 +58,8 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
   const changes = createFileChanges();
   const wants = createSegmentWants();
   const progress = createLiveProgress(database, node);
-  const leases = createLeases(
-    options.createEncoder ? options : { ...options, ffmpegVersion: async () => null },
-  );
+  const ffmpegVersion = options.createEncoder ? options.ffmpegVersion : async () => null;
+  const leases = createLeases({ database: options.leaseDatabase, listening, node, ffmpegVersion });
   let waiting = 0;
 
   /** A track may have another owner, or none, or another record. */
