@@ -27,6 +27,7 @@ export async function openSharedEngines(
   const leaseDatabase = openDatabase(databaseUrl, LEASE_CONNECTIONS);
   try {
     await migrate(databaseUrl, database, log);
+    const [identity] = await database.query<{ id: string }>('select id from identity');
     const { opened: storage, lock } = await inDataDir(dataDir, async () =>
       cacheSegments(
         await openS3Storage({
@@ -40,6 +41,7 @@ export async function openSharedEngines(
             : undefined,
           scratchFolder: path.join(dataDir, 'scratch'),
           scratchBytes: config.scratchBytes,
+          ...(identity && { databaseId: identity.id }),
         }),
         { maxBytes: config.segmentCacheBytes, isWhole: isWholeSegment },
       ),

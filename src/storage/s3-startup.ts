@@ -1,8 +1,11 @@
 /** Tells the operator at the start what is wrong with the settings of a bucket. */
 import { ListObjectsV2Command, S3ServiceException } from '@aws-sdk/client-s3';
 import { StartupError } from '../errors.ts';
+import type { Bucket } from './s3-bucket.ts';
 import type { S3, S3Settings } from './s3-client.ts';
 
+/** Holds the id of the database. */
+const OWNER_KEY = 'database';
 const WRONG_KEYS = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'ExpiredToken']);
 
 /** Lists one object of the bucket. @throws {StartupError} with what is wrong and what to do, when that fails. */
@@ -11,6 +14,21 @@ export async function assertBucket({ client, call }: S3, settings: S3Settings): 
   await call((options) => client.send(command, options)).catch((error: Error) => {
     throw new StartupError(sentenceOf(error.cause, settings), { cause: error });
   });
+}
+
+/**
+ * Marks the bucket as that of a database.
+ *
+ * @throws {StartupError} when it is that of another: its objects belong to no track of this one, and would be swept.
+ */
+export async function assertOwnBucket(bucket: Bucket, databaseId: string, name: string): Promise<void> {
+  if ((await bucket.get(OWNER_KEY)) === undefined) await bucket.put(OWNER_KEY, databaseId);
+  // Of two that mark it at once, one finds the mark of the other.
+  const owner = await bucket.get(OWNER_KEY);
+  if (owner?.toString() === databaseId) return;
+  throw new StartupError(
+    `The bucket "${name}" (S3_BUCKET) holds the tracks of another database than DATABASE_URL: everything in it would count as left behind. Correct S3_BUCKET or DATABASE_URL. If that database is lost and its tracks may go, remove the object "${OWNER_KEY}" from the bucket.`,
+  );
 }
 
 function sentenceOf(error: unknown, { bucket, endpoint, region }: S3Settings): string {

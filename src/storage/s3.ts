@@ -5,7 +5,7 @@ import { openBucket } from './s3-bucket.ts';
 import { createS3, type S3, type S3Limits, type S3Settings } from './s3-client.ts';
 import { openMultiparts } from './s3-multipart.ts';
 import { createS3Segments } from './s3-segments.ts';
-import { assertBucket } from './s3-startup.ts';
+import { assertBucket, assertOwnBucket } from './s3-startup.ts';
 import { createS3Uploads } from './s3-uploads.ts';
 import { openScratch } from './scratch.ts';
 import type { SegmentAddresses, Storage } from './storage.ts';
@@ -20,6 +20,8 @@ export interface S3StorageOptions extends S3Settings {
   scratchBytes: number;
   /** Lets clients read segments from the bucket; undefined where they get them from the service alone. */
   direct?: DirectReading | undefined;
+  /** Id of the database whose tracks the bucket holds: what no track of it owns is swept. Undefined leaves the bucket unmarked. */
+  databaseId?: string;
   /** Other limits; tests shorten them. */
   limits?: Partial<S3Limits>;
 }
@@ -41,6 +43,7 @@ export async function openS3Storage(options: S3StorageOptions): Promise<Storage>
   const s3 = createS3(options, options.limits);
   await assertBucket(s3, options);
   const bucket = openBucket(s3);
+  if (options.databaseId !== undefined) await assertOwnBucket(bucket, options.databaseId, options.bucket);
   const multiparts = openMultiparts(s3);
   const scratch = await openScratch({ folder: options.scratchFolder, limitBytes: options.scratchBytes });
   const partSlots = createSlots(PARTS_IN_MEMORY);

@@ -72,6 +72,10 @@ create table chores (
   done_at timestamptz not null
 );
 
+-- Names this database in the bucket, which belongs to one database alone.
+create table identity (id uuid not null default gen_random_uuid());
+insert into identity default values;
+
 -- Adds a track under the first free of the names, in one statement, and makes it work. Gives the track that exists where one
 -- has the same content, and nothing where all names are taken.
 create function add_track(
@@ -118,5 +122,5 @@ end $$;
 -- Down Migration
 
 drop function add_track;
-drop table chores, trash, live, work, tracks;
+drop table identity, chores, trash, live, work, tracks;
 drop sequence work_epochs, track_versions;
