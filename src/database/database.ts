@@ -124,10 +124,10 @@ function isRefused(error: unknown): error is pg.DatabaseError {
 
 /**
  * Returns whether PostgreSQL blames its machine or its operator (PostgreSQL appendix A): connection, read-only, resources,
- * intervention, system, internal.
+ * intervention, system, internal; or a deadlock, which another try does not meet.
  */
 function isMachineFault({ code = '' }: pg.DatabaseError): boolean {
-  return ['08', '25', '28', '3D', '53', '57', '58', 'XX'].includes(code.slice(0, 2));
+  return ['08', '25', '28', '3D', '40', '53', '57', '58', 'XX'].includes(code.slice(0, 2));
 }
 
 function unknownOutcome(cause: unknown): UnknownOutcomeError {

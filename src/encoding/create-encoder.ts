@@ -87,7 +87,7 @@ export function createEncoder(options: EncoderOptions): Encoder {
       const job = jobs.get(filename);
       if (job) await interrupt(job, 'stopped');
     },
-    heard: async () => {},
+    readProgress: async () => {},
     progressOf(filename) {
       const job = jobs.get(filename);
       return job && progressOf(job);

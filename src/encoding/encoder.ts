@@ -72,7 +72,7 @@ export interface Encoder {
   /** Ends the processing of a track here: another node goes on with it. Its waiters get `stopped`. */
   release(filename: string): Promise<void>;
   /** Resolves when `progressOf` tells what other nodes have told of the track so far; at once where there are none. */
-  heard(filename: string): Promise<void>;
+  readProgress(filename: string): Promise<void>;
   /** Returns undefined for a track that is not processed. */
   progressOf(filename: string): EncodingProgress | undefined;
   /** True while its runs take all processors that they may take, or a track is not playable yet. */

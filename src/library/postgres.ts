@@ -4,7 +4,7 @@ import { sleep } from '../concurrency/sleep.ts';
 import type { Listening } from '../database/listening.ts';
 import { parseNotice, type TrackNotice } from '../database/notices.ts';
 import { errors } from '../errors.ts';
-import type { Track } from '../tracks/track.ts';
+import { TRACK_VERSION, type Track } from '../tracks/track.ts';
 import { type AddingOptions, addRow } from './adding.ts';
 import { changeRow, type Fence } from './changing.ts';
 import { createKnownTracks, type Versioned } from './known-tracks.ts';
@@ -109,6 +109,9 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     const track = await keeping(row.filename, async () => versioned(row));
     if (row.created && encodes) given.set(row.filename, { epoch: row.epoch as string, askedAt });
     if (track) return { track, created: row.created };
+    // That of a newer version is one, and its node must find it.
+    if (Number((row.record as { version?: number }).version) > TRACK_VERSION)
+      throw errors.storageUnavailable(new Error(`the record of ${row.filename} is of a newer version`));
     // A record that cannot be read is no track of these bytes.
     await query('update tracks set sha256 = null where filename = $1', [row.filename]);
     return add(wantedName, draft, { holder });

@@ -105,7 +105,7 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await empty();
     const library = await open();
     const { track } = await library.add('song.mp3', sampleDraft('song', { upload: 'a.upload' }));
-    await sql(`update tracks set record = '{"version": 99}', version = nextval('track_versions')`);
+    await sql(`update tracks set record = '{"version": 1}', version = nextval('track_versions')`);
     const next = await open();
     expect(await next.get('song.mp3')).toBeUndefined();
     expect((await next.page({})).tracks).toEqual([]);
@@ -114,6 +114,17 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     expect(await next.unownedHomes([track.home])).toEqual([]);
     const again = await next.add('song.mp3', sampleDraft('song'));
     expect([again.track.filename, again.created]).toEqual(['song-2.mp3', true]);
+  });
+
+  it('adds no second track of bytes that a newer version has', async () => {
+    await empty();
+    await (await open()).add('song.mp3', sampleDraft('song'));
+    await sql(`update tracks set record = '{"version": 99}', version = nextval('track_versions')`);
+    const older = await open();
+    await expect(older.add('song.mp3', sampleDraft('song'))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
+    expect(await sql('select sha256 from tracks where sha256 is null')).toEqual([]);
   });
 
   it('keeps names that are hard for a database', async () => {

@@ -200,7 +200,7 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
       await owner?.encoder.release(filename);
       changed(filename);
     },
-    async heard(filename) {
+    async readProgress(filename) {
       if (!progressOf(filename)?.isPlayable) await progress.read(filename).catch(onError);
     },
     progressOf,

@@ -34,8 +34,8 @@ export interface Leases {
   of(filename: string): Lease | undefined;
   all(): Iterable<Lease>;
   readonly size: number;
-  /** Returns whether a lease has surely not run out: no other node encodes the track. */
-  isValid(filename: string): boolean;
+  /** Returns whether a lease will surely not run out within `ms` milliseconds: no other node encodes the track till then. */
+  isValid(filename: string, ms?: number): boolean;
   /** Takes free tracks, and those whose owner was lost. @param options.aside takes those as well that were set aside. */
   claimFree(options: { aside: boolean }): Promise<Lease[]>;
   /** Takes one track where no other node has it, and adds it to the work where it is not. */
@@ -76,6 +76,8 @@ const GRACE_MS = 8000;
 /** A track that another version of ffmpeg has begun waits so long for a node of that version: any other begins anew. */
 const SAME_FFMPEG = `interval '15 s'`;
 const CLAIMS_AT_ONCE = 4;
+/** A lease that lasts for longer is from before the database's clock jumped back. */
+const JUMP = `interval '1 minute'`;
 /** A track that was added just now is about to be started by its upload. */
 const NEW = `interval '3 s'`;
 
@@ -116,9 +118,9 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
     get size() {
       return held.size;
     },
-    isValid(filename) {
+    isValid(filename, ms = 0) {
       const found = held.get(filename);
-      return found !== undefined && performance.now() < found.validUntil;
+      return found !== undefined && performance.now() + ms < found.validUntil;
     },
     async claimFree({ aside }) {
       const askedAt = performance.now();
@@ -129,7 +131,7 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
            attempts = attempts + (node is not null)::int
          where filename in (
            select filename from work
-           where until <= now() and not cancel and (not aside or $3)
+           where (until <= now() or until > now() + ${JUMP}) and not cancel and (not aside or $3)
              and (node is null or ($4 and pg_postmaster_start_time() not between now() - ${GRACE} and now()))
              and (ffmpeg is null or ffmpeg = $2 or until < now() - ${SAME_FFMPEG})
            order by added_at limit ${CLAIMS_AT_ONCE} for update skip locked)

@@ -21,7 +21,7 @@ export type Have =
     }
   /** `progress` is null where it does not fit into a message: the table `live` has it. */
   | { tell: 'progress'; filename: string; node: string; progress: EncodingProgress | null }
-  /** Nobody encodes the track any more. */
+  /** The track is encoded no more. */
   | { tell: 'over'; filename: string };
 
 /** Returns the name of a segment that nodes ask for. No file name and no rendition id holds a slash. */

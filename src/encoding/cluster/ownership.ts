@@ -49,6 +49,8 @@ export interface OwnershipOptions {
 /** A track that has taken so many servers with it is at fault itself. */
 const MOST_ATTEMPTS = 3;
 const AGAIN_MS = 500;
+/** A removal that is on its way to the bucket must be over before another node has the track. */
+const REMOVAL_MS = 2500;
 const CLAIM_DELAY_MS = 50;
 /** A node with hundreds of new tracks must replace a lost owner in time all the same. */
 const LONGEST_CLAIM_DELAY_MS = 500;
@@ -56,6 +58,10 @@ const LONGEST_CLAIM_DELAY_MS = 500;
 const TRACKS_PER_RUN = 2;
 const FEWEST_TRACKS = 4;
 const SET_ASIDE_AT_ONCE = 8;
+/** Longer than a restart of an engine: the machine itself is at fault then, and another node may do better. */
+const TROUBLE_MS = 30_000;
+/** A node that got nowhere takes no tracks for so long. */
+const REST_MS = 30_000;
 
 export function createOwnership(options: OwnershipOptions): Ownership {
   const { leases, encoder, library, fenced, log, concurrency, onChange } = options;
@@ -68,6 +74,9 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   /** Tracks of which something was stored since the leases were renewed. */
   const progressed = new Set<string>();
   const mostTracks = Math.max(FEWEST_TRACKS, TRACKS_PER_RUN * concurrency);
+  /** When something of a track was stored last, by `performance.now()`. */
+  const progressedAt = new Map<string, number>();
+  let restsUntil = 0;
   const isHeld = (lease: Lease) => leases.of(lease.filename) === lease;
 
   /** Tries a step on the database until it succeeds, or this node has the lease no more. */
@@ -92,17 +101,28 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       await leases.settle(lease);
     });
 
+  /** Hands over a track that gets nowhere on this machine. While the database is away nobody could take it. */
+  const leave = async (lease: Lease): Promise<void> => {
+    log.error({ filename: lease.filename }, 'handing over a track that this machine cannot encode');
+    restsUntil = performance.now() + REST_MS;
+    await Promise.all([leases.handOver([lease], { aside: false }), encoder.release(lease.filename)]);
+  };
+
   /** Follows an encode to its outcome. */
   const follow = async (lease: Lease, track: Track): Promise<void> => {
+    const { filename } = lease;
     let now = track;
+    let goodAt = performance.now();
     while (isHeld(lease) && !signal.aborted) {
       encoder.start(now, { holder: lease.holder });
-      const outcome = await encoder.whenSettled(lease.filename);
+      const outcome = await encoder.whenSettled(filename);
       if (outcome === 'deleted') return whileHeld(lease, () => leases.end(lease));
       if (outcome !== 'stopped' && outcome.status !== 'processing') return settle(lease);
       // It waits for the machine to recover, or its job has ended for a lease that was lost and won again.
       await sleep(AGAIN_MS, { signal }).catch(() => {});
       if (outcome !== 'stopped') now = outcome;
+      goodAt = Math.max(goodAt, progressedAt.get(filename) ?? 0);
+      if (performance.now() - goodAt > TROUBLE_MS && leases.isValid(filename)) return leave(lease);
     }
   };
 
@@ -122,6 +142,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     onChange(filename);
     await follow(lease, track);
     filenames.delete(track.home);
+    progressedAt.delete(filename);
     // A repair may have begun it again while its lease ended.
     if (leases.of(filename) === undefined) await encoder.release(filename);
     onChange(filename);
@@ -164,9 +185,10 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       const lease = leases.of(filename);
       return lease !== undefined && started.has(lease);
     },
-    isOwned: (home) => leases.isValid(filenames.get(home) ?? ''),
+    isOwned: (home) => leases.isValid(filenames.get(home) ?? '', REMOVAL_MS),
     takeUp,
     async claim() {
+      if (performance.now() < restsUntil) return;
       // The node that has the least to do is first.
       await sleep(Math.min(LONGEST_CLAIM_DELAY_MS, (CLAIM_DELAY_MS * leases.size) / concurrency), { signal });
       for (;;) {
@@ -186,7 +208,10 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       for (const lease of lost) void lose(lease);
       for (const lease of cancelled) void cancel(lease).catch((error: unknown) => onFailure(lease, error));
     },
-    progressed: (filename) => void progressed.add(filename),
+    progressed(filename) {
+      progressed.add(filename);
+      progressedAt.set(filename, performance.now());
+    },
     cancel,
     async setAside(isAwaited) {
       const surplus = Math.min(SET_ASIDE_AT_ONCE, leases.size - mostTracks);

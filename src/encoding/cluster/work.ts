@@ -35,7 +35,7 @@ export async function addMissingWork({ query }: Database): Promise<void> {
 /** Resolves with the number of tracks that are encoded or wait for it, and of those whose lease nobody has. */
 export async function countWork({ query }: Database): Promise<{ waiting: number; free: number }> {
   const [count] = await query<{ waiting: number; free: number }>(
-    `select count(*)::int as waiting, count(*) filter (where until <= now() and not cancel)::int as free from work`,
+    `select count(*)::int as waiting, count(*) filter (where (until <= now() or until > now() + interval '1 minute') and not cancel)::int as free from work`,
   );
   return count ?? { waiting: 0, free: 0 };
 }

@@ -103,7 +103,7 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
       // Before the library is read, the encoder does not know how far the track has come.
       if (track.status === 'processing') await started;
       // Another node may have answered its client a moment ago that the track can be played.
-      if (!isPlayable(track, encoder.progressOf(track.filename))) await encoder.heard(track.filename);
+      if (!isPlayable(track, encoder.progressOf(track.filename))) await encoder.readProgress(track.filename);
       if (!isPlayable(track, encoder.progressOf(track.filename)))
         throw errors.manifestNotReady(track.filename);
       const key = keyOf(track.filename, text.name, request);

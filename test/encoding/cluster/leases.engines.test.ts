@@ -86,6 +86,12 @@ describe.runIf(hasPostgres)('a lease', () => {
     expect(await other.claimFree({ aside: true })).toEqual([]);
   });
 
+  it('goes to the next node although the clock of the database has jumped back', async () => {
+    await one.claim(await addTrack('a'), '');
+    await sql(`update work set until = now() + interval '1 hour'`);
+    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+  });
+
   it('does not move while the others may have had the same gap', async () => {
     await one.claim(await addTrack('a'), '');
     await expire();
