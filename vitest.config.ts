@@ -38,7 +38,8 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['test/**/*.engines.test.ts'],
-          globalSetup: 'test/support/engines.ts',
+          // Its browser is for players that get their segments from the bucket.
+          globalSetup: ['test/support/engines.ts', 'test/support/one-browser.ts'],
           ...lane,
           ...within(60_000),
         },

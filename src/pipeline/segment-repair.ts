@@ -6,7 +6,9 @@ import type { Logger } from 'pino';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import type { Encoder } from '../encoding/encoder.ts';
 import type { Library } from '../library/library.ts';
+import { allSegmentNames } from '../presentation/segment-name.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Track } from '../tracks/track.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';
 
 export interface SegmentRepair {
@@ -16,7 +18,14 @@ export interface SegmentRepair {
    * @returns true if the segment is there again, or will be encoded again.
    */
   repair(filename: string, segmentName: string): Promise<boolean>;
-  /** Lists tracks that lack a segment and cannot be repaired, as far as clients have asked for that segment. */
+  /**
+   * Looks whether all segments of a ready track are stored, once for each version of its record, and repairs those that are not.
+   * Clients that read segments where they are stored tell nobody what they do not find.
+   *
+   * @param track as the library returns it.
+   */
+  lookOver(track: Track): void;
+  /** Lists tracks that lack a segment and cannot be repaired, as far as that was noticed. */
   damaged(): Promise<string[]>;
 }
 
@@ -29,6 +38,7 @@ export function createSegmentRepair(services: {
 }): SegmentRepair {
   const { library, storage, encoder, trackEvents, log } = services;
   const damaged = new Set<string>();
+  const lookedOver = new WeakSet<Track>();
   /** Repairs one segment of a track after the other: one that was just encoded again is not removed again. */
   const turns = createKeyedMutex();
 
@@ -36,6 +46,11 @@ export function createSegmentRepair(services: {
     const track = await library.get(filename);
     if (!track || track.status === 'failed') return false;
     if (await storage.readSegment(track.home, segmentName)) return true;
+    return encodeAgain(track, segmentName);
+  };
+
+  const encodeAgain = async (track: Track, segmentName: string): Promise<boolean> => {
+    const { filename } = track;
     const repair = track.upload === null ? 'impossible' : await encoder.repair(track, segmentName);
     if (repair === 'under way') return true;
     const isRepaired = repair === 'started';
@@ -46,7 +61,26 @@ export function createSegmentRepair(services: {
     return isRepaired;
   };
 
+  const repairMissing = async (track: Track): Promise<void> => {
+    const stored = new Set((await storage.listSegments(track.home)).map(({ name }) => name));
+    const missing = [...allSegmentNames(track)].find((name) => !stored.has(name));
+    if (missing === undefined) return;
+    await turns.run(track.filename, async () => {
+      // Not read first, as for `repair`: it may be in memory. The encoder finds the other gaps by itself.
+      const now = await library.get(track.filename);
+      if (now?.status === 'ready' && now.home === track.home) await encodeAgain(now, missing);
+    });
+  };
+
   return {
+    lookOver(track) {
+      if (track.status !== 'ready' || lookedOver.has(track)) return;
+      lookedOver.add(track);
+      repairMissing(track).catch((error: unknown) => {
+        lookedOver.delete(track);
+        log.debug({ err: error, filename: track.filename }, 'segments not looked over');
+      });
+    },
     repair: (filename, segmentName) => turns.run(filename, () => repairNow(filename, segmentName)),
     async damaged() {
       for (const filename of damaged) if (!(await library.get(filename))) damaged.delete(filename);

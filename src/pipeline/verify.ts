@@ -2,7 +2,7 @@
 import { inOrder } from '../concurrency/in-order.ts';
 import { isWholeSegment, readBoxes, readFragment } from '../encoding/boxes.ts';
 import type { Library } from '../library/library.ts';
-import { initSegmentName, mediaSegmentName, parseSegmentName } from '../presentation/segment-name.ts';
+import { allSegmentNames, parseSegmentName } from '../presentation/segment-name.ts';
 import { timelineOf } from '../presentation/timeline.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
@@ -52,22 +52,17 @@ type Stored = Pick<Storage, 'hasUpload' | 'listSegments' | 'readSegment'>;
 
 /** Compares what is stored of a track with its record. */
 export async function* verifyTrack(track: Track, storage: Stored): AsyncGenerator<Finding> {
-  const { filename, home, status, upload, renditions } = track;
+  const { filename, home, status, upload } = track;
   const finding = (problem: string): Finding => ({ filename, problem });
   if (upload !== null) {
     if (!(await storage.hasUpload(upload))) yield finding(`its original uploads/${upload} is missing`);
   }
-  const timeline = timelineOf(track);
   const stored = new Set((await storage.listSegments(home)).map(({ name }) => name));
-  const expected = renditions.flatMap((rendition) => [
-    initSegmentName(rendition),
-    ...Array.from({ length: timeline.segmentCount }, (_, index) => mediaSegmentName(rendition, index)),
-  ]);
   const problemOf = async (name: string) => {
     if (stored.has(name)) return { name, problem: await segmentProblem(track, name, storage) };
     return { name, problem: status === 'ready' ? 'is missing' : undefined };
   };
-  for await (const { name, problem } of inOrder(expected, READS_AT_ONCE, problemOf)) {
+  for await (const { name, problem } of inOrder(allSegmentNames(track), READS_AT_ONCE, problemOf)) {
     stored.delete(name);
     if (problem) yield finding(`${name} ${problem}`);
   }

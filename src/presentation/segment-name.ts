@@ -1,5 +1,6 @@
 /** Builds and parses segment names: `aac-128k-3f9a2c1b-init.mp4`, `aac-128k-3f9a2c1b-00001.m4s` (from 1). Pure. */
-import type { Rendition } from '../tracks/track.ts';
+import type { Rendition, Track } from '../tracks/track.ts';
+import { timelineOf } from './timeline.ts';
 
 type Named = Pick<Rendition, 'id' | 'key'>;
 
@@ -16,6 +17,15 @@ export function mediaSegmentName(rendition: Named, index: number): string {
 /** Returns the name of any segment. @param index counted from 0, or `init`. */
 export function segmentNameOf(rendition: Named, index: number | 'init'): string {
   return index === 'init' ? initSegmentName(rendition) : mediaSegmentName(rendition, index);
+}
+
+/** Yields the name of each segment that a ready track has. */
+export function* allSegmentNames(track: Track): Generator<string> {
+  const { segmentCount } = timelineOf(track);
+  for (const rendition of track.renditions) {
+    yield initSegmentName(rendition);
+    for (let index = 0; index < segmentCount; index++) yield mediaSegmentName(rendition, index);
+  }
 }
 
 /** Returns the names of the media segments as a template for players (23009-1 clause 5.3.9.4.4). */

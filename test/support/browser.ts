@@ -17,8 +17,20 @@ function connected(): Promise<Browser> {
   return connecting;
 }
 
-/** A page at `url`. An error that nobody catches on the page fails the test at its end, and so does what its policy forbids. */
-export async function openPage(url: string): Promise<Page> {
+/** For `it.runIf`, in a project that has a browser. */
+export const hasChromium = Boolean(inject('browserEndpoint'));
+
+/**
+ * A page at `url`. An error that nobody catches on the page fails the test at its end, and so does what its policy forbids.
+ *
+ * @param options.alsoFrom other origins that the page may ask.
+ * @param options.script runs before those of the page.
+ */
+export async function openPage(
+  url: string,
+  { alsoFrom = [], script }: { alsoFrom?: readonly string[]; script?: string } = {},
+): Promise<Page> {
+  const origins = [new URL(url).origin, ...alsoFrom];
   const page = await (await connected()).newPage();
   const failures: string[] = [];
   page.on('pageerror', (error) => failures.push(String(error)));
@@ -26,11 +38,12 @@ export async function openPage(url: string): Promise<Page> {
     if (/Content Security Policy/.test(message.text())) failures.push(message.text());
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(new URL(url).origin) && !/^(blob|data):/.test(request.url())) {
+    if (!origins.includes(new URL(request.url()).origin) && !/^(blob|data):/.test(request.url())) {
       failures.push(`asked another host: ${request.url()}`);
     }
   });
   page.on('close', () => expect(failures).toEqual([]));
+  if (script) await page.addInitScript(script);
   await page.goto(url);
   return page;
 }

@@ -40,24 +40,30 @@ export interface Stream {
   hlsUrl: string;
 }
 
-/**
- * Opens a page where that player has loaded the stream, paused where it is to begin.
- *
- * @param options `from`: where it begins, in seconds; the player must know, for one that is sent elsewhere while it
- * starts may go back. `choices`: renditions that it is made to change to, one after each segment that it has loaded.
- */
+export interface PlayerOptions {
+  /** Where it begins, in seconds. The player must know: one that is sent elsewhere while it starts may go back. */
+  from?: number;
+  /** Renditions that it is made to change to, one after each segment that it has loaded. */
+  choices?: readonly number[];
+  /** Server of the page; that of the stream by default. */
+  at?: string | undefined;
+  /** Other origins that the page may ask. */
+  alsoFrom?: readonly string[];
+}
+
+/** Opens a page where that player has loaded the stream, paused where it is to begin. */
 export async function openPlayer(
   name: PlayerName,
   { manifestUrl, hlsUrl }: Stream,
-  { from = 0, choices = [] }: { from?: number; choices?: readonly number[] } = {},
+  { from = 0, choices = [], at = manifestUrl, alsoFrom = [] }: PlayerOptions = {},
 ): Promise<Page> {
-  const page = await openPage(new URL('/healthz', manifestUrl).href);
+  const page = await openPage(new URL('/healthz', at).href, { alsoFrom });
   const script = SCRIPTS[name];
   if (script) {
     const content = await readFile(createRequire(import.meta.url).resolve(script), 'utf8');
     await page.addScriptTag({ content });
   }
-  await page.evaluate(watchAudio, [...choices]);
+  await page.evaluate(watchAudio, { choices: [...choices], isElsewhere: alsoFrom.length > 0 });
   const isDash = name === 'dash.js' || name === 'Shaka Player';
   const url = isDash ? manifestUrl : hlsUrl;
   await page.evaluate(DRIVERS[name], { url, from, bufferSeconds: BUFFER_SECONDS });
@@ -65,8 +71,10 @@ export async function openPlayer(
 }
 
 /** Runs on the page. Makes the element, counts how often it runs dry, and has renditions chosen. */
-function watchAudio(choices: number[]): void {
+function watchAudio({ choices, isElsewhere }: { choices: number[]; isElsewhere: boolean }): void {
   const audio = document.createElement('audio');
+  // Without it, Chromium's own HLS plays nothing of another origin.
+  if (isElsewhere) audio.crossOrigin = 'anonymous';
   document.body.append(audio);
   const driver = { errors: [] as string[], stalls: 0, reached: 0, choose: (_index: number) => {} };
   const ended = new Promise<void>((resolve) => {

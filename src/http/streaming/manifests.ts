@@ -53,7 +53,7 @@ interface Made {
 
 /** Creates the cache. @param maxBytes of memory. The least recently used texts are dropped first. */
 export function createManifests(services: Services, origins: CrossOrigin, maxBytes = MAX_BYTES): Manifests {
-  const { library, storage, encoder, started } = services;
+  const { library, storage, encoder, segmentRepair, started } = services;
   const made = new LRUCache<string, Made>({
     maxSize: maxBytes,
     sizeCalculation: ({ representation: { bytes } }, key) => bytes.length + key.length + ENTRY_BYTES,
@@ -79,6 +79,7 @@ export function createManifests(services: Services, origins: CrossOrigin, maxByt
   };
 
   const make = async (request: IncomingMessage, track: Track, { name, type, render }: Text) => {
+    if (storage.addresses) segmentRepair.lookOver(track);
     const encoding = wantedEncoding(request);
     const vary = ['Vary', 'Accept-Encoding'];
     const more = encoding === 'identity' ? vary : [...vary, 'Content-Encoding', encoding];
