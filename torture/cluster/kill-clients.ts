@@ -122,9 +122,13 @@ async function playOne(clients: Clients): Promise<void> {
     if (track.manifestUrl) await assertOnTimeline(node.url, track);
     report.plays++;
   } catch (error) {
+    // The end of a process is known a moment after that of its connections.
+    await pause(250);
     const isSameProcess = node.isAlive && node.pid === pid;
     const text = String(error);
     if (/\b503 for/.test(text)) report.refused++;
+    // It starts, and does not listen yet.
+    else if (codeOf(error) === 'ECONNREFUSED') report.refused++;
     else if (isSameProcess && known.tracks.has(filename) && !known.maybeDeleted.has(filename)) {
       report.failures.push(`${filename} on ${node.name}: ${text}`);
     }
@@ -143,6 +147,12 @@ async function deleteOldest(clients: Clients): Promise<void> {
   known.maybeDeleted.delete(oldest);
   known.tracks.delete(oldest);
   report.deleted++;
+}
+
+/** Returns the code of the system's error behind that of a fetch. */
+function codeOf(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }
 
 function anyNode({ nodes, random }: Clients): ClusterNode {
