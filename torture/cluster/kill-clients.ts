@@ -17,6 +17,8 @@ export interface Known {
   maybeDeleted: Set<string>;
   /** Names of tracks that were deleted; another track may have such a name by now. */
   deleted: Set<string>;
+  /** Files whose track somebody asked to delete. */
+  unwanted: Set<SourceFile>;
   unanswered: SourceFile[];
 }
 
@@ -71,6 +73,8 @@ async function add(
     if (!known.unanswered.includes(file)) known.unanswered.push(file);
     return undefined;
   }
+  // The same bytes were answered earlier on another node, and deleted since.
+  if (status === 410 && known.unwanted.has(file)) return undefined;
   if (status !== 200 && status !== 201 && status !== 202) {
     report.failures.push(`${file.name} on ${node.name} is answered with ${status} ${body.code}`);
     return undefined;
@@ -146,6 +150,7 @@ async function deleteOldest(clients: Clients): Promise<void> {
   if (oldest === undefined) return;
   known.maybeDeleted.add(oldest);
   const file = known.tracks.get(oldest);
+  if (file) known.unwanted.add(file);
   const url = `${anyNode(clients).url}/files/${encodeURIComponent(oldest)}`;
   const response = await fetch(url, { method: 'DELETE' }).catch(() => undefined);
   if (response?.status === 503) report.refused++;

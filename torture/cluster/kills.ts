@@ -44,7 +44,13 @@ export async function clusterKills(
     nodes: ['a', 'b', 'c'].map((name) => ({ name, role: 'all' })),
     env: { AUDIO_LADDER: 'aac@64k,aac@128k' },
   });
-  const known: Known = { tracks: new Map(), maybeDeleted: new Set(), deleted: new Set(), unanswered: [] };
+  const known: Known = {
+    tracks: new Map(),
+    maybeDeleted: new Set(),
+    deleted: new Set(),
+    unwanted: new Set(),
+    unanswered: [],
+  };
   const stopping = new AbortController();
   const clients: Clients = {
     nodes: cluster.nodes,
