@@ -35,6 +35,7 @@ it('checks again after the reuse time, and at once after a failed check', async 
     selfTest: { recentFault: async () => null },
     tools: Promise.resolve({ version: '7.1' }),
     log: pino({ level: 'silent' }),
+    engines: { places: {} },
   } as unknown as Services;
   const look = createReadiness(services, { minFreeBytes: 0 } as Config, 0);
   const oks: boolean[] = [];
