@@ -72,9 +72,17 @@ export async function startServerProcess(
       if (listening) resolve(listening);
     });
   });
-  const first = await Promise.race([url, exited.then(async (code) => ({ code, stderr: await stderr }))]);
+  const first = await Promise.race([
+    url,
+    exited.then(async (code) => ({ code, stderr: await soonOr(stderr) })),
+  ]);
   if (typeof first !== 'string') throw new Error(`the server ended with ${first.code}: ${first.stderr}`);
   return { url: first, child, exited };
+}
+
+/** Resolves with a text, or without it after a second: what a killed server has started may keep the pipe open. */
+async function soonOr(text: Promise<string>): Promise<string> {
+  return Promise.race([text, new Promise<string>((resolve) => setTimeout(() => resolve(''), 1000))]);
 }
 
 export async function exitOf(child: ChildProcess): Promise<number | string> {
