@@ -40,6 +40,8 @@ export default defineConfig({
           include: ['test/**/*.engines.test.ts'],
           // Its browser is for players that get their segments from the bucket.
           globalSetup: ['test/support/engines.ts', 'test/support/one-browser.ts'],
+          // After the lanes above: beside engines and nodes, players starve.
+          sequence: { groupOrder: 1 },
           ...lane,
           ...within(60_000),
         },
@@ -60,7 +62,7 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           // After all others, one file at a time: what is killed and stopped is timed.
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           ...lane,
           ...within(120_000),
         },

@@ -27,7 +27,7 @@ const HOME = '7d3f9f0e-8f4e-4b8a-9a55-6a1f6f5b3c21';
 const FIRST = 'aac-128k-3f9a2c1b-00001.m4s';
 const SECOND = 'aac-128k-3f9a2c1b-00002.m4s';
 /** Of a server that does not answer. */
-const SHORT = { connectionMs: 1000, requestMs: 1000, callMs: 2500, idleMs: 1000, largeRequestMs: 1000 };
+const SHORT = { connectionMs: 600, requestMs: 600, callMs: 1500, idleMs: 600, largeRequestMs: 600 };
 /** Tries a call that the short limits may end on a busy machine. */
 const untilWell = <T>(call: () => Promise<T>): Promise<T> =>
   vi.waitFor(call, { timeout: 30_000, interval: 100 });
@@ -337,7 +337,7 @@ describe.runIf(hasS3).each(['cut', 'hang', 'slow-down'] as const)('a server at f
     for (const [n, call] of Object.keys(calls).entries()) {
       expect(outcomes[n], call).toMatchObject({ status: 'rejected', reason: UNAVAILABLE });
     }
-    // `SHORT` allows a call 2.5 s, and `writable` makes two. Without limits they would take minutes.
+    // `SHORT` allows a call 1.5 s, and `writable` makes two. Without limits they would take minutes.
     expect(performance.now() - begun).toBeLessThan(15_000);
     await proxy.set('pass');
     expect(await untilWell(() => storage.readSegment(HOME, FIRST))).toEqual(Buffer.from('one'));
