@@ -10,6 +10,9 @@ import { pause } from './scenario.ts';
 const KEPT = 10;
 
 /** Knowledge of the clients. */
+/** A node needs about a second to start. */
+const REFUSED_MS = 100;
+
 export interface Known {
   /** Tracks by file name that were acknowledged with 201 or 202. */
   tracks: Map<string, SourceFile>;
@@ -61,8 +64,13 @@ async function add(
 ): Promise<{ filename: string; isNew: boolean } | undefined> {
   const wait = ['false', 'true', 'ready'][Math.floor(random() * 3)] as string;
   const isSlow = random() < 0.5;
-  const answer = await submit(node.url, file, wait, isSlow).catch(() => undefined);
-  if (answer === undefined) {
+  const answer = await submit(node.url, file, wait, isSlow).catch((error: unknown) => error);
+  // No server has seen it: the node starts. Sent again at the end, thousands of these would take an hour.
+  if (codeOf(answer) === 'ECONNREFUSED') {
+    await pause(REFUSED_MS);
+    return undefined;
+  }
+  if (!isSubmitted(answer)) {
     if (!known.unanswered.includes(file)) known.unanswered.push(file);
     return undefined;
   }
@@ -175,6 +183,10 @@ function anyNode({ nodes, random }: Clients): ClusterNode {
 
 function newFile({ sources, random }: Clients): SourceFile {
   return unlike(sources[Math.floor(random() * sources.length)] as SourceFile, ++lastFile);
+}
+
+function isSubmitted(answer: unknown): answer is Awaited<ReturnType<typeof submit>> {
+  return typeof answer === 'object' && answer !== null && 'status' in answer;
 }
 
 function isThere<T>(value: T | undefined): value is T {
