@@ -1,7 +1,6 @@
 /** Makes tracks of uploads: receive, examine, record. */
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
-import { createBroadcast } from '../concurrency/broadcast.ts';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import type { EarlyEncode } from '../early/early-encode.ts';
 import type { EarlyEncoder } from '../early/early-encoder.ts';
@@ -18,6 +17,7 @@ import { describeTrack } from './describe.ts';
 import { createExamine, type ExamineOptions } from './examine.ts';
 import { receiveInto } from './receive.ts';
 import { retryTrack } from './retry.ts';
+import { createUnderWay } from './under-way.ts';
 import { reserveUploadRoom, type UploadRoom } from './upload-room.ts';
 
 /** The sender of an upload. */
@@ -43,8 +43,8 @@ export interface Ingest {
    */
   reserveRoom(declaredBytes: number): Promise<UploadRoom>;
   /**
-   * Streams an upload into storage, and begins to encode it meanwhile where that is worth it. Nothing of the upload is left when it throws: 400 for an empty file, 507 when the disk is
-   * full, or the error of the stream.
+   * Streams an upload into storage, and begins to encode it meanwhile where that is worth it. Nothing of the upload is left when
+   * it throws: 400 for an empty file, 507 when the disk is full, or the error of the stream.
    */
   receive(
     stream: AsyncIterable<Buffer>,
@@ -213,22 +213,6 @@ export function createIngest(options: IngestOptions): Ingest {
       await underWay.none(CLOSE_MS);
       closing.abort(errors.shuttingDown());
       await Promise.all([adding.idle(), earlyEncoder.close()]);
-    },
-  };
-}
-
-/** Knows which uploads are under way. */
-function createUnderWay() {
-  const uploads = new Set<string>();
-  const ends = createBroadcast<void>();
-  return {
-    begin: (upload: string) => void uploads.add(upload),
-    end(upload: string) {
-      if (uploads.delete(upload) && uploads.size === 0) ends.send();
-    },
-    /** Resolves when none is, after `ms` milliseconds at the latest. */
-    async none(ms: number) {
-      if (uploads.size > 0) await ends.next({ signal: AbortSignal.timeout(ms) }).catch(() => {});
     },
   };
 }
