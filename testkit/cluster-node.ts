@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type NodeLog, nodeLog } from './node-log.ts';
 import { freePort } from './ports.ts';
+import type { BucketEnv } from './s3-server.ts';
 import { BUILT_SERVER, type Command, exitOf, killGroup, startServerProcess } from './server-process.ts';
 
 export interface NodeOptions {
@@ -42,11 +43,7 @@ export interface ClusterNode {
 }
 
 /** Settings of all nodes, with the addresses of the engines themselves. */
-export interface EngineSettings {
-  DATABASE_URL: string;
-  S3_ENDPOINT: string;
-  [name: string]: string;
-}
+export type EngineSettings = BucketEnv & { DATABASE_URL: string } & Record<string, string>;
 
 /** Prepares a node without starting it. */
 export async function clusterNode(

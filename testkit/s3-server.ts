@@ -25,6 +25,20 @@ export interface S3Settings {
   S3_SECRET_ACCESS_KEY: string;
 }
 
+/** Settings of the server under test, with a bucket. */
+export type BucketEnv = S3Settings & { S3_BUCKET: string };
+
+/** Returns the settings of a bucket as the storage takes them. */
+export function bucketOptions(env: BucketEnv) {
+  return {
+    bucket: env.S3_BUCKET,
+    endpoint: env.S3_ENDPOINT,
+    region: env.S3_REGION,
+    accessKeyId: env.S3_ACCESS_KEY_ID,
+    secretAccessKey: env.S3_SECRET_ACCESS_KEY,
+  };
+}
+
 export interface S3Server {
   env: S3Settings;
   port: number;

@@ -4,6 +4,7 @@ import { repeat } from '../concurrency/repeat.ts';
 import type { Database } from '../database/database.ts';
 import type { PostgresLibrary } from '../library/postgres.ts';
 import { sweep } from '../pipeline/janitor.ts';
+import { removeStored } from '../pipeline/remove.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface Chores {
@@ -36,12 +37,7 @@ export function createChores(options: {
     {
       name: 'removals',
       every: '1 minute',
-      run: () =>
-        library.finishRemovals(async ({ home, upload, uploadId }) => {
-          await storage.removeHome(home);
-          const original = upload ?? uploadId;
-          if (original !== null) await storage.removeUpload(original);
-        }),
+      run: () => library.finishRemovals((track) => removeStored(track, storage)),
     },
     { name: 'sweep', every: '1 hour', run: () => sweep(options, { ageMs: ORPHAN_AGE_MS }) },
   ];

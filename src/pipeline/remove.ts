@@ -3,6 +3,7 @@ import type { Encoder } from '../encoding/encoder.ts';
 import { errors } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Track } from '../tracks/track.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';
 
 /**
@@ -26,13 +27,21 @@ export async function removeTrack(
     try {
       // Again: a retry may have come in between. From here on nothing can start the track.
       await encoder.cancel(filename);
-      await storage.removeHome(track.home);
-      // The record of a ready track may not name an original that is still to be removed.
-      const original = track.upload ?? track.uploadId;
-      if (original !== null) await storage.removeUpload(original);
+      await removeStored(track, storage);
     } finally {
       // Also where files are left: the track exists no more.
       trackEvents.removed(filename);
     }
   });
+}
+
+/** Removes what is stored of a track. */
+export async function removeStored(
+  { home, upload, uploadId }: Pick<Track, 'home' | 'upload' | 'uploadId'>,
+  storage: Pick<Storage, 'removeHome' | 'removeUpload'>,
+): Promise<void> {
+  await storage.removeHome(home);
+  // The record of a ready track may not name an original that is still to be removed.
+  const original = upload ?? uploadId;
+  if (original !== null) await storage.removeUpload(original);
 }

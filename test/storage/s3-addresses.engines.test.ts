@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type DirectReading, openS3Storage } from '../../src/storage/s3.ts';
 import { createPresigner } from '../../src/storage/s3-presigned.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { bucketOptions } from '../../testkit/s3-server.ts';
 import { addressesContract } from '../contracts/addresses.ts';
 import { allowEverybody, allowPages } from '../support/bucket-rules.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -17,11 +18,7 @@ type Env = Awaited<ReturnType<typeof freshBucket>>;
 
 async function openOn(env: Env, direct: DirectReading | undefined): Promise<Storage> {
   return openS3Storage({
-    bucket: env.S3_BUCKET,
-    endpoint: env.S3_ENDPOINT,
-    region: env.S3_REGION,
-    accessKeyId: env.S3_ACCESS_KEY_ID,
-    secretAccessKey: env.S3_SECRET_ACCESS_KEY,
+    ...bucketOptions(env),
     scratchFolder: path.join(await temporaryFolder(), 'scratch'),
     scratchBytes: 1024 ** 2,
     direct,

@@ -16,7 +16,7 @@ import { receiveInto } from '../../src/pipeline/receive.ts';
 import { openS3Storage, type S3StorageOptions } from '../../src/storage/s3.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { startFaultProxy } from '../../testkit/fault-proxy.ts';
-import { s3Client } from '../../testkit/s3-server.ts';
+import { bucketOptions, s3Client } from '../../testkit/s3-server.ts';
 import { storageContract } from '../contracts/storage.ts';
 import { atEndOfFile } from '../support/end-of-file.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -39,11 +39,7 @@ async function freshOptions(): Promise<S3StorageOptions & { client: S3Client }> 
   atEndOfFile(async () => client.destroy());
   return {
     client,
-    bucket: env.S3_BUCKET,
-    endpoint: env.S3_ENDPOINT,
-    region: env.S3_REGION,
-    accessKeyId: env.S3_ACCESS_KEY_ID,
-    secretAccessKey: env.S3_SECRET_ACCESS_KEY,
+    ...bucketOptions(env),
     scratchFolder: path.join(await temporaryFolder(), 'scratch'),
     scratchBytes: 1024 ** 3,
   };

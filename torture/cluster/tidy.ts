@@ -7,8 +7,10 @@ import { openDatabase } from '../../src/database/database.ts';
 import { createListening } from '../../src/database/listening.ts';
 import { openPostgresLibrary } from '../../src/library/postgres.ts';
 import { sweep } from '../../src/pipeline/janitor.ts';
+import { removeStored } from '../../src/pipeline/remove.ts';
 import { openS3Storage } from '../../src/storage/s3.ts';
 import type { Cluster } from '../../testkit/cluster.ts';
+import { bucketOptions } from '../../testkit/s3-server.ts';
 import { projectFolder } from '../../testkit/server-process.ts';
 
 export interface Tidied {
@@ -37,22 +39,14 @@ export async function tidy(cluster: Cluster, folder: string): Promise<Tidied> {
       ffmpegVersion: async () => '',
     });
     const storage = await openS3Storage({
-      bucket: settings.S3_BUCKET as string,
-      endpoint: settings.S3_ENDPOINT,
-      region: settings.S3_REGION as string,
-      accessKeyId: settings.S3_ACCESS_KEY_ID,
-      secretAccessKey: settings.S3_SECRET_ACCESS_KEY,
+      ...bucketOptions(settings),
       scratchFolder: path.join(folder, 'tidy'),
       scratchBytes: 1024 ** 3,
     });
     const before = (await cluster.objects()).length;
     await query("update tracks set removed_at = now() - interval '1 day' where removed_at is not null");
     await query("update trash set not_before = now() - interval '1 second'");
-    await library.finishRemovals(async ({ home, upload, uploadId }) => {
-      await storage.removeHome(home);
-      const original = upload ?? uploadId;
-      if (original !== null) await storage.removeUpload(original);
-    });
+    await library.finishRemovals((track) => removeStored(track, storage));
     await library.emptyTrash(storage.removeUpload);
     await sweep({ library, storage, log: pino({ level: 'silent' }) }, { ageMs: 0 });
     const removed = before - (await cluster.objects()).length;
