@@ -4,6 +4,7 @@ import { type LadderEntry, ladderFor, renditionsOf } from '../presentation/ladde
 import { framesPerSegment } from '../presentation/timeline.ts';
 import type { Probed } from '../source/probe.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
+import { NO_FACTS } from '../tracks/facts.ts';
 import { TRACK_VERSION } from '../tracks/track.ts';
 
 export interface DescribeOptions {
@@ -45,5 +46,6 @@ export function describeTrack(
     copy,
     renditions: renditionsOf(entries, shape),
     storedBytes: bytes,
+    ...NO_FACTS,
   };
 }

@@ -5,6 +5,7 @@ import { safeJoin } from '../disk/safe-join.ts';
 import { sweepTemporaries, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
 import { absentAs } from './absent.ts';
 import { openSegments } from './disk-segments.ts';
+import { sidecarsIn } from './disk-sidecars.ts';
 import { openUploads } from './disk-uploads.ts';
 import type { Storage } from './storage.ts';
 
@@ -23,10 +24,12 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
   for (const folder of [uploadsFolder, segmentsFolder]) await sweepTemporaries(folder);
   const manifests = path.join(dataDir, 'manifests');
   const manifestOf = (home: string) => safeJoin(manifests, home, MANIFEST);
+  const { removeSidecars, ...sidecars } = sidecarsIn(manifests);
 
   return {
     ...uploads,
     ...segments,
+    ...sidecars,
     // The manifest lies beside the record of the track. A track that is gone has no such folder.
     async putManifest(home, render) {
       const mpd = render(`../../segments/${encodeURIComponent(home)}/`);
@@ -35,6 +38,7 @@ export async function openDiskStorage(dataDir: string): Promise<Storage> {
     async removeHome(home) {
       await segments.removeHome(home);
       await absentAs(undefined, rm(manifestOf(home), { force: true }));
+      await removeSidecars(home);
     },
     async room() {
       const { bavail, bsize, files, ffree } = await statfs(uploadsFolder);

@@ -12,7 +12,9 @@ import {
   manifestKey,
   SEGMENT_HEADERS,
   SEGMENTS,
+  SIDECARS,
   segmentKey,
+  sidecarPrefix,
 } from './s3-keys.ts';
 import type { Scratch } from './scratch.ts';
 import type { SegmentStage, Storage } from './storage.ts';
@@ -31,7 +33,7 @@ export function createS3Segments(bucket: Bucket, scratch: Scratch): Segments & P
   };
 
   const changedAt = async (home: string) => {
-    const objects = await bucket.list(homePrefix(home));
+    const objects = [...(await bucket.list(homePrefix(home))), ...(await bucket.list(sidecarPrefix(home)))];
     return objects.length > 0 ? Math.max(...objects.map((object) => object.changedAt)) : undefined;
   };
 
@@ -79,10 +81,12 @@ export function createS3Segments(bucket: Bucket, scratch: Scratch): Segments & P
     async removeHome(home) {
       const manifest = manifestKey(home);
       await bucket.removeAll(homePrefix(home));
+      await bucket.removeAll(sidecarPrefix(home));
       await bucket.remove(manifest);
     },
     async listHomes() {
       const homes = new Set(await bucket.listFolders(SEGMENTS));
+      for (const home of await bucket.listFolders(SIDECARS)) homes.add(home);
       for (const { key } of await bucket.list(MANIFESTS)) {
         homes.add(key.slice(MANIFESTS.length, -MANIFEST_SUFFIX.length));
       }

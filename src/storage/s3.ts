@@ -5,6 +5,7 @@ import { openBucket } from './s3-bucket.ts';
 import { createS3, type S3, type S3Limits, type S3Settings } from './s3-client.ts';
 import { openMultiparts } from './s3-multipart.ts';
 import { createS3Segments } from './s3-segments.ts';
+import { createS3Sidecars } from './s3-sidecars.ts';
 import { assertBucket, assertOwnBucket } from './s3-startup.ts';
 import { createS3Uploads } from './s3-uploads.ts';
 import { openScratch } from './scratch.ts';
@@ -51,6 +52,7 @@ export async function openS3Storage(options: S3StorageOptions): Promise<Storage>
   return {
     ...createS3Uploads({ bucket, multiparts, scratch, partSlots }),
     ...createS3Segments(bucket, scratch),
+    ...createS3Sidecars(bucket),
     addresses: options.direct && (await addressesOf(s3, options, options.direct)),
     room: () => scratch.room(),
     takesRoom: () => ({ bytes: 0, files: 0 }),

@@ -153,9 +153,19 @@ export interface Storage {
    * @param render is given the address of the segments, relative to that of the manifest and with a slash at its end.
    */
   putManifest(home: string, render: (segmentBase: string) => string): Promise<void>;
-  /** Removes all segments of a home, and its manifest. */
+  /**
+   * Publishes a sidecar, a small file about a track: a cover, a waveform. It replaces one of the same name, and is durable once it
+   * resolves. That of a track that is gone is not kept, as its manifest.
+   */
+  putSidecar(home: string, name: string, bytes: Buffer): Promise<void>;
+  /** Resolves with undefined where there is no such sidecar. */
+  readSidecar(home: string, name: string): Promise<Buffer | undefined>;
+  listSidecars(home: string): Promise<string[]>;
+  /** Does nothing where there is no such sidecar. */
+  removeSidecar(home: string, name: string): Promise<void>;
+  /** Removes all segments of a home, its manifest and its sidecars. */
   removeHome(home: string): Promise<void>;
-  /** Lists the homes that have segments, or a manifest apart from the record of its track. */
+  /** Lists the homes that have segments; or a manifest or sidecars apart from the record of their track. */
   listHomes(): Promise<StoredHome[]>;
 
   /** Resolves with the free room. */

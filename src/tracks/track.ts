@@ -1,5 +1,6 @@
 /** Defines the record of a track, as stored in `track.json`. Responses are made from it. */
 import * as z from 'zod';
+import { Facts } from './facts.ts';
 import { TrackStatus } from './status.ts';
 
 /** The version that this server writes. It reads every older one too: see `test/fixtures/track-json`. */
@@ -98,6 +99,7 @@ export const TrackRecord = z.object({
   copy: SourceCopy.nullable().default(null),
   /** Bytes on disk: segments, and the original if it is kept. Exact when the track is ready. */
   storedBytes: z.int().nonnegative(),
+  ...Facts.shape,
 });
 export type TrackRecord = z.infer<typeof TrackRecord>;
 

@@ -9,10 +9,13 @@ export interface StorageUnderTest {
   storage: Storage;
   /** Opens another one on the same bytes, as the next start of the server does. */
   reopen(): Promise<Storage>;
+  /** Makes the place that a library makes for a new track. */
+  openHome?(home: string): Promise<unknown>;
 }
 
 const MIB = 1024 * 1024;
 const FIRST = 'aac-128k-3f9a2c1b-00001.m4s';
+const HOME = '7d3f9f0e-8f4e-4b8a-9a55-6a1f6f5b3c21';
 const SECOND = 'aac-128k-3f9a2c1b-00002.m4s';
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -28,9 +31,14 @@ async function* failingAfter(...chunks: Buffer[]): AsyncGenerator<Buffer> {
 export function storageContract(open: () => Promise<StorageUnderTest>): void {
   let storage: Storage;
   let reopen: () => Promise<Storage>;
+  let openHome: StorageUnderTest['openHome'];
   beforeEach(async () => {
-    ({ storage, reopen } = await open());
+    ({ storage, reopen, openHome } = await open());
   });
+  const openedHome = async () => {
+    await openHome?.(HOME);
+    return HOME;
+  };
 
   const receive = async (stream: AsyncIterable<Buffer>): Promise<ReceivedUpload> => {
     const received = await receiveInto(await storage.beginUpload(), stream);
@@ -440,6 +448,51 @@ export function storageContract(open: () => Promise<StorageUnderTest>): void {
     expect(bases[0]).toMatch(/^(\.\.\/)+segments\/Gr%C3%BC%C3%9Fe%20%231\.mp3\/$/);
     expect(bases[1]).toMatch(/^(\.\.\/)+segments\/7d3f9f0e-8f4e-4b8a-9a55-6a1f6f5b3c21\/$/);
     expect(await homesOf()).toEqual([]);
+  });
+
+  describe('a sidecar', () => {
+    it('is stored whole, replaced, listed and removed', async () => {
+      const home = await openedHome();
+      expect(await storage.readSidecar(home, 'cover-1a2b3c4d-320.jpg')).toBeUndefined();
+      expect(await storage.listSidecars(home)).toEqual([]);
+      await storage.putSidecar(home, 'cover-1a2b3c4d-320.jpg', Buffer.from('picture'));
+      await storage.putSidecar(home, 'waveform.dat', Buffer.from('first'));
+      await storage.putSidecar(home, 'waveform.dat', Buffer.from('second'));
+      expect(String(await (await reopen()).readSidecar(home, 'waveform.dat'))).toBe('second');
+      expect((await storage.listSidecars(home)).sort()).toEqual(['cover-1a2b3c4d-320.jpg', 'waveform.dat']);
+      await storage.removeSidecar(home, 'waveform.dat');
+      await storage.removeSidecar(home, 'waveform.dat');
+      expect(await storage.listSidecars(home)).toEqual(['cover-1a2b3c4d-320.jpg']);
+      expect(await storage.readSidecar(home, 'waveform.dat')).toBeUndefined();
+    });
+
+    it('goes with its home, and is no segment', async () => {
+      const home = await openedHome();
+      await storage.putSegment(home, FIRST, Buffer.from('one'));
+      await storage.putSidecar(home, 'pauses.json', Buffer.from('{}'));
+      expect((await storage.listSegments(home)).map(({ name }) => name)).toEqual([FIRST]);
+      await storage.removeHome(home);
+      expect(await storage.readSidecar(home, 'pauses.json')).toBeUndefined();
+      expect(await storage.listSidecars(home)).toEqual([]);
+      expect(await homesOf()).toEqual([]);
+    });
+
+    it.each(['../other/pauses.json', '..', 'track.json', 'manifest.mpd'])(
+      'cannot be named %s',
+      async (name) => {
+        const home = await openedHome();
+        await expect(storage.putSidecar(home, name, Buffer.from('x'))).rejects.toThrow();
+        await expect(storage.removeSidecar(home, name)).rejects.toThrow();
+        await expect(storage.readSidecar(home, name)).rejects.toThrow();
+      },
+    );
+
+    it('is not kept without its track', async () => {
+      await storage.putSidecar('gone.mp3', 'pauses.json', Buffer.from('{}'));
+      const homes = await homesOf();
+      await Promise.all(homes.map((home) => storage.removeHome(home)));
+      expect(await storage.readSidecar('gone.mp3', 'pauses.json')).toBeUndefined();
+    });
   });
 
   it('takes all or nothing of its room for segments', () => {

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cacheSegments } from '../../src/storage/cache.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
@@ -29,7 +31,8 @@ describe('a storage behind the cache', () => {
     const folder = await temporaryFolder();
     const open = async () =>
       cacheSegments(await openDiskStorage(folder), { maxBytes: 1_000_000, isWhole: () => true });
-    return { storage: await open(), reopen: open };
+    const openHome = (home: string) => mkdir(path.join(folder, 'manifests', home), { recursive: true });
+    return { storage: await open(), reopen: open, openHome };
   });
 });
 

@@ -12,7 +12,11 @@ const UPLOAD = '00000000-0000-4000-8000-000000000000.upload';
 describe('a storage on disk', () => {
   storageContract(async () => {
     const folder = await temporaryFolder();
-    return { storage: await openDiskStorage(folder), reopen: () => openDiskStorage(folder) };
+    return {
+      storage: await openDiskStorage(folder),
+      reopen: () => openDiskStorage(folder),
+      openHome: (home) => mkdir(path.join(folder, 'manifests', home), { recursive: true }),
+    };
   });
 
   it('makes its folders', async () => {

@@ -1,6 +1,7 @@
 /** A track that could have come out of an upload, for tests that need one and do not care which. */
 import { createHash } from 'node:crypto';
 import type { TrackDraft } from '../../src/library/library.ts';
+import { NO_FACTS } from '../../src/tracks/facts.ts';
 import type { Track } from '../../src/tracks/track.ts';
 
 /** @param content stands for the bytes of the file: equal contents have equal hashes. */
@@ -43,6 +44,7 @@ export function sampleDraft(content: string, changes: Partial<TrackDraft> = {}):
     hasSeekableCopy: false,
     copy: null,
     storedBytes: 240_000,
+    ...NO_FACTS,
     ...changes,
   };
 }
