@@ -60,6 +60,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          exclude: ['test/**/*.engines.test.ts'],
           // After all others, one file at a time: what is killed and stopped is timed.
           maxWorkers: 1,
           sequence: { groupOrder: 2 },

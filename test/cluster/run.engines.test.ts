@@ -16,6 +16,8 @@ import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 const PLAYERS_WAIT_MS = 9000;
 /** A lease of 6 s is renewed every 2 s: with so little left it is about to be. */
 const BEFORE_RENEWAL_SECONDS = 4.2;
+/** A node that has just begun to listen leaves the tracks of others to their owners for 8 s. */
+const TAKE_OVER_AFTER_SECONDS = 8.2;
 
 interface Running {
   child: ChildProcess;
@@ -61,12 +63,21 @@ async function expectNothingLeft({ said, pids }: Running): Promise<void> {
   expect(existsSync(folder)).toBe(false);
 }
 
-/** Waits until little is left of a lease. A kill at that moment has listeners wait no longer than they must. */
+/**
+ * Waits until the nodes have listened for long enough to take over tracks, and little is left of a lease. A kill at that moment has
+ * listeners wait no longer than they must.
+ */
 async function untilBeforeRenewal(databaseUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   await until(async () => {
-    const { rows } = await client.query('select extract(epoch from until - now())::float as left from work');
+    const { rows } = await client.query(
+      `select extract(epoch from until - now())::float as left,
+         (select extract(epoch from now() - max(backend_start))::float from pg_stat_activity
+           where query = 'select' or query like 'listen %') as listened
+       from work`,
+    );
+    expect(rows[0]?.listened).toBeGreaterThan(TAKE_OVER_AFTER_SECONDS);
     expect(rows[0]?.left).toBeLessThan(BEFORE_RENEWAL_SECONDS);
   });
   await client.end();

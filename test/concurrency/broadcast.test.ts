@@ -1,11 +1,7 @@
 /** A broadcast reaches all who wait, and only those. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it, vi } from 'vitest';
 import { createBroadcast } from '../../src/concurrency/broadcast.ts';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+import { collectGarbage } from '../support/garbage.ts';
 
 it('tells a value to all who wait for it, and not to those who come later', async () => {
   const broadcast = createBroadcast<string>();
