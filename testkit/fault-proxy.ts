@@ -102,6 +102,8 @@ function forward(link: Link, fault: () => Fault): void {
     if (!to.writable || to.write(chunk)) return;
     // Read on when the other side has taken it.
     from.pause();
+    // Chunks that were delayed come in one burst: the first of them waits for all.
+    if (to.listenerCount('drain') > 0) return;
     to.once('drain', () => {
       if (fault() !== 'hang') from.resume();
     });
