@@ -111,7 +111,7 @@ function settings(port: number, isDurable: boolean): string {
     "listen_addresses = '127.0.0.1'",
     `port = ${port}`,
     "unix_socket_directories = ''",
-    'max_connections = 200',
+    'max_connections = 500',
     'shared_buffers = 64MB',
     "idle_in_transaction_session_timeout = '30s'",
     'tcp_keepalives_idle = 10',
