@@ -21,6 +21,7 @@ import { healthRoutes } from './http/routes/health.ts';
 import { linkRoutes } from './http/routes/links.ts';
 import { docsRoutes, pageRoutes } from './http/routes/page.ts';
 import { uploadRoutes } from './http/routes/upload.ts';
+import { type SideFile, sideFileRoutes } from './http/streaming/side-files.ts';
 import { createStreams } from './http/streaming/stream.ts';
 import { createPresenter } from './http/track-view.ts';
 import type { Services } from './services.ts';
@@ -45,7 +46,8 @@ export async function buildApp(
   const answers = config.role !== 'encode';
   const keyring = createKeyring(config.apiKeys);
   const links = createSignedLinks(config.streamSecret);
-  const streams = createStreams(services, config, links);
+  const sideFiles: readonly SideFile[] = [];
+  const streams = createStreams(services, config, { links, sideFiles });
   // Typed as Fastify's own: with pino's type the app would fit no plugin.
   const log: FastifyBaseLogger = services.log.child({}, { redact: REDACTED_PATHS });
   const app = Fastify({
@@ -93,6 +95,7 @@ export async function buildApp(
   await app.register(async (api) => {
     await protect(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter, keyring, slices });
+    await api.register(sideFileRoutes, { library: services.library, files: sideFiles });
     await api.register(linkRoutes, { services, presenter, timeouts });
     await api.register(eventRoutes, { services, presenter, keyring, timeouts, slices });
   });

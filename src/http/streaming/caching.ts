@@ -24,6 +24,8 @@ export interface Representation {
 
 /** Lets caches keep a response for a year without revalidation. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
+/** As `IMMUTABLE`, for answers that a client gets by its API key: no cache may give them to another one. */
+export const IMMUTABLE_FOR_ONE = 'private, max-age=31536000, immutable';
 /** Lets caches store a response, and makes them revalidate it before each use. */
 export const REVALIDATE = 'no-cache';
 

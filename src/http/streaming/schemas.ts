@@ -1,5 +1,6 @@
 /** Describes the routes of streams for OpenAPI. Their responses are written by `caching.ts`, not by these schemas. */
 import * as z from 'zod';
+import type { ErrorCode } from '../../errors.ts';
 import { empty, headers, media, problems } from '../openapi/responses.ts';
 
 /** An address space of streams: open, or behind a signature. */
@@ -69,5 +70,31 @@ export const segment = ({ params, id }: Place) => ({
     307: empty('The segment is at another address, which ends after some minutes', headers.redirect),
     416: empty('The range begins after the end', headers.contentRange),
     ...problems('link_invalid', 'track_not_found', 'segment_not_found', 'segment_not_yet', 'shutting_down'),
+  },
+});
+
+/** Describes a side file. Below `/files` it needs an API key, below `/stream` the rules of streams apply. */
+export const sideFile = (
+  file: {
+    id: string;
+    summary: string;
+    description?: string;
+    type: string;
+    problems: readonly ErrorCode[];
+  },
+  { params, id }: Place,
+) => ({
+  operationId: `get${id}${file.id}`,
+  tags: [id === 'File' ? 'files' : 'streams'],
+  summary: file.summary,
+  ...(file.description !== undefined && { description: file.description }),
+  params,
+  response: {
+    200: media('The whole file', file.type, ofSegment),
+    206: media('The requested range', file.type, { ...ofSegment, ...headers.contentRange }),
+    304: empty('The copy of the client is current', headers.validators),
+    416: empty('The range begins after the end', headers.contentRange),
+    ...problems('invalid_query', 'track_not_found', ...file.problems),
+    ...(id === 'File' ? problems('unauthorized', 'rate_limited') : problems('link_invalid')),
   },
 });

@@ -10,13 +10,14 @@ import type { Config } from '../../config/config.ts';
 import { errors } from '../../errors.ts';
 import type { Services } from '../../services.ts';
 import type { SignedLinks } from '../access/signed-links.ts';
-import { findTrack, TrackParams } from '../track-param.ts';
-import { type Representation, sendRepresentation } from './caching.ts';
+import { findTrack, TrackParams, trackOf } from '../track-param.ts';
+import { IMMUTABLE, type Representation, sendRepresentation } from './caching.ts';
 import { crossOrigin, registerCrossOrigin } from './cross-origin.ts';
 import { createManifests, MANIFEST, MASTER_PLAYLIST, mediaPlaylist } from './manifests.ts';
 import { createRedirects, type Redirect, sendRedirect } from './redirects.ts';
 import * as schemas from './schemas.ts';
 import { createSegments } from './segments.ts';
+import { EMBEDDABLE, findSideFile, type SideFile, schemaOf } from './side-files.ts';
 
 export interface Streams {
   /** Serves a request from memory. Returns false if the stream is not cached: the routes then find it. */
@@ -49,12 +50,17 @@ type Find = (
   reply: FastifyReply,
 ) => Promise<Representation | Redirect>;
 
-/** Creates the streams of all tracks, with their caches of manifests and segments. */
-export function createStreams(services: Services, config: Config, links: SignedLinks): Streams {
+/** Creates the streams of all tracks, with their caches of manifests and segments. @param sideFiles served beside them. */
+export function createStreams(
+  services: Services,
+  config: Config,
+  { links, sideFiles }: { links: SignedLinks; sideFiles: readonly SideFile[] },
+): Streams {
   const origins = crossOrigin(config.corsOrigin);
   const segments = createSegments(services, config, origins);
   const redirects = createRedirects(services);
   const manifests = createManifests(services, origins);
+  const besideStreams = { immutable: IMMUTABLE, more: [...origins.always, ...EMBEDDABLE] };
 
   const cachedAt = (request: IncomingMessage): Representation | Redirect | undefined => {
     const [, signature, filename, isSegment, name] = PLAIN_ADDRESS.exec(request.url ?? '') ?? [];
@@ -125,6 +131,16 @@ export function createStreams(services: Services, config: Config, links: SignedL
               (await redirects.find(params, request)) ?? segments.find(params, reply),
           ),
         );
+        for (const file of sideFiles) {
+          app.get(
+            `${prefix}/${file.name}`,
+            { schema: schemaOf(file, place) },
+            finding(async (params, _request, reply) => {
+              const track = await trackOf(params, services.library);
+              return findSideFile({ file, track, place: besideStreams }, reply.request);
+            }),
+          );
+        }
       }
     },
   };
