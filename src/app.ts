@@ -21,7 +21,8 @@ import { healthRoutes } from './http/routes/health.ts';
 import { linkRoutes } from './http/routes/links.ts';
 import { docsRoutes, pageRoutes } from './http/routes/page.ts';
 import { uploadRoutes } from './http/routes/upload.ts';
-import { type SideFile, sideFileRoutes } from './http/streaming/side-files.ts';
+import { CHAPTER_FILES } from './http/streaming/chapter-files.ts';
+import { sideFileRoutes } from './http/streaming/side-files.ts';
 import { createStreams } from './http/streaming/stream.ts';
 import { createPresenter } from './http/track-view.ts';
 import type { Services } from './services.ts';
@@ -46,7 +47,7 @@ export async function buildApp(
   const answers = config.role !== 'encode';
   const keyring = createKeyring(config.apiKeys);
   const links = createSignedLinks(config.streamSecret);
-  const sideFiles: readonly SideFile[] = [];
+  const sideFiles = [...CHAPTER_FILES];
   const streams = createStreams(services, config, { links, sideFiles });
   // Typed as Fastify's own: with pino's type the app would fit no plugin.
   const log: FastifyBaseLogger = services.log.child({}, { redact: REDACTED_PATHS });

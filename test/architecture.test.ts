@@ -90,6 +90,7 @@ const mayImport: Record<string, string[]> = {
     'governor',
     ...primitives,
   ],
+  facts: [...typesOf(...interfaces), 'ffmpeg', 'source', ...primitives],
   early: [
     ...typesOf('storage/storage.ts', 'governor'),
     'presentation',

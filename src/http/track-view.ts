@@ -2,7 +2,7 @@
 import type { Encoder, EncodingProgress } from '../encoding/encoder.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { SignedLinks } from './access/signed-links.ts';
-import type { StreamLinks, TrackView } from './openapi/schemas.ts';
+import type { StreamLinks, TagsView, TrackView } from './openapi/schemas.ts';
 
 /** Presents tracks, with addresses that clients can use. */
 export interface Presenter {
@@ -29,21 +29,42 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
     links: linksTo,
     view: (track) => {
       const progress = encoder.progressOf(track.filename);
-      const { manifestUrl, hlsUrl } = isPlayable(track, progress) ? linksTo(track) : NO_LINKS;
-      return { ...viewTrack(track, progress), manifestUrl, hlsUrl };
+      const base = `${publicUrl}${links.to(track).path}`;
+      const canPlay = isPlayable(track, progress);
+      return {
+        ...viewTrack(track, progress),
+        manifestUrl: canPlay ? `${base}/manifest` : null,
+        hlsUrl: canPlay ? `${base}/master.m3u8` : null,
+        chaptersUrl: track.chapters.length > 0 ? `${base}/chapters.json` : null,
+      };
     },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,
     listUrl: (query) => `${publicUrl}/files?${query}`,
   };
 }
 
-const NO_LINKS = { manifestUrl: null, hlsUrl: null };
+const NO_TAGS: TagsView = {
+  title: null,
+  artist: null,
+  album: null,
+  albumArtist: null,
+  composer: null,
+  genres: [],
+  date: null,
+  track: null,
+  trackTotal: null,
+  disc: null,
+  discTotal: null,
+  isrc: null,
+  language: null,
+  comment: null,
+};
 
 /** Presents a track. @param progress that of its encode while it is processed; it is newer than the record. */
 function viewTrack(
   track: Track,
   progress: EncodingProgress | undefined,
-): Omit<TrackView, 'manifestUrl' | 'hlsUrl'> {
+): Omit<TrackView, 'manifestUrl' | 'hlsUrl' | 'chaptersUrl'> {
   return {
     name: track.filename,
     filename: track.filename,
@@ -66,6 +87,8 @@ function viewTrack(
     storedBytes:
       track.status === 'ready' ? track.storedBytes : track.source.bytes + (progress?.storedBytes ?? 0),
     uploadedAt: track.uploadedAt,
+    tags: { ...NO_TAGS, ...track.tags } as TagsView,
+    chapters: track.chapters,
     ...(track.truncated && { truncated: track.truncated }),
     ...(track.declaredSeconds !== null && { declaredSeconds: track.declaredSeconds }),
     ...(track.error && { error: track.error }),

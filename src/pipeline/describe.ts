@@ -47,5 +47,8 @@ export function describeTrack(
     renditions: renditionsOf(entries, shape),
     storedBytes: bytes,
     ...NO_FACTS,
+    areTagsRead: true,
+    tags: probed.tags,
+    chapters: probed.chapters,
   };
 }

@@ -7,6 +7,11 @@ import { targetSeconds, timelineOf } from './timeline.ts';
 /** Version 6 allows `EXT-X-MAP` in playlists with more than I-frames; fragmented MP4 is documented to need 7. */
 const VERSION = 7;
 
+/** Last part of the address of chapters for Apple's players. */
+export const APPLE_CHAPTERS = 'apple-chapters.json';
+/** Names them (section 4.3.4.4). */
+const SESSION_CHAPTERS = `#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.chapters",URI="${APPLE_CHAPTERS}"`;
+
 /** Returns the address of a rendition's playlist, relative to the master playlist. */
 function mediaPlaylistName({ id }: Pick<Rendition, 'id'>): string {
   return `${id}.m3u8`;
@@ -16,13 +21,17 @@ function mediaPlaylistName({ id }: Pick<Rendition, 'id'>): string {
  * Renders the master playlist (section 4.3.4). Players begin with the first rendition in it, so the main one comes first
  * and the others follow by bit rate. The bit rates are estimates until the whole track is encoded, and measured after.
  */
-export function renderMasterPlaylist({ renditions }: Pick<Track, 'renditions'>): string {
+export function renderMasterPlaylist({
+  renditions,
+  chapters,
+}: Pick<Track, 'renditions' | 'chapters'>): string {
   const main = mainRendition(renditions);
   const others = renditions.filter((rendition) => rendition !== main);
   return [
     '#EXTM3U',
     `#EXT-X-VERSION:${VERSION}`,
     '#EXT-X-INDEPENDENT-SEGMENTS',
+    ...(chapters.length > 0 ? [SESSION_CHAPTERS] : []),
     ...[main, ...others].flatMap((rendition) => {
       const { bandwidth, averageBandwidth, bitRate, codecs } = rendition;
       const rates = `BANDWIDTH=${bandwidth},AVERAGE-BANDWIDTH=${averageBandwidth ?? bitRate}`;

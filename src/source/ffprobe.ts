@@ -4,11 +4,13 @@ import { errors } from '../errors.ts';
 import { INPUT_OPTIONS, indexOptions, inputUrl, openingOptions } from '../ffmpeg/input.ts';
 import { runTool } from '../ffmpeg/tool-process.ts';
 import type { Opening } from '../tracks/track.ts';
+import { PrintedChapter } from './chapters.ts';
+import { PRINTED_NAMES } from './tags.ts';
 
 /** Timeout of reading headers. It takes 0.1 s, and 0.3 s for a day of M4A. */
 const HEADER_TIMEOUT_MS = 10_000;
-/** Most output for headers. A hundred streams and some frames take 50 kB. */
-const MAX_HEADER_BYTES = 1024 * 1024;
+/** Most output for headers. A hundred streams and some frames take 50 kB; the rest is for tags. */
+const MAX_HEADER_BYTES = 4 * 1024 * 1024;
 /** Packets to decode. In nearly every file at least one of them gives samples. */
 const FIRST_PACKETS = 8;
 
@@ -21,6 +23,8 @@ export interface ProbedFile {
   /** Longest audio that is accepted, in seconds. The memory limit of ffprobe depends on it. */
   maxDurationSeconds: number;
 }
+
+const PrintedTags = z.record(z.string(), z.string());
 
 export const ProbedStream = z.object({
   index: z.int(),
@@ -36,6 +40,7 @@ export const ProbedStream = z.object({
   /** Bits per sample of FLAC and the like; `0` if the codec does not give it. */
   bits_per_raw_sample: z.string().optional(),
   disposition: z.object({ default: z.int() }).optional(),
+  tags: PrintedTags.optional(),
 });
 export type ProbedStream = z.infer<typeof ProbedStream>;
 
@@ -50,7 +55,9 @@ export const Headers = z.object({
     duration: z.string().optional(),
     bit_rate: z.string().optional(),
     probe_score: z.int().default(0),
+    tags: PrintedTags.optional(),
   }),
+  chapters: z.array(PrintedChapter).default([]),
 });
 export type Headers = z.infer<typeof Headers>;
 
@@ -61,26 +68,52 @@ const SHOWN = [
   'frame=stream_index,nb_samples',
 ].join(':');
 
+/** What is read beside the headers: costs nothing, for ffmpeg reads it all the same. */
+const TAGS_SHOWN = [
+  `format_tags=${PRINTED_NAMES}`,
+  `stream_tags=${PRINTED_NAMES}`,
+  'chapter=start_time,end_time',
+  'chapter_tags=title',
+].join(':');
+
 /**
- * Reads the headers of a file and decodes its first packets, in one process. Does not read tags.
+ * Reads the headers of a file with its tags and chapters, and decodes its first packets, in one process. Where the tags would
+ * take megabytes the file counts as one without.
  *
  * @param opening how to open a file that ffprobe does not recognise.
  * @throws {AppError} 415 when ffprobe does not recognise the file, crashes, or takes longer than 10 s. The caller must rule
  *   out that ffprobe itself is broken: see `self-test.ts`.
  */
 export async function readHeaders(file: ProbedFile, opening: Opening | null = null): Promise<Headers> {
-  const shown = [
+  return (
+    (await printedHeaders(file, opening, `${SHOWN}:${TAGS_SHOWN}`)) ?? (await headersAlone(file, opening))
+  );
+}
+
+async function headersAlone(file: ProbedFile, opening: Opening | null): Promise<Headers> {
+  const headers = await printedHeaders(file, opening, SHOWN);
+  if (!headers) throw notRecognised(new Error('ffprobe printed too much'));
+  return headers;
+}
+
+/** Resolves with undefined where ffprobe prints too much. */
+async function printedHeaders(
+  file: ProbedFile,
+  opening: Opening | null,
+  shown: string,
+): Promise<Headers | undefined> {
+  const args = probeArguments(file, [
+    ...openingOptions(opening),
     ...['-print_format', 'json', '-select_streams', 'a'],
-    ...['-read_intervals', `%+#${FIRST_PACKETS}`, '-show_entries', SHOWN],
-  ];
-  const args = probeArguments(file, [...openingOptions(opening), ...shown]);
+    ...['-read_intervals', `%+#${FIRST_PACKETS}`, '-show_entries', shown],
+  ]);
   const { output, isOverflowing, ...end } = await runTool(file.executables.ffprobe, args, {
     signal: file.signal,
     timeoutMs: HEADER_TIMEOUT_MS,
     maxOutputBytes: MAX_HEADER_BYTES,
   });
   if (end.timedOut) throw errors.unreadableMedia(TOO_LONG, new Error('ffprobe took too long'));
-  if (isOverflowing) throw notRecognised(new Error('ffprobe printed too much'));
+  if (isOverflowing) return undefined;
   if (end.code !== 0) throw notRecognised(new Error(`ffprobe ended with ${end.code}: ${end.stderr}`));
   const headers = Headers.safeParse(parsedOrNull(output));
   if (!headers.success) throw notRecognised(headers.error);

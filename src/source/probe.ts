@@ -4,8 +4,10 @@
  */
 import { FfmpegError } from '../ffmpeg/ffmpeg.ts';
 import { outputChannels, outputSampleRate } from '../presentation/ladder.ts';
+import type { Chapter, Tags } from '../tracks/facts.ts';
 import type { Source, SourceCopy } from '../tracks/track.ts';
 import type { Beginning, Proven } from './beginning.ts';
+import { chaptersOf } from './chapters.ts';
 import { type DeclaredLength, declaredLength } from './declared-length.ts';
 import type { Decoding } from './decoding.ts';
 import { containerName, type ProbedFile } from './ffprobe.ts';
@@ -14,6 +16,7 @@ import { type Recognised, recognise } from './recognise.ts';
 import { settledLength, tooLong } from './settled-length.ts';
 import { sideBySide } from './side-by-side.ts';
 import { decodedEnd } from './source-end.ts';
+import { tagsOf } from './tags.ts';
 import { assertFewComments } from './vorbis-comments.ts';
 
 /** Packets from which on ffmpeg and ffprobe take turns: their index takes 25 MB in each. */
@@ -61,6 +64,8 @@ export interface Probed {
   declaredSeconds: number | null;
   /** The copy that was made of a file without exact seeks or with wrong time stamps; else null. */
   copy: SourceCopy | null;
+  tags: Tags;
+  chapters: Chapter[];
 }
 
 /**
@@ -90,6 +95,8 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     throw error instanceof FfmpegError ? nothingDecodes(error) : error;
   });
   if (length.samples > maxDurationSeconds * sampleRate) throw tooLong(maxDurationSeconds);
+  // A file that declares all of its samples as padding keeps one: it does decode.
+  const samples = Math.max(1, length.samples);
   return {
     source: {
       container: containerName(headers.format.format_name),
@@ -101,11 +108,12 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     streamIndex: stream.index,
     sampleRate,
     channels: outputChannels(stream.channels ?? 0),
-    // A file that declares all of its samples as padding keeps one: it does decode.
-    samples: Math.max(1, length.samples),
+    samples,
     isEndKnown: length.isEndKnown,
     declaredSeconds: length.declaredSeconds,
     copy: length.copy && { ...length.copy, opening },
+    tags: tagsOf(headers.format.tags ?? {}, stream.tags ?? {}),
+    chapters: chaptersOf(headers.chapters, samples / sampleRate),
   };
 }
 

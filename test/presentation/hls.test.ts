@@ -18,7 +18,7 @@ const rendition = (kilobits: number, changes: Partial<Rendition> = {}): Renditio
 describe('the master playlist', () => {
   it('lists the rendition of 128k first, then the others, with estimated bit rates', () => {
     const renditions = [rendition(64), rendition(128), rendition(256)];
-    expect(renderMasterPlaylist({ renditions })).toBe(`#EXTM3U
+    expect(renderMasterPlaylist({ chapters: [], renditions })).toBe(`#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-STREAM-INF:BANDWIDTH=140800,AVERAGE-BANDWIDTH=128000,CODECS="mp4a.40.2"
@@ -30,9 +30,16 @@ aac-256k.m3u8
 `);
   });
 
+  it('names the chapters, where there are some, relative to itself', () => {
+    const chapters = [{ startSeconds: 0, endSeconds: 1, title: 'Intro' }];
+    expect(renderMasterPlaylist({ chapters, renditions: [rendition(128)] })).toContain(
+      '#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.chapters",URI="apple-chapters.json"\n',
+    );
+  });
+
   it('has the measured bit rates once they are known', () => {
     const renditions = [rendition(128, { bandwidth: 133_701, averageBandwidth: 129_204 })];
-    expect(renderMasterPlaylist({ renditions })).toContain(
+    expect(renderMasterPlaylist({ chapters: [], renditions })).toContain(
       'BANDWIDTH=133701,AVERAGE-BANDWIDTH=129204,CODECS="mp4a.40.2"\naac-128k.m3u8\n',
     );
   });

@@ -3,6 +3,7 @@
  */
 import * as z from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../../errors.ts';
+import { Chapter } from '../../tracks/facts.ts';
 import { TrackStatus } from '../../tracks/status.ts';
 import { Rendition, Source, TrackError } from '../../tracks/track.ts';
 
@@ -13,6 +14,36 @@ const RenditionView = Rendition.pick({
   bandwidth: true,
   averageBandwidth: true,
 });
+
+const text = (...examples: string[]) => z.string().nullable().meta({ examples });
+const count = (example: number) =>
+  z
+    .int()
+    .nullable()
+    .meta({ examples: [example] });
+
+/** Tags of a track: all of them, with null for those that it does not have. */
+export const TagsView = z
+  .object({
+    title: text('Jóga'),
+    artist: text('Björk'),
+    album: text('Homogenic'),
+    albumArtist: text('Björk'),
+    composer: text('Björk'),
+    genres: z.array(z.string()).meta({ examples: [['Electronic']] }),
+    date: text('1997-09-22'),
+    track: count(2),
+    trackTotal: count(10),
+    disc: count(1),
+    discTotal: count(1),
+    isrc: text('GBAAP9700154'),
+    language: text('eng'),
+    comment: text('Remastered'),
+  })
+  .meta({
+    description: 'What the file says of itself, or a client has set: plain text, never markup',
+  });
+export type TagsView = z.infer<typeof TagsView>;
 
 const shape = {
   name: z.string().meta({ description: 'The same as `filename`', examples: ['song.mp3'] }),
@@ -71,6 +102,19 @@ const shape = {
     .nonnegative()
     .meta({ description: 'Bytes on the disk', examples: [2934180] }),
   uploadedAt: z.iso.datetime().meta({ examples: ['2026-11-22T22:55:34.266Z'] }),
+  tags: TagsView,
+  chapters: z.array(Chapter).meta({
+    description: 'Chapters in the order of their start',
+    examples: [[{ startSeconds: 0, endSeconds: 183.4, title: 'Chapter 1' }]],
+  }),
+  chaptersUrl: z
+    .string()
+    .nullable()
+    .meta({
+      description:
+        'Address of the chapters as JSON (Podcasting 2.0), which needs no API key; null where there are none',
+      examples: ['/stream/song.mp3/chapters.json'],
+    }),
   truncated: z
     .object({ declaredSeconds: z.number(), seconds: z.number() })
     .optional()
