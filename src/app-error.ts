@@ -21,6 +21,7 @@ export const ERROR_STATUS = {
   upload_too_slow: 408,
   not_failed: 409,
   track_deleted: 410,
+  precondition_failed: 412,
   upload_too_large: 413,
   unsupported_media: 415,
   unknown_host: 421,

@@ -15,6 +15,7 @@ import { watchMethods } from './http/method-not-allowed.ts';
 import { describeApi } from './http/openapi/openapi.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
+import { editRoutes } from './http/routes/edit.ts';
 import { eventRoutes } from './http/routes/events.ts';
 import { fileRoutes } from './http/routes/files.ts';
 import { healthRoutes } from './http/routes/health.ts';
@@ -96,6 +97,7 @@ export async function buildApp(
   await app.register(async (api) => {
     await protect(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter, keyring, slices });
+    await api.register(editRoutes, { services, presenter, timeouts });
     await api.register(sideFileRoutes, { library: services.library, files: sideFiles });
     await api.register(linkRoutes, { services, presenter, timeouts });
     await api.register(eventRoutes, { services, presenter, keyring, timeouts, slices });

@@ -43,6 +43,17 @@ export const errors = {
   invalidBody: (fields: readonly FieldError[]) =>
     new AppError({ code: 'invalid_body', detail: sentenceOf(fields), extensions: { errors: fields } }),
 
+  preconditionFailed: () =>
+    new AppError({
+      code: 'precondition_failed',
+      detail:
+        'The track was edited since the ETag that "If-Match" names. Get it again, and repeat the edit with its new ETag.',
+    }),
+  unsupportedPatch: (accepted: string) =>
+    new AppError({
+      code: 'unsupported_media',
+      detail: `Send the changes as JSON, with one of these in Content-Type: ${accepted}.`,
+    }),
   bodyTooLarge: (limitBytes: number) =>
     new AppError({
       code: 'bad_request',

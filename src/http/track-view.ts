@@ -89,6 +89,7 @@ function viewTrack(
     uploadedAt: track.uploadedAt,
     tags: { ...NO_TAGS, ...track.tags } as TagsView,
     chapters: track.chapters,
+    metadata: track.metadata,
     ...(track.truncated && { truncated: track.truncated }),
     ...(track.declaredSeconds !== null && { declaredSeconds: track.declaredSeconds }),
     ...(track.error && { error: track.error }),

@@ -89,6 +89,18 @@ export const headers = {
       '</files?limit=50&cursor=MjAyNg>; rel="next"',
     ),
   },
+  editTag: {
+    ETag: text(
+      'Strong entity tag of tags, chapters, metadata and cover, for `If-Match` (RFC 9110 section 8.8.3)',
+      '"Zm9vYmFyYmF6cXV4cXV1eA"',
+    ),
+  },
+  acceptPatch: {
+    'Accept-Patch': text(
+      'Media types of edits (RFC 5789 section 3.1)',
+      'application/merge-patch+json, application/json',
+    ),
+  },
   validators: {
     ETag: text('Strong entity tag (RFC 9110 section 8.8.3)', '"1l2-x9k3f"'),
     'Cache-Control': text('How long caches may keep the response', 'public, max-age=31536000, immutable'),

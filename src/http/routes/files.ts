@@ -7,11 +7,13 @@ import { errors } from '../../errors.ts';
 import { removeTrack } from '../../pipeline/remove.ts';
 import { retryTrack } from '../../pipeline/retry.ts';
 import type { Services } from '../../services.ts';
+import { editTagOf } from '../../tracks/edit-tag.ts';
 import type { Track } from '../../tracks/track.ts';
 import type { Keyring } from '../access/api-keys.ts';
 import { holderOf } from '../access/client.ts';
 import { compressJson } from '../compression.ts';
 import { leaseForAnswer } from '../connections/answer-lease.ts';
+import { ACCEPT_PATCH } from '../json-patch-body.ts';
 import { empty, headers, json, problems } from '../openapi/responses.ts';
 import { TrackView } from '../openapi/schemas.ts';
 import { TrackParams, trackName, trackOf } from '../track-param.ts';
@@ -102,11 +104,19 @@ export async function fileRoutes(
     tags,
     summary: 'Get a track',
     params: TrackParams,
-    response: { 200: json('The track as it is now', TrackView), ...ofTrack },
+    description:
+      'The `ETag` is that of tags, chapters, metadata and cover, for `If-Match` of a change. It says nothing of the rest, so the answer is never 304.',
+    response: {
+      200: json('The track as it is now', TrackView, { ...headers.editTag, ...headers.acceptPatch }),
+      ...ofTrack,
+    },
   };
-  app.get<{ Params: TrackParams }>('/files/:filename', { schema: details }, async (request) =>
-    view(await trackOf(request.params, library)),
-  );
+  app.get<{ Params: TrackParams }>('/files/:filename', { schema: details }, async (request, reply) => {
+    const track = await trackOf(request.params, library);
+    // A cache would take the tag for one of the whole answer.
+    void reply.headers({ etag: editTagOf(track), 'accept-patch': ACCEPT_PATCH, 'cache-control': 'no-store' });
+    return view(track);
+  });
 
   const remove = {
     operationId: 'deleteFile',
