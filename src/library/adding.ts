@@ -2,7 +2,7 @@
 import type { Database } from '../database/database.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
 import type { TrackDraft } from './library.ts';
-import { type Row, searchOf } from './rows.ts';
+import { type Row, type SearchColumns, searchColumnsOf } from './rows.ts';
 
 export interface AddingOptions {
   database: Database;
@@ -27,16 +27,25 @@ export async function addRow(
   { database, node, encodes, ffmpegVersion }: AddingOptions,
   { wantedName, draft, holder }: { wantedName: string; draft: TrackDraft; holder: string },
 ): Promise<AddedRow> {
-  const { source, upload, status, originalName } = draft;
+  const { source, upload, status } = draft;
   const ffmpeg = encodes ? await ffmpegVersion() : null;
   for (let first = 1; ; first += NAMES_AT_ONCE) {
     const names = Array.from({ length: NAMES_AT_ONCE }, (_, n) => numberedFilename(wantedName, first + n));
-    const searches = names.map((filename) => searchOf({ filename, originalName }));
+    const columns = names.map((filename) => searchColumnsOf({ ...draft, filename }));
+    const [{ artist_key, album_key, seconds }] = columns as [SearchColumns];
     const [row] = await database.change<AddedRow>(
-      'select * from add_track($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+      'select * from add_track($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
       [
-        ...[names, names.map(filenameKey), searches, source.sha256, upload, status],
+        ...[
+          names,
+          names.map(filenameKey),
+          columns.map(({ search }) => search),
+          source.sha256,
+          upload,
+          status,
+        ],
         ...[JSON.stringify(draft), node, encodes, ffmpeg, holder],
+        ...[columns.map(({ title_key }) => title_key), artist_key, album_key, seconds],
       ],
     );
     if (row) return row;

@@ -43,12 +43,14 @@ export async function changeRow(
     const after = change(before.track);
     if (after === before.track) return before;
     const lease = fence?.();
-    const { status, sha256, upload, search, record } = columnsOf(after);
+    const { status, sha256, upload, search, title_key, artist_key, album_key, seconds, record } =
+      columnsOf(after);
     const [written] = await database.change<{ version: string }>(
       `with held as (
          select from work where filename = $1 and node = $8 and epoch = $9 and until > now() for share),
        changed as (
          update tracks set status = $2, sha256 = $3, upload = $4, search = $5, record = $6,
+             title_key = $12, artist_key = $13, album_key = $14, seconds = $15,
              version = nextval('track_versions'), changed_at = clock_timestamp()
            where filename = $1 and version = $7 and removed_at is null and ($10 or exists (select from held))
            returning version)
@@ -58,6 +60,7 @@ export async function changeRow(
       [
         ...[filename, status, sha256, upload, search, record, before.version],
         ...[lease?.node ?? null, lease?.epoch ?? null, fence === undefined, node],
+        ...[title_key, artist_key, album_key, seconds],
       ],
     );
     if (written) return { track: after, version: Number(written.version) };

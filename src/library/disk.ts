@@ -3,19 +3,16 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { createSingleFlight } from '../concurrency/single-flight.ts';
-import { createTimeSlices } from '../concurrency/time-slices.ts';
 import { sweepTemporaries, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
+import { createCatalogue } from './catalogue.ts';
 import { createContentIndex } from './content-index.ts';
 import type { Library, TrackDraft } from './library.ts';
-import { createUploadOrder, decodeCursor, encodeCursor, type Place } from './order.ts';
 import { createRecords, DAMAGED, type Found } from './records.ts';
 
 /** Records that are read at the same time while the library opens. */
 const READERS = 64;
-/** Names that a search looks at before other work gets its turn: half a millisecond. */
-const NAMES_IN_SLICE = 500;
 
 /**
  * Opens a library on disk. Resolves at once; the records are read behind it. A folder without a record was left by a crash and is
@@ -32,10 +29,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   const bySha256 = createContentIndex();
   const takenNames = new Set<string>();
   const damaged = new Set<string>();
-  const order = createUploadOrder();
+  const catalogue = createCatalogue((filename) => tracks.get(filename));
   /** Runs the changes of one track one after the other. */
   const turns = createKeyedMutex();
-  const slices = createTimeSlices();
 
   /** Reads of records under way. */
   const reads = createSingleFlight<string, Found>();
@@ -60,7 +56,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       }
     };
     await Promise.all(Array.from({ length: READERS }, reader));
-    order.addAll(tracks.values());
+    await catalogue.addAll(tracks.values());
     for (const track of tracks.values()) bySha256.add(track);
     isOpening = false;
   };
@@ -80,9 +76,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     let number = 1;
     while (takenNames.has(filenameKey(numberedFilename(wantedName, number)))) number++;
     const filename = numberedFilename(wantedName, number);
-    const track: Track = { ...draft, filename, uploadedAt: order.nextTime(), home: filename };
+    const track: Track = { ...draft, filename, uploadedAt: catalogue.nextTime(), home: filename };
     takenNames.add(filenameKey(filename));
-    order.add(track);
+    catalogue.add(track);
     try {
       await turns.run(filename, async () => {
         await records.makeFolder(filename);
@@ -92,7 +88,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     } catch (error) {
       // The name is free only when nothing is left under it.
       await records.removeFolder(filename);
-      order.remove(track);
+      catalogue.remove(track);
       takenNames.delete(filenameKey(filename));
       throw error;
     }
@@ -104,16 +100,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   /** Yields the tracks of a kind, oldest first. Other work gets its turn meanwhile. */
   const those = async function* (areMeant: (track: Track) => boolean): AsyncGenerator<Track> {
     await opened;
-    for (let after: Place | undefined; ; ) {
-      const places = order.next({ after, count: NAMES_IN_SLICE, oldestFirst: true });
-      for (const { filename } of places) {
-        const track = tracks.get(filename);
-        if (track && areMeant(track)) yield track;
-      }
-      if (places.length < NAMES_IN_SLICE) return;
-      after = places.at(-1);
-      await slices.next();
-    }
+    for await (const track of catalogue.all()) if (areMeant(track)) yield track;
   };
 
   /** Resolves with those uploads that no track uses. A damaged record may use any of them. */
@@ -144,25 +131,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
       await opened;
       return homes.filter((home) => !tracks.has(home) && !damaged.has(home));
     },
-    async page({ limit = Number.POSITIVE_INFINITY, cursor, query, oldestFirst = false }) {
+    async page(request) {
       await opened;
-      let after = cursor === undefined ? undefined : decodeCursor(cursor);
-      const wanted = query?.normalize('NFC').toLowerCase();
-      const found: Track[] = [];
-      for (;;) {
-        const places = order.next({ after, count: NAMES_IN_SLICE, oldestFirst });
-        for (const { filename } of places) {
-          const track = tracks.get(filename);
-          if (!track || (wanted && !hasInName(track, wanted))) continue;
-          if (found.length === limit) {
-            return { tracks: found, nextCursor: encodeCursor(found.at(-1) as Track) };
-          }
-          found.push(track);
-        }
-        if (places.length < NAMES_IN_SLICE) return { tracks: found, nextCursor: undefined };
-        after = places.at(-1);
-        await slices.next();
-      }
+      return catalogue.page(request);
     },
 
     async add(wantedName, draft) {
@@ -187,7 +158,10 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         const after = change(before);
         if (after === before) return before;
         await records.write(after);
-        if (tracks.has(filename)) tracks.set(filename, after);
+        if (tracks.has(filename)) {
+          tracks.set(filename, after);
+          catalogue.change(before, after);
+        }
         return after;
       });
     },
@@ -206,7 +180,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
           throw error;
         }
         bySha256.remove(track);
-        order.remove(track);
+        catalogue.remove(track);
         await beforeNameIsFree();
         await records.removeFolder(filename);
         takenNames.delete(filenameKey(filename));
@@ -229,10 +203,4 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
 
 function isUnmeasured({ averageBandwidth }: Track['renditions'][number]): boolean {
   return averageBandwidth === null;
-}
-
-function hasInName(track: Track, wanted: string): boolean {
-  return [track.filename, track.originalName].some((name) =>
-    name.normalize('NFC').toLowerCase().includes(wanted),
-  );
 }

@@ -1,4 +1,5 @@
 /** Keeps the records of tracks. */
+import type { TrackStatus } from '../tracks/status.ts';
 import type { Track, TrackRecord } from '../tracks/track.ts';
 
 /** A track before it is added: the library gives it its name, its time and its home. */
@@ -10,14 +11,29 @@ export interface Page {
   nextCursor: string | undefined;
 }
 
+/**
+ * Orders of a list. `title` puts tracks without a title at their file name, `artist` puts those without one last, `duration` the
+ * shortest first. Text is compared blind to case and accents; what is equal is in the order of upload.
+ */
+export type Sort = 'newest' | 'title' | 'artist' | 'duration';
+
 export interface PageRequest {
   /** Most tracks on a page; all by default. */
   limit?: number | undefined;
   /** Cursor that an earlier page gave. */
   cursor?: string | undefined;
-  /** Part of a name, in any case. */
+  /**
+   * Words that must all occur in the title, artist, album, a name or the external id of a track: anywhere, also within other
+   * words, blind to case and accents.
+   */
   query?: string | undefined;
-  /** Puts the oldest tracks first; by default the newest come first. */
+  status?: TrackStatus | undefined;
+  /** The whole artist, blind to case and accents. */
+  artist?: string | undefined;
+  /** The whole album, in the same way. */
+  album?: string | undefined;
+  sort?: Sort | undefined;
+  /** Puts the oldest tracks first where the newest would be; changes no other order. */
   oldestFirst?: boolean;
 }
 

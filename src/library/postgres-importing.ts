@@ -3,7 +3,7 @@ import type { Database, Query } from '../database/database.ts';
 import { filenameKey } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Held, Importing } from './importing.ts';
-import { columnsOf, type Row, trackOfRow } from './rows.ts';
+import { columnsOf, type Row, type SearchColumns, trackOfRow } from './rows.ts';
 
 /** The lock of additions, as in the function `add_track`: no addition meets a name or content that another one takes. */
 const ADDITIONS = 1_633_969_267;
@@ -33,10 +33,12 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
     add: (track) =>
       transaction(async (on) => {
         await on('select pg_advisory_xact_lock($1)', [ADDITIONS]);
-        const { filename, status, sha256, upload, search, record } = columnsOf(track);
+        const columns = columnsOf(track);
+        const { filename, status, sha256, upload, search, record } = columns;
         const [added] = await on<{ version: string }>(
-          `insert into tracks (filename, name_key, home, status, sha256, upload, uploaded_at, changed_at, search, record)
-           values ($1, $2, $3, $4, $5, $6, $7::timestamptz(3), $7::timestamptz(3), $8, $9) on conflict do nothing returning version`,
+          `insert into tracks (filename, name_key, home, status, sha256, upload, uploaded_at, changed_at, search, record,
+             title_key, artist_key, album_key, seconds)
+           values ($1, $2, $3, $4, $5, $6, $7::timestamptz(3), $7::timestamptz(3), $8, $9, $10, $11, $12, $13) on conflict do nothing returning version`,
           [
             filename,
             filenameKey(filename),
@@ -47,6 +49,7 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
             track.uploadedAt,
             search,
             record,
+            ...keysIn(columns),
           ],
         );
         if (added) await announce(on, track, added.version);
@@ -54,7 +57,8 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
       }),
     replace: (held, track) =>
       transaction(async (on) => {
-        const { filename, status, sha256, upload, search, record } = columnsOf(track);
+        const columns = columnsOf(track);
+        const { filename, status, sha256, upload, search, record } = columns;
         // No node takes the track while its row is locked.
         const [work] = await on<{ is_held: boolean }>(
           'select node is not null and until > now() as is_held from work where filename = $1 for update',
@@ -63,9 +67,10 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
         if (work?.is_held) return false;
         const [changed] = await on<{ version: string }>(
           `update tracks set status = $3, sha256 = $4, upload = $5, search = $6, record = $7,
+             title_key = $8, artist_key = $9, album_key = $10, seconds = $11,
              version = nextval('track_versions'), changed_at = uploaded_at
            where filename = $1 and version = $2 and removed_at is null returning version`,
-          [filename, held.version, status, sha256, upload, search, record],
+          [filename, held.version, status, sha256, upload, search, record, ...keysIn(columns)],
         );
         if (!changed) return false;
         if (status !== 'processing') await on('delete from work where filename = $1', [filename]);
@@ -79,6 +84,11 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
       return row?.count ?? 0;
     },
   };
+}
+
+/** Returns what lists are sorted by. */
+function keysIn({ title_key, artist_key, album_key, seconds }: SearchColumns) {
+  return [title_key, artist_key, album_key, seconds];
 }
 
 /** Tells the nodes of a record, and offers them what it says is to be encoded. */

@@ -7,9 +7,10 @@ import { errors } from '../errors.ts';
 import { TRACK_VERSION, type Track } from '../tracks/track.ts';
 import { type AddingOptions, addRow } from './adding.ts';
 import { changeRow, type Fence } from './changing.ts';
+import { createFilling } from './filling.ts';
 import { createKnownTracks, type Versioned } from './known-tracks.ts';
 import type { Library } from './library.ts';
-import { createListing } from './listing.ts';
+import { createListing, isSearch } from './listing.ts';
 import { createRemovals, type Removals } from './removals.ts';
 import { type Row, SELECT_ROW, trackOfRow } from './rows.ts';
 
@@ -118,6 +119,13 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   };
 
   const listing = createListing(query, readable);
+  const filled = createFilling(database);
+  // Lists that need it wait for it, and get its error.
+  void filled().catch(() => {});
+  const page: Library['page'] = async (request) => {
+    if (isSearch(request)) await filled();
+    return listing.page(request);
+  };
   const removals = createRemovals({ database, node, forget: known.forget, inTurn: turns.run });
   const library: Library = {
     opened: Promise.resolve(),
@@ -126,7 +134,7 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     findBySha256: (sha256) => findBySha256(sha256),
     unfinished: () => listing.those('processing'),
     unmeasured: () => listing.those('ready', ({ renditions }) => renditions.some(isUnmeasured)),
-    page: listing.page,
+    page,
     add,
     update: (filename, change) => update(filename, change),
     remove: removals.remove,

@@ -1,6 +1,7 @@
 /** Records of tracks as rows of the table `tracks`. */
-
-import { parseTrack, type Track } from '../tracks/track.ts';
+import { durationSeconds, parseTrack, type Track } from '../tracks/track.ts';
+import { keysOf, type Searched, searchTextOf } from './search-text.ts';
+import { trigramText } from './trigram-text.ts';
 
 /** The columns that a record is read from. */
 export interface Row {
@@ -30,20 +31,29 @@ export function columnsOf({ home, ...record }: Track) {
     status,
     sha256: source.sha256,
     upload,
-    search: searchOf(record),
+    ...searchColumnsOf(record),
     record: JSON.stringify(record),
   };
 }
 
-/** Returns the text in which a track is found by its names. */
-export function searchOf({ filename, originalName }: Pick<Track, 'filename' | 'originalName'>): string {
-  return [filename, originalName].map(searchable).join(BETWEEN_NAMES);
+/** What a track is found and sorted by. */
+export interface SearchColumns {
+  search: string;
+  title_key: string;
+  artist_key: string;
+  album_key: string;
+  seconds: number;
 }
 
-/** Occurs in no query that a person types. */
-const BETWEEN_NAMES = '\u0001';
-
-/** Returns a name, or a part of one, in the form in which names are compared. PostgreSQL takes no U+0000 in text. */
-export function searchable(name: string): string {
-  return name.normalize('NFC').toLowerCase().replaceAll('\0', '\ufffd').toWellFormed();
+/** Returns the columns by which a track is found and sorted. */
+export function searchColumnsOf(track: Searched): SearchColumns {
+  const text = searchTextOf(track);
+  const { title, artist, album } = keysOf(text);
+  return {
+    search: trigramText(text),
+    title_key: title,
+    artist_key: artist,
+    album_key: album,
+    seconds: durationSeconds(track),
+  };
 }

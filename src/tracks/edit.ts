@@ -5,13 +5,13 @@ import { type Facts, Tags } from './facts.ts';
 import { type Json, type JsonObject, mergePatch } from './merge-patch.ts';
 import { durationSeconds, type Track } from './track.ts';
 
-export const MAX_TEXT = 1000;
-export const MAX_COMMENT = 10_000;
-export const MAX_GENRES = 20;
+const MAX_TEXT = 1000;
+const MAX_COMMENT = 10_000;
+const MAX_GENRES = 20;
 export const MAX_CHAPTERS = 1000;
 const MAX_NUMBER = 99_999;
 /** Bytes of metadata as JSON. */
-export const MAX_METADATA_BYTES = 4096;
+const MAX_METADATA_BYTES = 4096;
 /** An end that was rounded may lie so many seconds behind the end of the track, and is moved to it. */
 const ROUNDED_SECONDS = 1;
 

@@ -1,45 +1,83 @@
 import { describe, expect, it } from 'vitest';
-import { createUploadOrder, decodeCursor, encodeCursor, type Place } from '../../src/library/order.ts';
+import { comparePlaces, decodeCursor, encodeCursor, type SortedPlace } from '../../src/library/order.ts';
 
-const place = (filename: string, second: number): Place => ({
+const place = (filename: string, second: number, key: string | number = ''): SortedPlace => ({
   filename,
   uploadedAt: new Date(1_700_000_000_000 + second * 1000).toISOString(),
+  key,
+});
+const namesInOrder = (...places: SortedPlace[]) => places.sort(comparePlaces).map(({ filename }) => filename);
+
+describe('places', () => {
+  it('are in the order of their keys, then of the upload, then of the names', () => {
+    const places = [place('a', 3, 'x'), place('b', 1, 'y'), place('d', 2, 'x'), place('c', 2, 'x')];
+    expect(namesInOrder(...places)).toEqual(['c', 'd', 'a', 'b']);
+    expect(namesInOrder(place('a', 1, 10), place('b', 1, 9.5), place('c', 1, 100))).toEqual(['b', 'a', 'c']);
+  });
+
+  it('are in the order of code points, as the bytes of UTF-8 are', () => {
+    const texts = [
+      '',
+      'a',
+      'ab',
+      'b',
+      'é',
+      '\ud7ff',
+      '\ue000',
+      '\uffff',
+      '\u{10000}',
+      '\u{10000}a',
+      '\u{10ffff}',
+    ];
+    expect(texts.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))).toEqual(
+      texts,
+    );
+    const places = texts.map((text, n) => place(String(n), 0, text)).reverse();
+    expect(namesInOrder(...places)).toEqual(texts.map((_, n) => String(n)));
+  });
 });
 
-describe('tracks that were copied with their time', () => {
-  const all = [place('a', 1), place('b', 2), place('c', 2), place('d', 2), place('e', 3)];
+describe('a cursor', () => {
+  it.each([
+    ['newest', place('ä b', 1)],
+    ['title', place('a', 1, '東京 "x" \u{1f3b5}')],
+    ['artist', place('a', 1, '\u{10ffff}')],
+    ['duration', place('a', 1, 0.1 + 0.2)],
+  ] as const)('of %s leads to its place', (sort, at) => {
+    const { filename } = at;
+    // Names of tracks have no space.
+    const expected = sort === 'newest' ? { ...at, filename: filename.split(' ')[0] } : at;
+    expect(decodeCursor(encodeCursor(at, sort), sort)).toEqual(expected);
+  });
+
+  it('of an earlier version, which is a time alone, still leads on', () => {
+    const { uploadedAt } = place('b', 2);
+    const cursor = Buffer.from(uploadedAt).toString('base64url');
+    expect(decodeCursor(cursor, 'newest')).toEqual({ key: '', uploadedAt, filename: '' });
+  });
 
   it.each([
-    ['newest first', false, ['e', 'd', 'c', 'b', 'a']],
-    ['oldest first', true, ['a', 'b', 'c', 'd', 'e']],
-  ])('are each on one page, %s', (_, oldestFirst, expected) => {
-    const order = createUploadOrder();
-    order.addAll(all.toReversed());
-    const names: string[] = [];
-    let after: Place | undefined;
-    for (;;) {
-      const [next] = order.next({ after, count: 1, oldestFirst });
-      if (!next) break;
-      names.push(next.filename);
-      after = decodeCursor(encodeCursor(next));
-    }
-    expect(names).toEqual(expected);
+    ['newest', 'title'],
+    ['title', 'newest'],
+    ['title', 'artist'],
+    ['duration', 'title'],
+    ['artist', 'duration'],
+  ] as const)('of %s is refused for %s', (given, sort) => {
+    const cursor = encodeCursor(place('a', 1, given === 'duration' ? 1 : 'x'), given);
+    expect(() => decodeCursor(cursor, sort)).toThrow(expect.objectContaining({ code: 'invalid_query' }));
   });
 
-  it('are removed one by one', () => {
-    const order = createUploadOrder();
-    for (const each of all) order.add(each);
-    order.remove(place('c', 2));
-    order.remove(place('c', 2));
-    order.remove(place('none', 2));
-    const left = order.next({ after: undefined, count: 10, oldestFirst: true });
-    expect(left.map(({ filename }) => filename)).toEqual(['a', 'b', 'd', 'e']);
+  it.each([
+    'null',
+    '{}',
+    '[]',
+    '["title"]',
+    '["title",1,"2025-03-14T09:26:53.589Z","a"]',
+    '["title","x","yesterday","a"]',
+    '["title","x",5,"a"]',
+    '["title","x","2025-03-14T09:26:53.589Z"]',
+  ])('that nobody gave is refused: %s', (text) => {
+    const refused = () => decodeCursor(Buffer.from(text).toString('base64url'), 'title');
+    expect(refused).toThrow(expect.objectContaining({ code: 'invalid_query' }));
   });
-});
-
-it('a cursor of an earlier version, which is a time alone, still leads on', () => {
-  const order = createUploadOrder();
-  order.addAll([place('a', 1), place('b', 2), place('c', 3)]);
-  const after = decodeCursor(Buffer.from(place('b', 2).uploadedAt).toString('base64url'));
-  expect(order.next({ after, count: 10, oldestFirst: false })).toEqual([place('a', 1)]);
 });

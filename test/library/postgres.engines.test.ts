@@ -23,12 +23,13 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await migrate(url, database, silent);
     await database.close();
   });
-  afterAll(async () => {
-    for (const { database, listening } of opened) {
+  const closeAll = async () => {
+    for (const { database, listening } of opened.splice(0)) {
       await listening.close();
       await database.close();
     }
-  });
+  };
+  afterAll(closeAll);
 
   /** As a node opens it, beside the others. */
   const open = async (encodes = true): Promise<PostgresLibrary> => {
@@ -45,7 +46,11 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await client.end();
     return rows as T[];
   };
-  const empty = () => sql('truncate tracks, work, live, trash');
+  /** Begins anew. The server takes a hundred connections, and each library has some. */
+  const empty = async () => {
+    await closeAll();
+    await sql('truncate tracks, work, live, trash');
+  };
 
   libraryContract(async () => {
     await empty();
