@@ -5,14 +5,17 @@ import { describe, expect, it } from 'vitest';
 import { openDiskLibrary } from '../../src/library/disk.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import { libraryContract } from '../contracts/library.ts';
+import { libraryListsContract } from '../contracts/library-lists.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { sampleDraft, sampleTrack } from '../support/sample-track.ts';
 
 describe('a library on disk', () => {
-  libraryContract(async () => {
+  const fresh = async () => {
     const folder = await temporaryFolder();
     return { library: await openDiskLibrary(folder), reopen: () => openDiskLibrary(folder) };
-  });
+  };
+  describe('as every library', () => libraryContract(fresh));
+  describe('with lists as every library', () => libraryListsContract(fresh));
 
   /** A data folder with one good track, and the folder of another track with these files in it. */
   async function folderWith(filename: string, files: Record<string, string>) {

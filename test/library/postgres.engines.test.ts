@@ -8,6 +8,7 @@ import { createListening, type Listening } from '../../src/database/listening.ts
 import { migrate } from '../../src/database/migrate.ts';
 import { openPostgresLibrary, type PostgresLibrary } from '../../src/library/postgres.ts';
 import { libraryContract } from '../contracts/library.ts';
+import { libraryListsContract } from '../contracts/library-lists.ts';
 import { freshDatabase, hasPostgres } from '../support/on-engines.ts';
 import { sampleDraft } from '../support/sample-track.ts';
 
@@ -52,10 +53,12 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await sql('truncate tracks, work, live, trash');
   };
 
-  libraryContract(async () => {
+  const fresh = async () => {
     await empty();
     return { library: await open(), reopen: () => open() };
-  });
+  };
+  describe('as every library', () => libraryContract(fresh));
+  describe('with lists as every library', () => libraryListsContract(fresh));
 
   it('gives equal bytes that come on three nodes at once one track, and equal names a number each', async () => {
     await empty();
