@@ -7,7 +7,7 @@ import { errors } from '../errors.ts';
 const PATCH_TYPES = ['application/merge-patch+json', 'application/json'] as const;
 export const ACCEPT_PATCH = PATCH_TYPES.join(', ');
 /** Levels of arrays and objects. Recursive code must not run out of stack. */
-const MAX_DEPTH = 12;
+const MAX_DEPTH = 11;
 
 /**
  * Accepts patches in a scope, and no other bodies.
@@ -28,7 +28,7 @@ export function acceptPatches(app: FastifyInstance, read: (body: Readable) => Pr
   });
 }
 
-/** Parses JSON. @throws {AppError} 400 when it is not valid, too deep, or has a key `__proto__`. */
+/** Parses JSON. @throws {AppError} 400 when it is not valid, too deep, or has a key `__proto__` or an endless number. */
 export function parsePatch(text: string): unknown {
   let value: unknown;
   try {
@@ -39,6 +39,8 @@ export function parsePatch(text: string): unknown {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) throw invalid(`The body must not be nested deeper than ${MAX_DEPTH} levels`);
+    if (level.some((each) => each === Number.POSITIVE_INFINITY || each === Number.NEGATIVE_INFINITY))
+      throw invalid('The body must not have numbers beyond 1.8e308');
     const objects = level.filter((each) => typeof each === 'object' && each !== null) as object[];
     // Some code takes such a member for the prototype of its object.
     if (objects.some((each) => Object.hasOwn(each, '__proto__')))

@@ -100,7 +100,7 @@ export const TrackEdit = z.strictObject(
         examples: [[{ startSeconds: 0, endSeconds: 60.5, title: 'Intro' }]],
       }),
     metadata: z
-      .record(z.string(), z.json(), '"metadata" must be a JSON object, or null')
+      .record(z.string(), z.unknown(), '"metadata" must be a JSON object, or null')
       .nullable()
       .optional()
       .meta({

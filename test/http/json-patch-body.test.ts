@@ -9,6 +9,7 @@ it.each([
   ['', 'JSON'],
   ['{"a"', 'JSON'],
   ['{"a": {"__proto__": {"x": 1}}}', '__proto__'],
+  ['{"a": [-1e999]}', '1.8e308'],
   ['[[{"\\u005f_proto__": 1}]]', '__proto__'],
   [`${'['.repeat(14)}${']'.repeat(14)}`, 'nested deeper'],
   [`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'nested deeper'],

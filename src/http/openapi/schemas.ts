@@ -115,7 +115,7 @@ const shape = {
         'Address of the chapters as JSON (Podcasting 2.0), which needs no API key; null where there are none',
       examples: ['/stream/song.mp3/chapters.json'],
     }),
-  metadata: z.record(z.string(), z.json()).meta({
+  metadata: z.record(z.string(), z.unknown()).meta({
     description: 'Free data of clients; `PATCH` sets it',
     examples: [{ externalId: 'album-7/3' }],
   }),

@@ -4,10 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import type { TimeSlices } from '../../concurrency/time-slices.ts';
 import { errors } from '../../errors.ts';
+import type { Sort } from '../../library/library.ts';
 import { removeTrack } from '../../pipeline/remove.ts';
 import { retryTrack } from '../../pipeline/retry.ts';
 import type { Services } from '../../services.ts';
 import { editTagOf } from '../../tracks/edit-tag.ts';
+import { TrackStatus } from '../../tracks/status.ts';
 import type { Track } from '../../tracks/track.ts';
 import type { Keyring } from '../access/api-keys.ts';
 import { holderOf } from '../access/client.ts';
@@ -21,6 +23,19 @@ import type { Presenter } from '../track-view.ts';
 import { inSlices, jsonArray, TRACKS_IN_SLICE, walkTracks } from './track-slices.ts';
 
 const MAX_LIMIT = 1000;
+/** Characters of `q`: more than any title that people type. */
+const MAX_QUERY = 500;
+const SORTS = ['newest', 'title', 'artist', 'duration'] as const satisfies readonly Sort[];
+const STATUSES = TrackStatus.options;
+
+const tagFilter = (name: 'artist' | 'album') =>
+  z
+    .string(`"${name}" must be given once`)
+    .min(1, `"${name}" must not be empty`)
+    .max(MAX_QUERY, `"${name}" must have at most ${MAX_QUERY} characters`)
+    .optional()
+    .meta({ description: `Only tracks of this ${name}, ignoring case and accents`, examples: ['Björk'] });
+
 const ListQuery = z.object({
   limit: z.coerce
     .number('"limit" must be a whole number')
@@ -36,11 +51,27 @@ const ListQuery = z.object({
     .meta({ description: 'Start of a page: from the `Link` header of the page before' }),
   q: z
     .string('"q" must be given once')
+    .max(MAX_QUERY, `"q" must have at most ${MAX_QUERY} characters`)
     .optional()
     .meta({
-      description: 'Text to find in `filename` and `originalName`, ignoring case',
-      examples: ['song'],
+      description:
+        'Words that must all be in the title, artist, album, `filename`, `originalName` or `metadata.externalId`: in any order, also within other words, ignoring case and accents',
+      examples: ['bjork joga'],
     }),
+  sort: z
+    .enum(SORTS, `"sort" must be one of ${SORTS.join(', ')}`)
+    .optional()
+    .meta({
+      description:
+        'Order: `newest` (the default) first, `title` (of tracks without one the file name), `artist` (tracks without one last) or `duration` (the shortest first). Equal ones are in the order of their upload',
+      examples: ['title'],
+    }),
+  status: z
+    .enum(STATUSES, `"status" must be one of ${STATUSES.join(', ')}`)
+    .optional()
+    .meta({ description: 'Only tracks of this status', examples: ['ready'] }),
+  artist: tagFilter('artist'),
+  album: tagFilter('album'),
 });
 type ListQuery = z.infer<typeof ListQuery>;
 
@@ -65,7 +96,7 @@ export async function fileRoutes(
   const list = {
     operationId: 'listFiles',
     tags,
-    summary: 'List tracks, newest first',
+    summary: 'List tracks: all, or those that are searched for',
     querystring: ListQuery,
     response: {
       200: json('A page of tracks', z.array(TrackView), headers.nextPage),
@@ -73,8 +104,9 @@ export async function fileRoutes(
     },
   };
   app.get<{ Querystring: ListQuery }>('/files', { schema: list }, async (request, reply) => {
-    const { limit, cursor, q: query } = request.query;
-    const read = (from?: string) => library.page({ limit: limit ?? TRACKS_IN_SLICE, cursor: from, query });
+    const { limit, cursor, q: query, ...chosen } = request.query;
+    const read = (from?: string) =>
+      library.page({ limit: limit ?? TRACKS_IN_SLICE, cursor: from, query, ...chosen });
     const page = await read(cursor);
     const { tracks, nextCursor } = page;
     if (nextCursor !== undefined) {
@@ -83,6 +115,7 @@ export async function fileRoutes(
         limit: String(limit),
         cursor: nextCursor,
         ...(query && { q: query }),
+        ...(chosen as Record<string, string>),
       });
       void reply.header('link', `<${listUrl(next)}>; rel="next"`);
     }

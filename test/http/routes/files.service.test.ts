@@ -53,7 +53,8 @@ describe('GET /files', () => {
     ['eta', ['beta.wav']],
     ['ETA', ['beta.wav']],
     ['größe', ['Größe.wav']],
-    ['GRÖSSE', []],
+    ['GRÖSSE', ['Größe.wav']],
+    ['grosse wav', ['Größe.wav']],
     ['.wav', [...NAMES].reverse()],
     ['nothing', []],
     ['', [...NAMES].reverse()],
@@ -67,13 +68,39 @@ describe('GET /files', () => {
     expect(headers.get('link')).toContain('q=wav');
   });
 
-  it.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'cursor=abc', 'cursor='])(
-    'refuses ?%s',
-    async (query) => {
-      const { status, body } = await request<Problem>(`${server.url}/files?${query}`);
-      expect([status, body.code]).toEqual([400, 'invalid_query']);
-    },
-  );
+  it('sorts, filters, and keeps both in the link to the next page', async () => {
+    for (const [name, title] of [
+      ['alpha.wav', 'Zulu'],
+      ['beta.wav', 'Yankee & Co'],
+    ] as const) {
+      await server.services.library.update(name, (track) => ({ ...track, tags: { title, artist: 'Björk' } }));
+    }
+    let next: string | null = '/files?limit=1&sort=title&artist=BJORK&status=ready&q=wav';
+    const pages: string[][] = [];
+    while (next) {
+      const { body, headers }: { body: TrackView[]; headers: Headers } = await request(server.url + next);
+      pages.push(namesIn(body));
+      next = /^<([^>]+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1] ?? null;
+    }
+    expect(pages).toEqual([['beta.wav'], ['alpha.wav']]);
+  });
+
+  it.each([
+    'limit=0',
+    'limit=1001',
+    'limit=x',
+    'limit=1.5',
+    'cursor=abc',
+    'cursor=',
+    'sort=size',
+    'status=done',
+    'artist=',
+    'album=a&album=b',
+    `q=${'x'.repeat(501)}`,
+  ])('refuses ?%s', async (query) => {
+    const { status, body } = await request<Problem>(`${server.url}/files?${query}`);
+    expect([status, body.code]).toEqual([400, 'invalid_query']);
+  });
 });
 
 describe('a name of no track gets 404', () => {
