@@ -38,9 +38,19 @@ export async function changeRow(
   }: { filename: string; change(track: Track): Track; fence?: (() => Fence | undefined) | undefined },
 ): Promise<Versioned | undefined> {
   const { database, node, current, read } = options;
-  let before = current(filename) ?? (await read(filename));
+  const known = current(filename);
+  let before = known ?? (await read(filename));
   for (let tries = 0; before && tries < MOST_TRIES; tries++) {
-    const after = change(before.track);
+    let after: Track;
+    try {
+      after = change(before.track);
+    } catch (error) {
+      // Another node may have changed the record, and the notice of it may be under way: the refusal must be of what is stored.
+      if (before !== known) throw error;
+      before = await read(filename);
+      if (before?.version === known.version) throw error;
+      continue;
+    }
     if (after === before.track) return before;
     const lease = fence?.();
     const { status, sha256, upload, search, title_key, artist_key, album_key, seconds, record } =

@@ -6,13 +6,24 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { createListening, type Listening } from '../../src/database/listening.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { errors } from '../../src/errors.ts';
+import type { Library } from '../../src/library/library.ts';
 import { openPostgresLibrary, type PostgresLibrary } from '../../src/library/postgres.ts';
+import { editTrack } from '../../src/tracks/edit.ts';
+import { editTagOf } from '../../src/tracks/edit-tag.ts';
+import type { Track } from '../../src/tracks/track.ts';
 import { libraryContract } from '../contracts/library.ts';
 import { libraryListsContract } from '../contracts/library-lists.ts';
 import { freshDatabase, hasPostgres } from '../support/on-engines.ts';
 import { sampleDraft } from '../support/sample-track.ts';
 
 const silent = pino({ level: 'silent' });
+/** Edits a title, as a request with If-Match does. */
+const editIfMatch = (library: Library, etag: string, title: string) =>
+  library.update('song.mp3', (now) => {
+    if (editTagOf(now) !== etag) throw errors.preconditionFailed();
+    return editTrack(now, { tags: { title } });
+  });
 const ffmpegVersion = async () => '6.1';
 
 describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
@@ -87,6 +98,39 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await one.remove('song.mp3', async () => {});
     await vi.waitFor(async () => expect(await other.get('song.mp3')).toBeUndefined());
     expect(other.peek('song.mp3')).toBeUndefined();
+  });
+
+  it('makes one of the edits that two nodes were given for the same state', async () => {
+    await empty();
+    const nodes = [await open(), await open()];
+    const { track } = await (nodes[0] as PostgresLibrary).add('song.mp3', sampleDraft('song'));
+    for (const node of nodes) await node.get('song.mp3');
+    let etag = editTagOf(track);
+    for (let round = 1; round <= 10; round++) {
+      const edits = nodes.flatMap((node, n) => [
+        editIfMatch(node, etag, `${round} ${n}`),
+        editIfMatch(node, etag, `${round} ${n}b`),
+      ]);
+      const outcomes = await Promise.allSettled(edits);
+      const made = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+      const refusals = outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected' ? [outcome.reason.code] : [],
+      );
+      expect([made.length, refusals]).toEqual([1, Array(3).fill('precondition_failed')]);
+      etag = editTagOf(made[0] as Track);
+    }
+  });
+
+  it('edits by what is stored, also where another node has just changed it', async () => {
+    await empty();
+    const [one, other] = [await open(), await open()];
+    const { track } = await one.add('song.mp3', sampleDraft('song'));
+    await other.get('song.mp3');
+    let etag = editTagOf(track);
+    for (let n = 0; n < 20; n++) {
+      // The second node has not heard of the first one's edit yet.
+      etag = editTagOf((await editIfMatch(n % 2 === 0 ? one : other, etag, `title ${n}`)) as Track);
+    }
   });
 
   it('lets an owner write only while its lease lasts', async () => {
@@ -167,6 +211,66 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await library.emptyTrash(remove);
     expect(removed).toEqual(['a.upload']);
     expect(await sql('select from trash')).toEqual([]);
+  });
+
+  it('finds and sorts what an older version has written', async () => {
+    await empty();
+    const library = await open();
+    await library.add('b.mp3', sampleDraft('b', { tags: { title: 'Ärger' } }));
+    await library.add('a.mp3', sampleDraft('a'));
+    await library.add('damaged.mp3', sampleDraft('damaged'));
+    await sql(
+      `update tracks set search = filename, title_key = null, artist_key = null, album_key = null, seconds = null`,
+    );
+    await sql(`update tracks set record = '{"version": 1}' where filename = 'damaged.mp3'`);
+    const nodes = await Promise.all([open(), open(), open()]);
+    const asked = nodes.map(async (node) => [
+      ...(await node.page({ query: 'arger' })).tracks,
+      ...(await node.page({ sort: 'title' })).tracks,
+    ]);
+    for (const tracks of await Promise.all(asked)) {
+      expect(tracks.map(({ filename }) => filename)).toEqual(['b.mp3', 'a.mp3', 'b.mp3']);
+    }
+    expect(await sql('select from tracks where title_key is null or seconds is null')).toEqual([]);
+  });
+
+  it('takes tracks from a node of the version before', async () => {
+    await empty();
+    await sql(
+      `select add_track('{song.mp3}', '{song.mp3}', '{song.mp3}', 'aa', null, 'ready', '{"version":1}', $1, false, null, '')`,
+      [randomUUID()],
+    );
+    expect(await sql('select filename, title_key from tracks')).toEqual([
+      { filename: 'song.mp3', title_key: null },
+    ]);
+  });
+
+  it('reads no table as a whole for a page of a large library', async () => {
+    await empty();
+    const library = await open();
+    await library.add('song.mp3', sampleDraft('song'));
+    await sql(`insert into tracks (filename, name_key, status, uploaded_at, search, title_key, artist_key, album_key, seconds, record)
+      select n || '.mp3', n || '.mp3', 'ready', now() - n * interval '1 s', 'title ' || n || ' artist ' || n % 500, 'title ' || n,
+        'artist ' || n % 500, 'album ' || n % 5000, n, record from tracks, generate_series(1, 20000) n`);
+    await sql('analyze tracks');
+    const place = `'title 5', now(), 'a'`;
+    for (const [where, order] of [
+      ['true', 'uploaded_at desc, filename desc'],
+      ['true', 'title_key, uploaded_at, filename'],
+      [`(title_key, uploaded_at, filename) > (${place})`, 'title_key, uploaded_at, filename'],
+      [`(artist_key, uploaded_at, filename) > (${place})`, 'artist_key, uploaded_at, filename'],
+      ['(seconds, uploaded_at, filename) > (5, now(), $$a$$)', 'seconds, uploaded_at, filename'],
+      [`artist_key = 'artist 7'`, 'uploaded_at desc, filename desc'],
+      [`album_key = 'album 7'`, 'title_key, uploaded_at, filename'],
+      [`status = 'failed'`, 'uploaded_at desc, filename desc'],
+      [`search like '%title 777%'`, 'uploaded_at desc, filename desc'],
+    ]) {
+      const plan = await sql<Record<string, string>>(
+        `explain select * from tracks where removed_at is null and ${where} order by ${order} limit 51`,
+      );
+      const text = plan.map((row) => row['QUERY PLAN']).join('\n');
+      expect(text, `${where}, ${order}`).not.toContain('Seq Scan');
+    }
   });
 
   it('ends a removal that was left half-done', async () => {
