@@ -57,8 +57,15 @@ export async function assertCurrent(url: string, database: Database): Promise<vo
 }
 
 function unusable(url: string, error: unknown): StartupError {
+  const reason = reasonOf(error);
+  // "permission denied to create extension", "extension is not available", "could not open extension control file"
+  if (/\bextension\b/.test(reason)) {
+    return new StartupError(
+      `The database at ${placeOf(url)} (DATABASE_URL) lacks the extension pg_trgm: ${reason}. Run "create extension pg_trgm" in it as a superuser; the package of PostgreSQL's own extensions (postgresql-contrib) has it. See docs/scaling.md.`,
+    );
+  }
   return new StartupError(
-    `The database at ${placeOf(url)} (DATABASE_URL) cannot be used: ${reasonOf(error)}. Start PostgreSQL, or correct DATABASE_URL.`,
+    `The database at ${placeOf(url)} (DATABASE_URL) cannot be used: ${reason}. Start PostgreSQL, or correct DATABASE_URL.`,
   );
 }
 
