@@ -2,7 +2,7 @@
 import { createTimeSlices } from '../concurrency/time-slices.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { Page, PageRequest, Sort } from './library.ts';
-import { decodeCursor, encodeCursor, type Place, type SortedPlace } from './order.ts';
+import { comparePlaces, decodeCursor, encodeCursor, type Place, type SortedPlace } from './order.ts';
 import { KEY_LENGTH, keyOf, keysOf, searchTextOf, wordsOf } from './search-text.ts';
 import { createSignatures } from './signatures.ts';
 import { createSortedList, type SortedList, sortInSlices } from './sorted-list.ts';
@@ -30,8 +30,12 @@ interface Entry extends Place {
   slot: number;
 }
 
+/** So few are looked at, and sorted, on their own; more are looked for in the list. */
+const FEW = 500;
 /** Tracks that are looked at before other work gets its turn: half a millisecond. */
 const IN_SLICE = 500;
+/** Tracks of which a search reads the flags before other work gets its turn. */
+const FLAGS_IN_SLICE = 5000;
 
 const KEYS: Record<Sort, (entry: Entry) => string | number> = {
   newest: () => '',
@@ -43,6 +47,8 @@ const KEYS: Record<Sort, (entry: Entry) => string | number> = {
 /** @param trackOf returns a track, or undefined for one that is not there yet, or no more. */
 export function createCatalogue(trackOf: (filename: string) => Track | undefined): Catalogue {
   const signatures = createSignatures();
+  /** Entries by the numbers of their signatures. */
+  const bySlot: (Entry | undefined)[] = [];
   const slices = createTimeSlices();
   const uploads = createList('newest');
   /** The other lists, from the first time on that they are asked for. */
@@ -51,13 +57,10 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
   /** Changes of the lists that are being made. */
   const missed: ((list: SortedList<Entry>) => void)[] = [];
 
-  const entryOf = (track: Track, slot: number): Entry => {
-    const { filename, uploadedAt } = track;
-    return { filename, uploadedAt, text: searchTextOf(track), seconds: durationSeconds(track), slot };
-  };
   const newEntry = (track: Track): Entry => {
-    const entry = entryOf(track, 0);
-    entry.slot = signatures.add(entry.text, track.status);
+    const text = searchTextOf(track);
+    const entry = entryOf(track, signatures.add(text, track.status), text);
+    bySlot[entry.slot] = entry;
     return entry;
   };
   const inAll = (change: (list: SortedList<Entry>) => void) => {
@@ -87,6 +90,20 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
     return making.get(sort) as Promise<SortedList<Entry>>;
   };
 
+  /** Yields the entries of a list that come after a place, in slices. Other work gets its turn in between. */
+  async function* walk(
+    list: SortedList<Entry>,
+    { sort, after, backwards, count = IN_SLICE }: Direction & { count?: number },
+  ): AsyncGenerator<Entry[]> {
+    for (let from = after; ; ) {
+      const entries = list.next({ after: from, count, backwards });
+      yield entries;
+      if (entries.length < count) return;
+      from = placeIn(sort, entries.at(-1) as Entry);
+      await slices.next();
+    }
+  }
+
   return {
     add: (track) => {
       const entry = newEntry(track);
@@ -107,14 +124,16 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
       if (!entry) return;
       inAll((list) => list.remove(entry));
       signatures.remove(entry.slot);
+      bySlot[entry.slot] = undefined;
     },
     change(before, after) {
       const old = uploads.find(placeOf(after));
       if (!old) return;
-      const isFound = before.tags === after.tags && before.metadata === after.metadata;
-      const entry = isFound ? { ...old, seconds: durationSeconds(after) } : entryOf(after, old.slot);
+      const isSame = before.tags === after.tags && before.metadata === after.metadata;
+      const entry = entryOf(after, old.slot, isSame ? old.text : searchTextOf(after));
       signatures.set(entry.slot, entry.text, after.status);
       if (entry.text === old.text && entry.seconds === old.seconds) return;
+      bySlot[entry.slot] = entry;
       inAll((list) => {
         list.remove(old);
         list.add(entry);
@@ -127,69 +146,110 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
     },
     async page(request) {
       const { limit = Number.POSITIVE_INFINITY, cursor, sort = 'newest', oldestFirst = false } = request;
-      let after = cursor === undefined ? undefined : decodeCursor(cursor, sort);
-      const isWanted = filterOf(request, signatures, trackOf);
-      const count = isWanted ? IN_SLICE : Math.min(IN_SLICE, limit + 1);
-      const list = await listBy(sort);
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, sort);
       const backwards = sort === 'newest' && !oldestFirst;
+      const search = searchOf(request);
+      const flags = search && signatures.flags(search.needles, request.status);
+      const wanted = (entry: Entry): Track | undefined => {
+        if (search && !search.isFound(entry.text)) return undefined;
+        const track = trackOf(entry.filename);
+        return request.status === undefined || track?.status === request.status ? track : undefined;
+      };
+      const few = flags && slotsOf(flags, FEW);
+      const entries = few
+        ? inOrder(
+            few.flatMap((slot) => bySlot[slot] ?? []),
+            { sort, after, backwards },
+          )
+        : walk(await listBy(sort), {
+            sort,
+            after,
+            backwards,
+            count: flags ? FLAGS_IN_SLICE : Math.min(IN_SLICE, limit + 1),
+          });
       const found: Track[] = [];
-      let last: SortedPlace | undefined;
-      for (;;) {
-        const entries = list.next({ after, count, backwards });
-        for (const entry of entries) {
-          const track = isWanted ? isWanted(entry) : trackOf(entry.filename);
+      let last: Entry | undefined;
+      let looked = 0;
+      for await (const slice of entries) {
+        for (const entry of slice) {
+          if (flags && flags[entry.slot] !== 1) continue;
+          if (++looked % IN_SLICE === 0) await slices.next();
+          const track = wanted(entry);
           if (!track) continue;
-          if (found.length === limit)
-            return { tracks: found, nextCursor: encodeCursor(last as SortedPlace, sort) };
+          if (last && found.length === limit)
+            return { tracks: found, nextCursor: encodeCursor(placeIn(sort, last), sort) };
           found.push(track);
-          if (found.length === limit) last = placeIn(sort, entry);
+          last = entry;
         }
-        if (entries.length < count) return { tracks: found, nextCursor: undefined };
-        after = placeIn(sort, entries.at(-1) as Entry);
-        await slices.next();
       }
+      return { tracks: found, nextCursor: undefined };
     },
     async *all() {
-      for (let after: SortedPlace | undefined; ; ) {
-        const entries = uploads.next({ after, count: IN_SLICE, backwards: false });
+      for await (const entries of walk(uploads, { sort: 'newest', after: undefined, backwards: false })) {
         for (const { filename } of entries) {
           const track = trackOf(filename);
           if (track) yield track;
         }
-        if (entries.length < IN_SLICE) return;
-        after = placeOf(entries.at(-1) as Entry);
-        await slices.next();
       }
     },
   };
 }
 
-/** Returns a function that returns the track of an entry if it is wanted; undefined where all are. */
-function filterOf(
-  { query = '', status, artist, album }: PageRequest,
-  signatures: ReturnType<typeof createSignatures>,
-  trackOf: (filename: string) => Track | undefined,
-): ((entry: Entry) => Track | undefined) | undefined {
+interface Search {
+  /** Parts that a text has if it is found. */
+  needles: string[];
+  isFound(text: string): boolean;
+}
+
+/** Returns what a request searches for; undefined where it asks for all tracks. */
+function searchOf({ query = '', status, artist, album }: PageRequest): Search | undefined {
   const words = wordsOf(query);
-  const keys = {
-    ...(artist !== undefined && { artist: keyOf(artist) }),
-    ...(album !== undefined && { album: keyOf(album) }),
+  const artistKey = artist === undefined ? undefined : keyOf(artist);
+  const albumKey = album === undefined ? undefined : keyOf(album);
+  const keys = [artistKey, albumKey].filter((key) => key !== undefined);
+  if (words.length + keys.length === 0 && status === undefined) return undefined;
+  const hasKeys = (text: string) => {
+    const own = keysOf(text);
+    return own.artist === (artistKey ?? own.artist) && own.album === (albumKey ?? own.album);
   };
-  const isKeyed = Object.keys(keys).length > 0;
-  if (words.length === 0 && !isKeyed && status === undefined) return undefined;
-  // The last unit of a key that was cut may stand for half a character.
-  const parts = Object.values(keys).map((key) => key.slice(0, KEY_LENGTH - 1));
-  const mayMatch = signatures.filter([...words, ...parts], status);
-  return ({ filename, text, slot }) => {
-    if (!mayMatch(slot) || !words.every((word) => text.includes(word))) return undefined;
-    if (isKeyed) {
-      const own = keysOf(text);
-      if ((keys.artist ?? own.artist) !== own.artist || (keys.album ?? own.album) !== own.album)
-        return undefined;
-    }
-    const track = trackOf(filename);
-    return status === undefined || track?.status === status ? track : undefined;
+  return {
+    // The last unit of a key that was cut may stand for half a character.
+    needles: [...words, ...keys.map((key) => key.slice(0, KEY_LENGTH - 1))],
+    isFound: (text) => words.every((word) => text.includes(word)) && (keys.length === 0 || hasKeys(text)),
   };
+}
+
+/** Returns the numbers that are flagged; undefined where they are more than `most`. */
+function slotsOf(flags: Uint8Array, most: number): number[] | undefined {
+  const slots: number[] = [];
+  for (let slot = flags.indexOf(1); slot >= 0; slot = flags.indexOf(1, slot + 1)) {
+    if (slots.length === most) return undefined;
+    slots.push(slot);
+  }
+  return slots;
+}
+
+interface Direction {
+  sort: Sort;
+  after: SortedPlace | undefined;
+  backwards: boolean;
+}
+
+/** Returns those entries that come after a place, sorted, as one slice. */
+function inOrder(entries: Entry[], { sort, after, backwards }: Direction): Entry[][] {
+  const sign = backwards ? -1 : 1;
+  const placed = entries.map((entry) => ({ entry, place: placeIn(sort, entry) }));
+  return [
+    placed
+      .filter(({ place }) => after === undefined || sign * comparePlaces(place, after) > 0)
+      .sort((one, other) => sign * comparePlaces(one.place, other.place))
+      .map(({ entry }) => entry),
+  ];
+}
+
+function entryOf(track: Track, slot: number, text: string): Entry {
+  const { filename, uploadedAt } = track;
+  return { filename, uploadedAt, text, seconds: durationSeconds(track), slot };
 }
 
 const createList = (sort: Sort, entries: Entry[] = []) =>

@@ -16,7 +16,7 @@ export interface SortedPlace extends Place {
 export function comparePlaces(one: SortedPlace, other: SortedPlace): number {
   return (
     compareKeys(one.key, other.key) ||
-    compareText(one.uploadedAt, other.uploadedAt) ||
+    compareTimes(one.uploadedAt, other.uploadedAt) ||
     compareText(one.filename, other.filename)
   );
 }
@@ -25,12 +25,18 @@ function compareKeys(one: string | number, other: string | number): number {
   return typeof one === 'string' ? compareText(one, other as string) : one - (other as number);
 }
 
+function compareTimes(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
 /** Compares by code points, as UTF-8 does byte by byte. Strings of JavaScript are compared by their UTF-16 units. */
 function compareText(one: string, other: string): number {
   if (one === other) return 0;
   const length = Math.min(one.length, other.length);
   for (let at = 0; at < length; at++) {
-    const [unit, otherUnit] = [one.charCodeAt(at), other.charCodeAt(at)];
+    const unit = one.charCodeAt(at);
+    const otherUnit = other.charCodeAt(at);
     if (unit !== otherUnit) return rankOf(unit) - rankOf(otherUnit);
   }
   return one.length - other.length;

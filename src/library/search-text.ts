@@ -29,10 +29,14 @@ export const KEY_LENGTH = 100;
 export function searchTextOf({ filename, originalName, tags, metadata }: Searched): string {
   const { externalId } = metadata;
   const isId = typeof externalId === 'string' || typeof externalId === 'number';
-  const names = [filename, originalName, isId ? String(externalId) : ''].map(fold);
-  const [name, ...others] = new Set(names.filter((text) => text !== ''));
+  const name = fold(filename);
+  const others = [
+    originalName === filename ? name : fold(originalName),
+    isId ? fold(String(externalId)) : '',
+  ];
+  const more = others.filter((text) => text !== '' && text !== name);
   const tagLines = [tags.title, tags.artist, tags.album].map((text) => fold(text ?? ''));
-  return [...tagLines, name, ...others].join('\n');
+  return [...tagLines, name, ...more].join('\n');
 }
 
 /** Returns the keys of a track by its folded text. */
