@@ -100,8 +100,10 @@ export async function makeRows(databaseUrl: string, sample: Sample, count: numbe
   const records = Array.from({ length: count }, (_, n) => recordOf(sample, n));
   for (let at = 0; at < count; at += ROWS_AT_ONCE) {
     await client.query(
-      `insert into tracks (filename, name_key, status, sha256, uploaded_at, search, record)
-       select name, name, 'ready', record->'source'->>'sha256', (record->>'uploadedAt')::timestamptz, name, record
+      `insert into tracks (filename, name_key, status, sha256, uploaded_at, search, record,
+         title_key, artist_key, album_key, seconds)
+       select name, name, 'ready', record->'source'->>'sha256', (record->>'uploadedAt')::timestamptz, name, record,
+         name, chr(1114111), chr(1114111), 60
        from unnest($1::json[]) record, lateral (select record->>'filename') as names (name)`,
       [records.slice(at, at + ROWS_AT_ONCE).map((record) => JSON.stringify(record))],
     );

@@ -7,6 +7,8 @@ const ROWS_AT_ONCE = 500;
 /** Nodes that start at once fill the rows one batch after the other. "find" in ASCII. */
 const LOCK = 0x66696e64;
 const RETRY_MS = 100;
+/** The condition of an index. Older versions leave the first as it is, and write the second. */
+const UNFILLED = `(title_key is null or strpos(search, E'\\x01') > 0)`;
 
 /** Returns a function that resolves when all rows are filled. It begins when it is called, and again after a failure. */
 export function createFilling({ transaction }: Database): () => Promise<void> {
@@ -15,14 +17,14 @@ export function createFilling({ transaction }: Database): () => Promise<void> {
   /** Fills some rows. Resolves with true when none is left. */
   const fillSome = () =>
     transaction(async (query): Promise<boolean | 'locked'> => {
-      const [empty] = await query('select from tracks where title_key is null limit 1');
+      const [empty] = await query(`select from tracks where ${UNFILLED} limit 1`);
       if (!empty) return true;
       const [lock] = await query<{ is_ours: boolean }>('select pg_try_advisory_xact_lock($1) as is_ours', [
         LOCK,
       ]);
       if (!lock?.is_ours) return 'locked';
       const rows = await query<Row>(
-        `select filename, home, record, version from tracks where title_key is null limit ${ROWS_AT_ONCE}`,
+        `select filename, home, record, version from tracks where ${UNFILLED} limit ${ROWS_AT_ONCE}`,
       );
       const columns = rows.map(columnsOfRow);
       const valuesOf = (name: keyof SearchColumns) => columns.map((each) => each[name]);

@@ -219,9 +219,10 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     await library.add('b.mp3', sampleDraft('b', { tags: { title: 'Ärger' } }));
     await library.add('a.mp3', sampleDraft('a'));
     await library.add('damaged.mp3', sampleDraft('damaged'));
-    await sql(
-      `update tracks set search = filename, title_key = null, artist_key = null, album_key = null, seconds = null`,
-    );
+    // Added by it; changed by it.
+    await sql(`update tracks set search = filename, title_key = null, artist_key = null, album_key = null, seconds = null
+      where filename <> 'b.mp3'`);
+    await sql(`update tracks set search = filename || E'\\x01' || filename where filename = 'b.mp3'`);
     await sql(`update tracks set record = '{"version": 1}' where filename = 'damaged.mp3'`);
     const nodes = await Promise.all([open(), open(), open()]);
     const asked = nodes.map(async (node) => [

@@ -4,7 +4,7 @@
 create extension if not exists pg_trgm;
 
 -- What lists are sorted and filtered by: folded text, which src/library/search-text.ts makes. Null in rows that an older version
--- wrote: a node fills them when it starts.
+-- has added: src/library/filling.ts fills them when a node starts.
 alter table tracks
   add column title_key  text collate "C",
   add column artist_key text collate "C",
@@ -16,6 +16,8 @@ create index tracks_title on tracks (title_key, uploaded_at, filename) where rem
 create index tracks_artist on tracks (artist_key, uploaded_at, filename) where removed_at is null;
 create index tracks_album on tracks (album_key, uploaded_at, filename) where removed_at is null;
 create index tracks_duration on tracks (seconds, uploaded_at, filename) where removed_at is null;
+-- Nearly always empty: rows that a node of an older version has added, or changed. Its search texts have U+0001, and no folded one.
+create index tracks_unfilled on tracks (filename) where title_key is null or strpos(search, E'\x01') > 0;
 create index tracks_failed on tracks (uploaded_at, filename) where status = 'failed' and removed_at is null;
 
 drop function add_track;
@@ -70,9 +72,9 @@ end $$;
 -- Down Migration
 
 drop function add_track;
-drop index tracks_search, tracks_title, tracks_artist, tracks_album, tracks_duration, tracks_failed;
+drop index tracks_search, tracks_title, tracks_artist, tracks_album, tracks_duration, tracks_unfilled, tracks_failed;
 alter table tracks drop column title_key, drop column artist_key, drop column album_key, drop column seconds;
--- Nodes of the older version find tracks by their names alone, and by no older one: each change of a record sets it again.
+-- Nodes of the older version search names. Original names follow with the next change of each record.
 update tracks set search = lower(filename) || E'\x01' || lower(filename);
 
 -- Adds a track under the first free of the names, in one statement, and makes it work. Gives the track that exists where one
