@@ -13,6 +13,7 @@ import { atEndOfFile } from '../support/end-of-file.ts';
 import { listen } from '../support/listening.ts';
 import { freshBucket, freshDatabase, hasPostgres, hasS3 } from '../support/on-engines.ts';
 import { expectOnTimeline } from '../support/on-timeline.ts';
+import { projectFolder } from '../support/process.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { slowFfmpeg } from '../support/slow-ffmpeg.ts';
 import { adoptedOn, uploadSlowly } from '../support/slow-upload.ts';
@@ -85,6 +86,25 @@ describe.runIf(hasPostgres && hasS3)('nodes that share their engines', () => {
       expect(told().some(({ data }) => data.status === 'processing')).toBe(true);
       expect(told().some(({ data }) => data.status === 'ready')).toBe(true);
       leave();
+    }
+  });
+
+  it('keep what is edited on one node while another encodes the track, and find it on both', async () => {
+    await upload(api.url, { name: 'edited.wav', bytes: sound(11, 60) }, '?wait=false');
+    for (let n = 1; n <= 10; n++) {
+      const { url } = n % 2 === 0 ? all : api;
+      const { status } = await request(`${url}/files/edited.wav`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ tags: { title: `Ünique ${n}` }, metadata: { [`n${n}`]: n } }),
+      });
+      expect(status).toBe(200);
+    }
+    await settled(api.url, 'edited.wav');
+    for (const { url } of [all, api]) {
+      const { body } = await request<TrackView[]>(`${url}/files?q=unique&sort=title&status=ready`);
+      expect(body.map(({ filename }) => filename)).toEqual(['edited.wav']);
+      expect(Object.keys(body[0]?.metadata ?? {})).toHaveLength(10);
     }
   });
 
@@ -220,7 +240,9 @@ describe.runIf(hasPostgres && hasS3)('the start of a node', () => {
   it('of several at once makes the tables once', async () => {
     await freshEngines();
     const nodes = await Promise.all(['one', 'two', 'three'].map((name) => start(name)));
-    expect(await sql('select name from pgmigrations')).toHaveLength(1);
+    const run = await sql<{ name: string }>('select name from pgmigrations order by name');
+    const files = await readdir(path.join(projectFolder, 'src/database/migrations'));
+    expect(run.map(({ name }) => `${name}.sql`)).toEqual(files.sort());
     await Promise.all(nodes.map((node) => node.close()));
   });
 });

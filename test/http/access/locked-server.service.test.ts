@@ -44,6 +44,7 @@ describe('a server with API keys', () => {
     ['GET', '/events'],
     ['POST', '/files/song-1.wav/retry'],
     ['POST', '/files/song-1.wav/links'],
+    ['PATCH', '/files/song-1.wav'],
     ['DELETE', '/files/song-1.wav'],
   ] as const;
 

@@ -22,6 +22,7 @@ async function ask(server: TestServer, method: string, path: string, headers: He
 const WRITES = [
   ['POST', '/upload'],
   ['DELETE', '/files/song.wav'],
+  ['PATCH', '/files/song.wav'],
   ['POST', '/files/song.wav/retry'],
   ['POST', '/files/song.wav/links'],
 ] as const;

@@ -3,7 +3,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TrackView } from '../../../src/http/openapi/schemas.ts';
 import { noise, wav } from '../../support/audio.ts';
-import { type Problem, request, upload } from '../../support/client.ts';
+import { type Problem, request, settled, upload } from '../../support/client.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 
 const bytes = wav(noise({ samples: 50_000 }));
@@ -43,11 +43,36 @@ describe('PATCH /files/{filename}', () => {
     },
   );
 
-  it('keeps edits over a restart and an upload of the same bytes', async () => {
+  it('keeps edits over an upload of the same bytes', async () => {
     await patch({ tags: { title: '<b>Jóga</b>' }, metadata: { a: 1 } });
     await upload(server.url, { name: 'again.wav', bytes });
     expect(await record()).toMatchObject({ tags: { title: '<b>Jóga</b>' }, metadata: { a: 1 } });
     expect((await record()).edited).toContain('title');
+  });
+
+  it('keeps edits over a retry', async () => {
+    const own = await startServer({ KEEP_ORIGINALS: 'true' });
+    await upload(own.url, { name: 'song.wav', bytes });
+    const chapters = [{ startSeconds: 0, endSeconds: 1, title: 'One' }];
+    const edit = { tags: { title: 'Edited', artist: null }, chapters, metadata: { a: 1 } };
+    await request(`${own.url}/files/song.wav`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(edit),
+    });
+    await own.services.library.update('song.wav', (track) => ({ ...track, status: 'failed' }));
+    const retried = await request(`${own.url}/files/song.wav/retry`, { method: 'POST' });
+    expect(retried.status).toBe(202);
+    expect((await settled(own.url, 'song.wav')).status).toBe('ready');
+    await own.close();
+    const next = await startServer({ DATA_DIR: own.dataDir });
+    expect(await next.services.library.get('song.wav')).toMatchObject({
+      status: 'ready',
+      tags: { title: 'Edited' },
+      chapters,
+      metadata: { a: 1 },
+      edited: ['artist', 'chapters', 'title'],
+    });
   });
 
   it.each([
