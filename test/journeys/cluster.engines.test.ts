@@ -90,7 +90,7 @@ describe.runIf(hasPostgres && hasS3)('nodes that share their engines', () => {
   });
 
   it('keep what is edited on one node while another encodes the track, and find it on both', async () => {
-    await upload(api.url, { name: 'edited.wav', bytes: sound(11, 60) }, '?wait=false');
+    await upload(api.url, { name: 'edited.wav', bytes: sound(31, 60) }, '?wait=false');
     for (let n = 1; n <= 10; n++) {
       const { url } = n % 2 === 0 ? all : api;
       const { status } = await request(`${url}/files/edited.wav`, {
