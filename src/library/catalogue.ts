@@ -3,7 +3,8 @@ import { createTimeSlices } from '../concurrency/time-slices.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { Page, PageRequest, Sort } from './library.ts';
 import { comparePlaces, decodeCursor, encodeCursor, type Place, type SortedPlace } from './order.ts';
-import { KEY_LENGTH, keyOf, keysOf, searchTextOf, wordsOf } from './search-text.ts';
+import { searchOf } from './search.ts';
+import { keysOf, searchTextOf } from './search-text.ts';
 import { createSignatures } from './signatures.ts';
 import { createSortedList, type SortedList, sortInSlices } from './sorted-list.ts';
 
@@ -192,30 +193,6 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
         }
       }
     },
-  };
-}
-
-interface Search {
-  /** Parts that a text has if it is found. */
-  needles: string[];
-  isFound(text: string): boolean;
-}
-
-/** Returns what a request searches for; undefined where it asks for all tracks. */
-function searchOf({ query = '', status, artist, album }: PageRequest): Search | undefined {
-  const words = wordsOf(query);
-  const artistKey = artist === undefined ? undefined : keyOf(artist);
-  const albumKey = album === undefined ? undefined : keyOf(album);
-  const keys = [artistKey, albumKey].filter((key) => key !== undefined);
-  if (words.length + keys.length === 0 && status === undefined) return undefined;
-  const hasKeys = (text: string) => {
-    const own = keysOf(text);
-    return own.artist === (artistKey ?? own.artist) && own.album === (albumKey ?? own.album);
-  };
-  return {
-    // The last unit of a key that was cut may stand for half a character.
-    needles: [...words, ...keys.map((key) => key.slice(0, KEY_LENGTH - 1))],
-    isFound: (text) => words.every((word) => text.includes(word)) && (keys.length === 0 || hasKeys(text)),
   };
 }
 
