@@ -2,7 +2,15 @@
 import { createTimeSlices } from '../concurrency/time-slices.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { Page, PageRequest, Sort } from './library.ts';
-import { comparePlaces, decodeCursor, encodeCursor, type Place, type SortedPlace } from './order.ts';
+import {
+  compareKeys,
+  comparePlaces,
+  compareUploads,
+  decodeCursor,
+  encodeCursor,
+  type Place,
+  type SortedPlace,
+} from './order.ts';
 import { searchOf } from './search.ts';
 import { keysOf, searchTextOf } from './search-text.ts';
 import { createSignatures } from './signatures.ts';
@@ -72,8 +80,8 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
   const make = async (sort: Sort): Promise<SortedList<Entry>> => {
     const begun = missed.length;
     const entries = uploads.next({ after: undefined, count: uploads.length, backwards: false });
-    const placed = entries.map((entry) => ({ ...placeIn(sort, entry), entry }));
-    const sorted = await sortInSlices(placed, slices);
+    const keyed = entries.map((entry) => ({ key: KEYS[sort](entry), entry }));
+    const sorted = await sortInSlices(keyed, (one, other) => compareKeys(one.key, other.key), slices);
     const list = createList(
       sort,
       sorted.map(({ entry }) => entry),
@@ -111,14 +119,11 @@ export function createCatalogue(trackOf: (filename: string) => Track | undefined
       inAll((list) => list.add(entry));
     },
     async addAll(tracks) {
-      const placed: (SortedPlace & { entry: Entry })[] = [];
+      const entries: Entry[] = [];
       for (const track of tracks) {
-        const entry = newEntry(track);
-        placed.push({ ...placeOf(entry), entry });
-        if (placed.length % IN_SLICE === 0) await slices.next();
+        if (entries.push(newEntry(track)) % IN_SLICE === 0) await slices.next();
       }
-      const sorted = await sortInSlices(placed, slices);
-      uploads.append(sorted.map(({ entry }) => entry));
+      uploads.append(await sortInSlices(entries, compareUploads, slices));
     },
     remove(track) {
       const entry = uploads.find(placeOf(track));

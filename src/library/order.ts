@@ -14,20 +14,18 @@ export interface SortedPlace extends Place {
 
 /** Compares as PostgreSQL does with the collation "C". */
 export function comparePlaces(one: SortedPlace, other: SortedPlace): number {
-  return (
-    compareKeys(one.key, other.key) ||
-    compareTimes(one.uploadedAt, other.uploadedAt) ||
-    compareText(one.filename, other.filename)
-  );
+  return compareKeys(one.key, other.key) || compareUploads(one, other);
 }
 
-function compareKeys(one: string | number, other: string | number): number {
+/** Compares places in the order of uploads. */
+export function compareUploads(one: Place, other: Place): number {
+  if (one.uploadedAt === other.uploadedAt) return compareText(one.filename, other.filename);
+  return one.uploadedAt < other.uploadedAt ? -1 : 1;
+}
+
+/** Compares what lists are sorted by. */
+export function compareKeys(one: string | number, other: string | number): number {
   return typeof one === 'string' ? compareText(one, other as string) : one - (other as number);
-}
-
-function compareTimes(one: string, other: string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
 }
 
 /** Compares by code points, as UTF-8 does byte by byte. Strings of JavaScript are compared by their UTF-16 units. */

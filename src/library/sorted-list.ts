@@ -68,40 +68,39 @@ export function createSortedList<Item>(
   };
 }
 
-/** Places that are sorted or merged before other work gets its turn: a millisecond. */
+/** Items that are sorted or merged before other work gets its turn: a millisecond. */
 const AT_ONCE = 2048;
 
-/** Sorts places, as `comparePlaces` does. Other work gets its turn meanwhile. */
-export async function sortInSlices<Placed extends SortedPlace>(
-  places: Placed[],
+/** Sorts items; equal ones stay in their order. Other work gets its turn meanwhile. */
+export async function sortInSlices<Item>(
+  items: readonly Item[],
+  compare: (one: Item, other: Item) => number,
   slices: TimeSlices,
-): Promise<Placed[]> {
-  let runs: Placed[][] = [];
-  for (let from = 0; from < places.length; from += AT_ONCE) {
-    runs.push(places.slice(from, from + AT_ONCE).sort(comparePlaces));
+): Promise<Item[]> {
+  let runs: Item[][] = [];
+  for (let from = 0; from < items.length; from += AT_ONCE) {
+    runs.push(items.slice(from, from + AT_ONCE).sort(compare));
     await slices.next();
   }
+  /** Merges two runs. */
+  const merge = async (one: Item[], other: Item[]): Promise<Item[]> => {
+    const merged = new Array<Item>(one.length + other.length);
+    let [at, otherAt] = [0, 0];
+    for (let to = 0; to < merged.length; to++) {
+      const isFirst =
+        otherAt === other.length ||
+        (at < one.length && compare(one[at] as Item, other[otherAt] as Item) <= 0);
+      merged[to] = (isFirst ? one[at++] : other[otherAt++]) as Item;
+      if (to % AT_ONCE === AT_ONCE - 1) await slices.next();
+    }
+    return merged;
+  };
   while (runs.length > 1) {
-    const merged: Placed[][] = [];
+    const merged: Item[][] = [];
     for (let at = 0; at < runs.length; at += 2) {
-      merged.push(await merge(runs[at] as Placed[], runs[at + 1] ?? [], slices));
+      merged.push(await merge(runs[at] as Item[], runs[at + 1] ?? []));
     }
     runs = merged;
   }
   return runs[0] ?? [];
-}
-
-async function merge<Placed extends SortedPlace>(
-  one: Placed[],
-  other: Placed[],
-  slices: TimeSlices,
-): Promise<Placed[]> {
-  const merged: Placed[] = [];
-  let [at, otherAt] = [0, 0];
-  while (at < one.length && otherAt < other.length) {
-    const isFirst = comparePlaces(one[at] as Placed, other[otherAt] as Placed) <= 0;
-    merged.push((isFirst ? one[at++] : other[otherAt++]) as Placed);
-    if (merged.length % AT_ONCE === 0) await slices.next();
-  }
-  return merged.concat(one.slice(at), other.slice(otherAt));
 }

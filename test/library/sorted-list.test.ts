@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTimeSlices } from '../../src/concurrency/time-slices.ts';
-import { comparePlaces, type SortedPlace } from '../../src/library/order.ts';
+import type { SortedPlace } from '../../src/library/order.ts';
 import { createSortedList, sortInSlices } from '../../src/library/sorted-list.ts';
 
 const place = (filename: string, second: number): SortedPlace => ({
@@ -44,8 +44,11 @@ describe('tracks that were copied with their time', () => {
   });
 });
 
-it.each([0, 1, 2048, 2049, 10_000])('%i places are sorted in slices', async (count) => {
-  const places = Array.from({ length: count }, (_, n) => ({ ...place(`${n}`, 0), key: (n * 7919) % 5003 }));
-  const sorted = await sortInSlices([...places], createTimeSlices());
-  expect(sorted).toEqual(places.toSorted(comparePlaces));
-});
+it.each([0, 1, 2048, 2049, 10_000])(
+  '%i items are sorted in slices, equal ones in their order',
+  async (count) => {
+    const items = Array.from({ length: count }, (_, n) => ({ n, key: (n * 7919) % 503 }));
+    const compare = (one: { key: number }, other: { key: number }) => one.key - other.key;
+    expect(await sortInSlices(items, compare, createTimeSlices())).toEqual(items.toSorted(compare));
+  },
+);
