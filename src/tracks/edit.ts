@@ -3,12 +3,9 @@ import * as z from 'zod';
 import { errors } from '../errors.ts';
 import { type Facts, Tags } from './facts.ts';
 import { type Json, type JsonObject, mergePatch } from './merge-patch.ts';
+import { MAX_CHAPTERS, MAX_COMMENT, MAX_GENRES, MAX_TAG } from './tag-text.ts';
 import { durationSeconds, type Track } from './track.ts';
 
-const MAX_TEXT = 1000;
-const MAX_COMMENT = 10_000;
-const MAX_GENRES = 20;
-export const MAX_CHAPTERS = 1000;
 const MAX_NUMBER = 99_999;
 /** Bytes of metadata as JSON. */
 const MAX_METADATA_BYTES = 4096;
@@ -19,7 +16,7 @@ const ROUNDED_SECONDS = 1;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROLS = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
-const text = (name: string, most = MAX_TEXT) => {
+const text = (name: string, most = MAX_TAG) => {
   const expected = `"${name}" must be text of 1 to ${most} characters without control characters; null removes it`;
   return z
     .string(expected)
@@ -70,7 +67,7 @@ const EditedChapter = z.strictObject(
     endSeconds: z.number(SECONDS).nonnegative(SECONDS),
     title: z
       .string('"title" of a chapter must be text')
-      .max(MAX_TEXT, `"title" of a chapter must have at most ${MAX_TEXT} characters`)
+      .max(MAX_TAG, `"title" of a chapter must have at most ${MAX_TAG} characters`)
       .refine((value) => !CONTROLS.test(value), '"title" of a chapter must have no control characters'),
   },
   { error: objectError('A chapter', ['startSeconds', 'endSeconds', 'title']) },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { editTrack, MAX_CHAPTERS, TrackEdit } from '../../src/tracks/edit.ts';
+import { editTrack, TrackEdit } from '../../src/tracks/edit.ts';
 import { editTagOf } from '../../src/tracks/edit-tag.ts';
+import { MAX_CHAPTERS } from '../../src/tracks/tag-text.ts';
 import { parseTrack } from '../../src/tracks/track.ts';
 import { sampleTrack } from '../support/sample-track.ts';
 
