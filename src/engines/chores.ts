@@ -42,18 +42,29 @@ export function createChores(options: {
     { name: 'sweep', every: '1 hour', run: () => sweep(options, { ageMs: ORPHAN_AGE_MS }) },
   ];
 
-  const isDue = async ({ name, every }: Chore): Promise<boolean> => {
-    const [due] = await database.query(
+  /** Resolves with the chores that nobody has done for long enough. */
+  const due = async (): Promise<Chore[]> => {
+    const rows = await database.query<{ name: string }>(
+      `select name from unnest($1::text[], $2::interval[]) as chore (name, every) left join chores as last using (name)
+       where done_at is null or done_at < now() - every`,
+      [chores.map(({ name }) => name), chores.map(({ every }) => every)],
+    );
+    return chores.filter((chore) => rows.some(({ name }) => name === chore.name));
+  };
+
+  /** Returns whether this node does the chore: several may have found it due. */
+  const take = async ({ name, every }: Chore): Promise<boolean> => {
+    const [taken] = await database.query(
       `insert into chores as last (name, done_at) values ($1, now())
        on conflict (name) do update set done_at = now() where last.done_at < now() - $2::interval returning 1`,
       [name, every],
     );
-    return due !== undefined;
+    return taken !== undefined;
   };
 
   const doWhatIsDue = async () => {
-    for (const chore of chores) {
-      if (!closing.signal.aborted && (await isDue(chore))) await chore.run();
+    for (const chore of await due()) {
+      if (!closing.signal.aborted && (await take(chore))) await chore.run();
     }
   };
 

@@ -29,8 +29,8 @@ export interface KnownTracks {
   /** Returns a record that may have changed: better than none when the database does not answer. */
   last(filename: string): Track | undefined;
   begin(filename: string): Reading;
-  /** Notes that a record has changed. */
-  heard(filename: string, version: number): void;
+  /** Notes that a record has changed. @param changed returns the new record where the message has it. */
+  heard(filename: string, version: number, changed?: () => Track | undefined): void;
   /** Notes that a track is gone. */
   forget(filename: string): void;
   /** Notes that changes may have been missed. */
@@ -86,11 +86,14 @@ export function createKnownTracks(stateOf: () => ListeningState): KnownTracks {
         },
       };
     },
-    heard(filename, version) {
+    heard(filename, version, changed = () => undefined) {
       for (const reading of readings.get(filename) ?? [])
         if (reading.heard < version) reading.heard = version;
       const entry = entries.peek(filename);
-      if (entry && entry.version < version) entry.isCurrent = false;
+      if (!entry || entry.version >= version) return;
+      const track = changed();
+      if (track) entries.set(filename, { track, version, isCurrent: true });
+      else entry.isCurrent = false;
     },
     forget: (filename) => void entries.delete(filename),
     missed() {

@@ -1,4 +1,5 @@
 /** A library in PostgreSQL, shared by all nodes. `src/database/migrations` has its tables. */
+import { LRUCache } from 'lru-cache';
 import { createKeyedMutex } from '../concurrency/keyed-mutex.ts';
 import { sleep } from '../concurrency/sleep.ts';
 import type { Listening } from '../database/listening.ts';
@@ -21,8 +22,8 @@ export interface GivenLease {
 }
 
 export interface PostgresLibrary extends Library, Pick<Removals, 'trash' | 'emptyTrash' | 'finishRemovals'> {
-  /** Returns the lease that this node was given when it added a track, once. */
-  takeGiven(filename: string): GivenLease | undefined;
+  /** Returns the lease that this node was given when it added a track, or `offered` where any node gets it; once. */
+  takeGiven(filename: string): GivenLease | 'offered' | undefined;
   /** Resolves with the names of the tracks that have changed in the last milliseconds, or a little before. */
   changedWithin(ms: number): Promise<string[]>;
   /** Reads a record anew, whatever is known of it. */
@@ -42,6 +43,8 @@ const SILENT_MS = 1000;
 /** A connection that is broken may be taken for a good one for so long. */
 const UNHEARD_SECONDS = 10;
 const MOST_CHANGES = 10_000;
+/** More than become ready in the moment between the two steps of one. */
+const MOST_TRASHED = 1000;
 
 export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLibrary {
   const { database, listening, node, encodes } = options;
@@ -49,14 +52,19 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   const known = createKnownTracks(() => listening.state);
   /** Changes of one track wait here, and not each on a connection of its own. */
   const turns = createKeyedMutex();
-  const given = new Map<string, GivenLease>();
+  const given = new Map<string, GivenLease | 'offered'>();
+  /** Originals in the trash that the owner of their track still has to be told of. */
+  const trashed = new LRUCache<string, true>({ max: MOST_TRASHED });
+  const onTrashed = (upload: string) => void trashed.set(upload, true);
   /** Names of the records that were read and could not be understood. */
   const damaged = new Set<string>();
 
   listening.onBegin(() => known.missed());
   listening.on('track', (payload) => {
-    const { filename, version } = parseNotice<TrackNotice>(payload);
-    known.heard(filename, version);
+    const { filename, version, home, record } = parseNotice<TrackNotice>(payload);
+    const changed = () =>
+      record && home ? trackOfRow({ filename, home, record, version: String(version) }) : undefined;
+    known.heard(filename, version, changed);
   });
 
   const versioned = (row: Row | undefined): Versioned | undefined => {
@@ -95,7 +103,7 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
   const update = (filename: string, change: (track: Track) => Track, fence?: () => Fence | undefined) =>
     turns.run(filename, () =>
       keeping(filename, () =>
-        changeRow({ database, node, current: known.current, read }, { filename, change, fence }),
+        changeRow({ database, node, current: known.current, read, onTrashed }, { filename, change, fence }),
       ),
     );
 
@@ -108,7 +116,7 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     const askedAt = performance.now();
     const row = await addRow(options, { wantedName, draft, holder });
     const track = await keeping(row.filename, async () => versioned(row));
-    if (row.created && encodes) given.set(row.filename, { epoch: row.epoch as string, askedAt });
+    if (row.created) given.set(row.filename, encodes ? { epoch: row.epoch as string, askedAt } : 'offered');
     if (track) return { track, created: row.created };
     // That of a newer version is one, and its node must find it.
     if (Number((row.record as { version?: number }).version) > TRACK_VERSION)
@@ -126,7 +134,11 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     if (isSearch(request)) await filled();
     return listing.page(request);
   };
-  const removals = createRemovals({ database, node, forget: known.forget, inTurn: turns.run });
+  const removals = createRemovals({
+    ...{ database, node, trashed },
+    forget: known.forget,
+    inTurn: turns.run,
+  });
   const library: Library = {
     opened: Promise.resolve(),
     peek: known.peek,

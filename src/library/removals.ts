@@ -8,7 +8,7 @@ export interface Removals
   extends Pick<Library, 'remove' | 'unownedUploads' | 'unusedCopies' | 'unownedHomes'> {
   /**
    * Puts an original that no track names any more into the trash for an hour: a database that fails over may forget that its
-   * track was ready, and needs the original again.
+   * track was ready, and needs the original again. A change of its record may have done so already.
    */
   trash(upload: string): Promise<void>;
   /** Gives `remove` each original whose time in the trash is over, and takes it out. */
@@ -24,15 +24,17 @@ export interface RemovalsOptions {
   /** Id of this process. */
   node: string;
   forget(filename: string): void;
+  /** Originals that a change of a record has put into the trash. */
+  trashed: { delete(upload: string): boolean };
   /** Runs a step after the changes of a track that this node has begun. */
   inTurn<T>(filename: string, step: () => Promise<T>): Promise<T>;
 }
 
 /** Longer than a removal takes that is under way. */
 const ABANDONED = `interval '2 minutes'`;
-const TRASHED = `interval '1 hour'`;
+export const TRASHED = `interval '1 hour'`;
 
-export function createRemovals({ database, node, forget, inTurn }: RemovalsOptions): Removals {
+export function createRemovals({ database, node, forget, trashed, inTurn }: RemovalsOptions): Removals {
   const { query } = database;
   const free = (filename: string, home: string) =>
     query('delete from tracks where filename = $1 and home = $2 and removed_at is not null', [
@@ -79,6 +81,7 @@ export function createRemovals({ database, node, forget, inTurn }: RemovalsOptio
     unownedHomes: (homes) =>
       withoutRow(query, homes, 'select home as key from tracks where home = any($1::uuid[])', UUID),
     async trash(upload) {
+      if (trashed.delete(upload)) return;
       await query(
         `insert into trash (upload, not_before) select $1::text, now() + ${TRASHED}
          where not exists (select from tracks where upload = $1) on conflict do nothing`,

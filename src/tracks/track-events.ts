@@ -8,6 +8,8 @@ export interface TrackEvents {
   removed(filename: string): void;
   /** Publishes a change later: several calls within a quarter of a second become one. */
   progressed(filename: string): void;
+  /** Returns whether there is a listener. */
+  isHeard(): boolean;
   /** Adds a listener, and returns the function that removes it. */
   listen(listener: Listener): () => void;
 }
@@ -35,6 +37,7 @@ export function createTrackEvents(): TrackEvents {
         setTimeout(() => publish(filename, 'changed'), PROGRESS_EVERY_MS),
       );
     },
+    isHeard: () => listeners.size > 0,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

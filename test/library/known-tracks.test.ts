@@ -48,6 +48,19 @@ describe('what a node knows of a track', () => {
     expect(known.peek(NAME)).toBeUndefined();
   });
 
+  it('is what a message says has become of it, and of no track that nobody asked for', () => {
+    const changed = () => sampleTrack({ samples: 7 });
+    known.heard(NAME, 2, changed);
+    expect(known.last(NAME)).toBeUndefined();
+    keep(3);
+    known.heard(NAME, 2, changed);
+    expect(known.peek(NAME)).toBe(track);
+    known.heard(NAME, 4, changed);
+    expect(known.current(NAME)).toMatchObject({ version: 4, track: { samples: 7 } });
+    known.heard(NAME, 5);
+    expect(known.peek(NAME)).toBeUndefined();
+  });
+
   it('is the same object where a read brings the same version', () => {
     keep(1);
     known.missed();

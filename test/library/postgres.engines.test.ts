@@ -133,6 +133,28 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     }
   });
 
+  it('knows what another node has changed without reading it, unless it is too long for a message', async () => {
+    await empty();
+    const [one, other] = [await open(), await open()];
+    const { track } = await one.add('song.mp3', sampleDraft('song'));
+    await other.get('song.mp3');
+    await one.update('song.mp3', (now) => ({ ...now, status: 'ready' }));
+    await vi.waitFor(() => expect(other.peek('song.mp3')?.status).toBe('ready'));
+    expect(other.peek('song.mp3')).toEqual({ ...track, status: 'ready' });
+    const originalName = 'n'.repeat(9000);
+    await one.update('song.mp3', (now) => ({ ...now, originalName }));
+    await vi.waitFor(() => expect(other.peek('song.mp3')).toBeUndefined());
+    expect((await other.get('song.mp3'))?.originalName).toBe(originalName);
+  });
+
+  it('makes an added track work where the node does not encode itself, and says so once', async () => {
+    await empty();
+    const node = await open(false);
+    await node.add('song.mp3', sampleDraft('song'));
+    expect(await sql('select node from work')).toEqual([{ node: null }]);
+    expect([node.takeGiven('song.mp3'), node.takeGiven('song.mp3')]).toEqual(['offered', undefined]);
+  });
+
   it('lets an owner write only while its lease lasts', async () => {
     await empty();
     const library = await open();
@@ -272,6 +294,18 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
       const text = plan.map((row) => row['QUERY PLAN']).join('\n');
       expect(text, `${where}, ${order}`).not.toContain('Seq Scan');
     }
+  });
+
+  it('puts the original into the trash in the statement by which its track no longer names it', async () => {
+    await empty();
+    const library = await open();
+    await library.add('song.mp3', sampleDraft('song', { upload: 'a.upload' }));
+    await library.update('song.mp3', (now) => ({ ...now, upload: null }));
+    expect(await sql('select upload from trash')).toEqual([{ upload: 'a.upload' }]);
+    // Its owner has nothing left to do.
+    await sql('truncate trash');
+    await library.trash('a.upload');
+    expect(await sql('select upload from trash')).toEqual([]);
   });
 
   it('ends a removal that was left half-done', async () => {

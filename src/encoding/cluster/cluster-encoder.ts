@@ -21,7 +21,7 @@ import type { Have, Want } from './messages.ts';
 import { createOwner, type OwnEncoder } from './owner.ts';
 import { createSegmentWants } from './segment-wants.ts';
 import { createClusterWaits } from './waits.ts';
-import { addMissingWork, cancelWork, countWork, offerWork } from './work.ts';
+import { cancelWork, lookForWork, offerWork } from './work.ts';
 
 export interface ClusterEncoderOptions {
   database: Database;
@@ -93,8 +93,7 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
   const background = (step: Promise<void> | undefined) => void step?.catch(onError);
 
   const look = async () => {
-    await addMissingWork(database);
-    const count = await countWork(database);
+    const count = await lookForWork(database, { follows: trackEvents.isHeard() });
     waiting = count.waiting;
     if (count.free > 0) await owner?.claim();
     await owner?.setAside(waits.isAwaited);
@@ -148,13 +147,14 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
 
   const start = async ({ filename }: Track, { holder = '', before }: StartOptions): Promise<void> => {
     const claims = owner && !closing.signal.aborted;
-    if (!claims) await offerWork(database, { filename, holder });
-    // The transaction that has added the track has given it to this node.
-    if (owner && !claims) await leases.handOverAll();
     const given = library.takeGiven(filename);
+    // The statement that has added a track has made it work.
+    if (!claims && !given) await offerWork(database, { filename, holder });
+    // It has given the track to this node.
+    if (owner && !claims) await leases.handOverAll();
     const lease =
       claims &&
-      (given
+      (given && given !== 'offered'
         ? leases.given({ filename, holder, ...given }, given.askedAt)
         : await leases.claim(filename, holder));
     // Segments are adopted without a lease as well: their names say what they hold.

@@ -9,6 +9,7 @@ import type { Database } from '../../database/database.ts';
 import type { Listening } from '../../database/listening.ts';
 import { notice } from '../../database/notices.ts';
 import type { Have, Want } from './messages.ts';
+import { newsFrom, newsValues, type ProgressNews, TELL_NEWS, WRITE_NEWS } from './progress-news.ts';
 
 export interface Lease {
   readonly filename: string;
@@ -42,8 +43,12 @@ export interface Leases {
   claim(filename: string, holder: string): Promise<Lease | undefined>;
   /** Notes a lease that this node was given with a track that it has added. @param askedAt by `performance.now()`. */
   given(lease: Omit<Lease, 'attempts'>, askedAt: number): Lease;
-  /** Prolongs all leases. @param progressed tracks of which something was stored since the last call. */
-  renew(progressed: readonly string[]): Promise<Renewal>;
+  /**
+   * Prolongs all leases, and tells all nodes the news of those that this node still has.
+   *
+   * @param progressed tracks of which something was stored since the last call.
+   */
+  renew(progressed: readonly string[], news?: readonly ProgressNews[]): Promise<Renewal>;
   /** Ends a lease whose track is settled. A track that is processed again by now is free for any node. */
   settle(lease: Lease): Promise<void>;
   /** Ends a lease whose track is being deleted. */
@@ -75,7 +80,8 @@ const GRACE = `interval '8 s'`;
 const GRACE_MS = 8000;
 /** A track that another version of ffmpeg has begun waits so long for a node of that version: any other begins anew. */
 const SAME_FFMPEG = `interval '15 s'`;
-const CLAIMS_AT_ONCE = 4;
+/** Fewer than these in an answer: no more are free. */
+export const CLAIMS_AT_ONCE = 4;
 /** A lease that lasts for longer is from before the database's clock jumped back. */
 const JUMP = `interval '1 minute'`;
 /** A track that was added just now is about to be started by its upload. */
@@ -103,9 +109,10 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
   const ofLease = ({ filename, epoch }: Lease) => [filename, node, epoch];
   const overNotice = (filename: string) => notice<Have>({ tell: 'over', filename });
   const end = async (lease: Lease) => {
+    // The lease is locked before the progress, as by a renewal: else the two could wait for each other.
     await query(
-      `with ended as (delete from work where filename = $1 and node = $2 and epoch = $3),
-         untold as (delete from live where filename = $1 and epoch <= $3)
+      `with ended as (delete from work where filename = $1 and node = $2 and epoch = $3 returning 1),
+         untold as (delete from live where filename = $1 and epoch <= $3 and (select count(*) >= 0 from ended))
        select pg_notify('have', $4)`,
       [...ofLease(lease), overNotice(lease.filename)],
     );
@@ -155,13 +162,17 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       return row && take(row, askedAt);
     },
     given: (lease, askedAt) => take({ ...lease, attempts: 0 }, askedAt),
-    async renew(progressed) {
+    async renew(progressed, news = []) {
       const before = [...held.values()].map(({ lease }) => lease);
       const askedAt = performance.now();
       const rows = await query<Row & { cancel: boolean; is_new: boolean }>(
-        `update work set until = now() + ${LASTS}, attempts = case when filename = any($2) then 0 else attempts end
-         where node = $1 returning ${COLUMNS}, cancel, added_at > now() - ${NEW} as is_new`,
-        [node, progressed],
+        `with renewed as (
+           update work set until = now() + ${LASTS}, attempts = case when filename = any($2) then 0 else attempts end
+             where node = $1 returning ${COLUMNS}, cancel, added_at > now() - ${NEW} as is_new),
+         news as (${newsFrom(3)} join renewed using (filename, epoch)),
+         told as (${WRITE_NEWS})
+         select *, (${TELL_NEWS}) from renewed`,
+        [node, progressed, ...newsValues(news)],
       );
       const renewed = new Map(rows.map((row) => [row.filename, row]));
       const lost: Lease[] = [];

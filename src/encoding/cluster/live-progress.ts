@@ -1,9 +1,9 @@
 /** The progress of tracks that other nodes encode, as they have told it last. */
 import type { Database } from '../../database/database.ts';
-import { notice } from '../../database/notices.ts';
 import type { EncodingProgress } from '../encoder.ts';
 import type { Lease } from './leases.ts';
 import type { Have } from './messages.ts';
+import { newsFrom, newsValues, type ProgressNews, TELL_NEWS, WRITE_NEWS } from './progress-news.ts';
 
 export interface LiveProgress {
   of(filename: string): EncodingProgress | undefined;
@@ -11,14 +11,13 @@ export interface LiveProgress {
   forget(filename: string): void;
   /** Reads what the owner of a track has told last, or the owners of all tracks. */
   read(filename?: string): Promise<void>;
-  /** Tells all nodes the progress of a track of this node, if it differs from what was told last. */
-  tell(lease: Lease, progress: EncodingProgress): Promise<void>;
+  /** Returns the progress of a track of this node as news, unless it was told already. To be told at once. */
+  newsOf(lease: Lease, progress: EncodingProgress): ProgressNews[];
+  /** Tells all nodes. A node that was stopped for a while and has lost a lease tells nobody of its track. */
+  tell(news: readonly ProgressNews[]): Promise<void>;
   /** Returns whether all nodes were told that a track can be played. */
   hasToldPlayable(lease: Lease): boolean;
 }
-
-/** A notification takes at most 8,000 bytes. */
-const MOST_BYTES = 7000;
 
 export function createLiveProgress({ query }: Database, node: string): LiveProgress {
   const known = new Map<string, EncodingProgress>();
@@ -43,24 +42,22 @@ export function createLiveProgress({ query }: Database, node: string): LiveProgr
     },
     forget: (filename) => void known.delete(filename),
     read,
-    async tell(lease, progress) {
+    newsOf(lease, progress) {
       const state = JSON.stringify(progress);
-      if (told.get(lease) === state) return;
+      if (told.get(lease) === state) return [];
       told.set(lease, state);
       if (progress.isPlayable) toldPlayable.add(lease);
-      const { filename, epoch } = lease;
-      const fits = Buffer.byteLength(state) <= MOST_BYTES;
-      const message: Have = { tell: 'progress', filename, node, progress: fits ? progress : null };
-      // A node that was stopped for a while and has lost the lease tells nobody.
+      return [{ filename: lease.filename, epoch: lease.epoch, progress, node }];
+    },
+    async tell(news) {
+      if (news.length === 0) return;
       await query(
-        `with told as (
-           insert into live (filename, epoch, state) select $1, $2, $3
-             where exists (select from work where filename = $1 and node = $4 and epoch = $2)
-           on conflict (filename) do update set epoch = excluded.epoch, state = excluded.state
-             where live.epoch <= excluded.epoch
-           returning 1)
-         select pg_notify('have', $5) from told`,
-        [filename, epoch, state, node, notice(message)],
+        `with news as (
+           ${newsFrom(2)}
+             where exists (select from work where work.filename = given.filename and node = $1 and epoch = given.epoch)),
+         told as (${WRITE_NEWS})
+         ${TELL_NEWS}`,
+        [node, ...newsValues(news)],
       );
     },
     hasToldPlayable: (lease) => toldPlayable.has(lease),

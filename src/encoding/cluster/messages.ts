@@ -5,6 +5,8 @@ import type { EncodingProgress } from '../encoder.ts';
 export type Want =
   | { ask: 'segment'; filename: string; renditionId: string; index: number | 'init'; holder: string }
   | { ask: 'repair'; filename: string; segmentName: string }
+  /** A client of the node follows tracks: owners tell their progress each second. */
+  | { ask: 'progress' }
   /** The track is being deleted. */
   | { ask: 'cancel'; filename: string };
 

@@ -12,6 +12,7 @@ import type { LiveProgress } from './live-progress.ts';
 import type { Have, Want } from './messages.ts';
 import { createOwnerAnswers } from './owner-answers.ts';
 import { createOwnership, type Ownership } from './ownership.ts';
+import type { ProgressNews } from './progress-news.ts';
 import { createTelling } from './telling.ts';
 
 /** What the encoder of this machine works on: its changes need a lease, and all nodes hear of them. */
@@ -21,11 +22,13 @@ export interface OwnEncoder {
   trackEvents: TrackEvents;
 }
 
-export interface Owner extends Omit<Ownership, 'setAside' | 'progressed'> {
+export interface Owner extends Omit<Ownership, 'setAside' | 'progressed' | 'renew'> {
   /** The encoder of this machine. */
   readonly encoder: Encoder;
   /** Sets tracks aside of which this node has too many and for which nobody waits. */
   setAside(isAwaitedHere: (filename: string) => boolean): Promise<void>;
+  /** Prolongs the leases, and tells all nodes the progress of their tracks. */
+  renew(): Promise<void>;
   /** Does what another node asks for. */
   heard(want: Want): Promise<void>;
   repair: Encoder['repair'];
@@ -42,15 +45,16 @@ export interface OwnerOptions extends Omit<ClusterEncoderOptions, 'createEncoder
 
 export function createOwner(options: OwnerOptions): Owner {
   const { database, library, storage, trackEvents, node, leases, progress, createEncoder } = options;
+  const newsOf = (filename: string): ProgressNews[] => {
+    const lease = leases.of(filename);
+    const own = encoder.progressOf(filename);
+    // Before the encoder has looked what is stored, the owner before knows better.
+    const isKnown = own && (own.isPlayable || !progress.of(filename)?.isPlayable);
+    return lease && isKnown ? progress.newsOf(lease, own) : [];
+  };
   const telling = createTelling({
     trackEvents,
-    async tell(filename) {
-      const lease = leases.of(filename);
-      const own = encoder.progressOf(filename);
-      // Before the encoder has looked what is stored, the owner before knows better.
-      if (lease && own && (own.isPlayable || !progress.of(filename)?.isPlayable))
-        await progress.tell(lease, own);
-    },
+    tell: (filenames) => progress.tell(filenames.flatMap(newsOf)),
     isNews(filename) {
       const lease = leases.of(filename);
       return (
@@ -93,10 +97,12 @@ export function createOwner(options: OwnerOptions): Owner {
     ...ownership,
     encoder,
     repair,
+    renew: () => ownership.renew(telling.take().flatMap(newsOf)),
     claim: () => claims.run('claim', ownership.claim),
     setAside: (isAwaitedHere) =>
       ownership.setAside((filename) => isAwaitedHere(filename) || answers.isAsked(filename)),
     async heard(want) {
+      if (want.ask === 'progress') return telling.followed();
       const lease = leases.of(want.filename);
       if (!lease || !ownership.isOwner(want.filename)) return;
       if (want.ask === 'segment') return answers.segment(want);

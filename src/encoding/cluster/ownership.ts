@@ -10,7 +10,8 @@ import type { Library } from '../../library/library.ts';
 import type { PostgresLibrary } from '../../library/postgres.ts';
 import type { Track } from '../../tracks/track.ts';
 import type { Encoder, StartOptions } from '../encoder.ts';
-import type { Lease, Leases } from './leases.ts';
+import { CLAIMS_AT_ONCE, type Lease, type Leases } from './leases.ts';
+import type { ProgressNews } from './progress-news.ts';
 
 export interface Ownership {
   /** Returns whether this node encodes a track just now. */
@@ -21,8 +22,8 @@ export interface Ownership {
   takeUp(lease: Lease, before?: StartOptions['before']): Promise<void>;
   /** Takes free tracks; a node that has much to do lets others come first. */
   claim(): Promise<void>;
-  /** Prolongs the leases, and gives up the tracks of those that are lost or cancelled. */
-  renew(): Promise<void>;
+  /** Prolongs the leases and tells their news, and gives up the tracks of those that are lost or cancelled. */
+  renew(news: readonly ProgressNews[]): Promise<void>;
   /** Notes that something of a track was stored. */
   progressed(filename: string): void;
   /** Ends the encode of a track that is deleted. */
@@ -196,13 +197,13 @@ export function createOwnership(options: OwnershipOptions): Ownership {
         // The database gave them after this node had handed over all that it had.
         if (signal.aborted) return leases.handOverAll();
         for (const lease of taken) void takeUp(lease);
-        if (taken.length === 0) return;
+        if (taken.length < CLAIMS_AT_ONCE) return;
       }
     },
-    async renew() {
+    async renew(news) {
       const fresh = [...progressed];
       progressed.clear();
-      const { found, lost, cancelled } = await leases.renew(fresh);
+      const { found, lost, cancelled } = await leases.renew(fresh, news);
       for (const lease of found) void takeUp(lease);
       // Beside the next renewals: an encode ends only when S3 has answered, and the other leases would run out meanwhile.
       for (const lease of lost) void lose(lease);

@@ -1,7 +1,7 @@
 /** Tracks that are to be encoded, whichever node does it: rows of the table `work`. */
 import type { Database } from '../../database/database.ts';
 import { notice } from '../../database/notices.ts';
-import type { Have } from './messages.ts';
+import type { Have, Want } from './messages.ts';
 
 /** Adds a track to the work, for any node. */
 export async function offerWork(
@@ -21,23 +21,35 @@ const FORGOTTEN = `interval '5 s'`;
 /** A deletion under way takes its track out of the work within a second after its lease has run out. */
 const GIVEN_UP = `interval '5 s'`;
 
-/** Adds unfinished tracks that a crash has kept from being work, and those whose deletion was given up. */
-export async function addMissingWork({ query }: Database): Promise<void> {
-  await query(`delete from work where cancel and until < now() - ${GIVEN_UP}`);
-  await query(
-    `insert into work (filename) select filename from tracks
-       where status = 'processing' and removed_at is null and changed_at < now() - ${FORGOTTEN}
-         and not exists (select from work where work.filename = tracks.filename)
-     on conflict do nothing`,
-  );
+/** Tracks as they are when this node looks. */
+export interface WorkCount {
+  /** Tracks that are encoded or wait for it. */
+  waiting: number;
+  /** Those of them whose lease nobody has. */
+  free: number;
 }
 
-/** Resolves with the number of tracks that are encoded or wait for it, and of those whose lease nobody has. */
-export async function countWork({ query }: Database): Promise<{ waiting: number; free: number }> {
-  const [count] = await query<{ waiting: number; free: number }>(
-    `select count(*)::int as waiting, count(*) filter (where (until <= now() or until > now() + interval '1 minute') and not cancel)::int as free from work`,
+/**
+ * Counts the work. Adds unfinished tracks that a crash has kept from being work, and those whose deletion was given up; they
+ * count from the next time on.
+ *
+ * @param options.follows asks all owners for their progress, because a client of this node follows tracks.
+ */
+export async function lookForWork({ query }: Database, options: { follows: boolean }): Promise<WorkCount> {
+  const [count] = await query<WorkCount>(
+    `with given_up as (delete from work where cancel and until < now() - ${GIVEN_UP}),
+       added as (
+         insert into work (filename) select filename from tracks
+           where status = 'processing' and removed_at is null and changed_at < now() - ${FORGOTTEN}
+             and not exists (select from work where work.filename = tracks.filename)
+         on conflict do nothing)
+     select count(*)::int as waiting,
+       count(*) filter (where (until <= now() or until > now() + interval '1 minute') and not cancel)::int as free,
+       case when $1 and count(*) > 0 then pg_notify('want', $2) end
+     from work`,
+    [options.follows, notice<Want>({ ask: 'progress' })],
   );
-  return count ?? { waiting: 0, free: 0 };
+  return { waiting: count?.waiting ?? 0, free: count?.free ?? 0 };
 }
 
 /**

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../../src/database/database.ts';
 import { migrate } from '../../../src/database/migrate.ts';
 import { createLeases, type Lease, type Leases } from '../../../src/encoding/cluster/leases.ts';
-import { addMissingWork, cancelWork, countWork, offerWork } from '../../../src/encoding/cluster/work.ts';
+import { cancelWork, lookForWork, offerWork } from '../../../src/encoding/cluster/work.ts';
 import { freshDatabase, hasPostgres } from '../../support/on-engines.ts';
 
 describe.runIf(hasPostgres)('a lease', () => {
@@ -39,6 +39,7 @@ describe.runIf(hasPostgres)('a lease', () => {
   };
   /** As time passes, and as a database that did not restart just now. */
   const expire = () => sql(`update work set until = now() - interval '1 ms' where node is not null`);
+  const look = () => lookForWork(database, { follows: false });
   const names = (leases: readonly Lease[]) => leases.map(({ filename }) => filename).sort();
 
   beforeAll(async () => {
@@ -109,6 +110,45 @@ describe.runIf(hasPostgres)('a lease', () => {
     expect(names(await one.claimFree({ aside: false }))).toEqual(['a']);
   });
 
+  it('is renewed together with the news of its track, which all nodes hear', async () => {
+    const listener = new pg.Client({ connectionString: url });
+    await listener.connect();
+    await listener.query('listen have');
+    const heard: string[] = [];
+    listener.on('notification', ({ payload = '' }) => heard.push(JSON.parse(payload).filename));
+    const news = async (filename: string) => {
+      const { epoch } = (await one.claim(await addTrack(filename), '')) as Lease;
+      const progress = { progress: 0.5, storedBytes: 1, isPlayable: true, encoded: [] };
+      return { filename, epoch, progress, node: 'one' };
+    };
+    const lost = await news('a');
+    await expire();
+    await other.claimFree({ aside: true });
+    const mine = await news('c');
+    await one.renew([], [lost, mine]);
+    await listener.query('select');
+    expect(heard).toEqual(['c']);
+    expect(await sql('select filename, state from live')).toEqual([{ filename: 'c', state: mine.progress }]);
+    await listener.end();
+  });
+
+  it('asks all owners for their progress where clients of a node follow tracks', async () => {
+    const listener = new pg.Client({ connectionString: url });
+    await listener.connect();
+    await listener.query('listen want');
+    const heard: string[] = [];
+    listener.on('notification', ({ payload = '' }) => heard.push(payload));
+    await lookForWork(database, { follows: true });
+    await one.claim(await addTrack('a'), '');
+    await look();
+    await listener.query('select');
+    expect(heard).toEqual([]);
+    await lookForWork(database, { follows: true });
+    await listener.query('select');
+    expect(heard).toEqual(['{"ask":"progress"}']);
+    await listener.end();
+  });
+
   it('that is set aside goes to a node that has little to do', async () => {
     const lease = (await one.claim(await addTrack('a'), '')) as Lease;
     await one.handOver([lease], { aside: true });
@@ -153,12 +193,12 @@ describe.runIf(hasPostgres)('a lease', () => {
   it('ends with the track, and a track that is processed again is free', async () => {
     await addTrack('a', 'ready');
     await one.settle((await one.claim('a', '')) as Lease);
-    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    expect(await look()).toEqual({ waiting: 0, free: 0 });
     await addTrack('b');
     await one.settle((await one.claim('b', '')) as Lease);
-    expect(await countWork(database)).toEqual({ waiting: 1, free: 1 });
+    expect(await look()).toEqual({ waiting: 1, free: 1 });
     await sql('delete from tracks');
-    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    expect(await look()).toEqual({ waiting: 0, free: 0 });
   });
 
   it('on a track that is deleted is nobody’s next', async () => {
@@ -168,7 +208,7 @@ describe.runIf(hasPostgres)('a lease', () => {
     await expire();
     expect(await other.claimFree({ aside: true })).toEqual([]);
     expect(await cancelWork(database, 'a')).toBe(false);
-    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    expect(await look()).toEqual({ waiting: 0, free: 0 });
   });
 
   it('on a track whose deletion was given up, with its owner lost, is free again after a while', async () => {
@@ -176,10 +216,12 @@ describe.runIf(hasPostgres)('a lease', () => {
     await sql(`update tracks set changed_at = now() - interval '6 s'`);
     expect(await cancelWork(database, 'a')).toBe(true);
     await expire();
-    await addMissingWork(database);
-    expect(await countWork(database)).toEqual({ waiting: 1, free: 0 });
+    await look();
+    expect(await look()).toEqual({ waiting: 1, free: 0 });
     await sql(`update work set until = now() - interval '6 s'`);
-    await addMissingWork(database);
+    await look();
+    // It was work until then.
+    await look();
     expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
   });
 
@@ -187,7 +229,7 @@ describe.runIf(hasPostgres)('a lease', () => {
     const lease = (await one.claim(await addTrack('a'), '')) as Lease;
     await sql('update tracks set removed_at = now()');
     await one.settle(lease);
-    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    expect(await look()).toEqual({ waiting: 0, free: 0 });
   });
 
   it('leaves no progress to the next track of that name when its owner was lost', async () => {
@@ -201,10 +243,10 @@ describe.runIf(hasPostgres)('a lease', () => {
   it('is there for a track that a crash has kept from being work, after a while', async () => {
     await addTrack('a');
     await addTrack('b', 'ready');
-    await addMissingWork(database);
-    expect(await countWork(database)).toEqual({ waiting: 0, free: 0 });
+    await look();
+    expect(await look()).toEqual({ waiting: 0, free: 0 });
     await sql(`update tracks set changed_at = now() - interval '6 s'`);
-    await addMissingWork(database);
-    expect(await countWork(database)).toEqual({ waiting: 1, free: 1 });
+    await look();
+    expect(await look()).toEqual({ waiting: 1, free: 1 });
   });
 });
