@@ -37,8 +37,12 @@ export interface Leases {
   readonly size: number;
   /** Returns whether a lease will surely not run out within `ms` milliseconds: no other node encodes the track till then. */
   isValid(filename: string, ms?: number): boolean;
-  /** Takes free tracks, and those whose owner was lost. @param options.aside takes those as well that were set aside. */
-  claimFree(options: { aside: boolean }): Promise<Lease[]>;
+  /**
+   * Takes free tracks, and those whose owner was lost: at most so many, the oldest first.
+   *
+   * @param options.aside takes tracks that were set aside as well, after the others.
+   */
+  claimFree(options: { aside: boolean; most: number }): Promise<Lease[]>;
   /** Takes one track where no other node has it, and adds it to the work where it is not. */
   claim(filename: string, holder: string): Promise<Lease | undefined>;
   /** Notes a lease that this node was given with a track that it has added. @param askedAt by `performance.now()`. */
@@ -80,8 +84,7 @@ const GRACE = `interval '8 s'`;
 const GRACE_MS = 8000;
 /** A track that another version of ffmpeg has begun waits so long for a node of that version: any other begins anew. */
 const SAME_FFMPEG = `interval '15 s'`;
-/** Fewer than these in an answer: no more are free. */
-export const CLAIMS_AT_ONCE = 4;
+
 /** A lease that lasts for longer is from before the database's clock jumped back. */
 const JUMP = `interval '1 minute'`;
 /** A track that was added just now is about to be started by its upload. */
@@ -129,7 +132,7 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       const found = held.get(filename);
       return found !== undefined && performance.now() + ms < found.validUntil;
     },
-    async claimFree({ aside }) {
+    async claimFree({ aside, most }) {
       const askedAt = performance.now();
       // After a gap of our own the owners may have had the same one, and need their time too.
       const takesOthers = listening.forMs > GRACE_MS;
@@ -141,9 +144,9 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
            where (until <= now() or until > now() + ${JUMP}) and not cancel and (not aside or $3)
              and (node is null or ($4 and pg_postmaster_start_time() not between now() - ${GRACE} and now()))
              and (ffmpeg is null or ffmpeg = $2 or until < now() - ${SAME_FFMPEG})
-           order by added_at limit ${CLAIMS_AT_ONCE} for update skip locked)
+           order by aside, added_at limit $5 for update skip locked)
          returning ${COLUMNS}`,
-        [node, await ffmpegVersion(), aside, takesOthers],
+        [node, await ffmpegVersion(), aside, takesOthers, most],
       );
       return rows.map((row) => take(row, askedAt));
     },

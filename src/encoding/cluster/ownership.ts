@@ -10,7 +10,7 @@ import type { Library } from '../../library/library.ts';
 import type { PostgresLibrary } from '../../library/postgres.ts';
 import type { Track } from '../../tracks/track.ts';
 import type { Encoder, StartOptions } from '../encoder.ts';
-import { CLAIMS_AT_ONCE, type Lease, type Leases } from './leases.ts';
+import type { Lease, Leases } from './leases.ts';
 import type { ProgressNews } from './progress-news.ts';
 
 export interface Ownership {
@@ -52,6 +52,7 @@ const MOST_ATTEMPTS = 3;
 const AGAIN_MS = 500;
 /** A removal that is on its way to the bucket must be over before another node has the track. */
 const REMOVAL_MS = 2500;
+const CLAIMS_AT_ONCE = 4;
 const CLAIM_DELAY_MS = 50;
 /** A node with hundreds of new tracks must replace a lost owner in time all the same. */
 const LONGEST_CLAIM_DELAY_MS = 500;
@@ -193,11 +194,14 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       // The node that has the least to do is first.
       await sleep(Math.min(LONGEST_CLAIM_DELAY_MS, (CLAIM_DELAY_MS * leases.size) / concurrency), { signal });
       for (;;) {
-        const taken = await leases.claimFree({ aside: leases.size < mostTracks });
+        const room = mostTracks - leases.size;
+        // More of those that were set aside would be set aside again at once.
+        const most = room > 0 ? Math.min(room, CLAIMS_AT_ONCE) : CLAIMS_AT_ONCE;
+        const taken = await leases.claimFree({ aside: room > 0, most });
         // The database gave them after this node had handed over all that it had.
         if (signal.aborted) return leases.handOverAll();
         for (const lease of taken) void takeUp(lease);
-        if (taken.length < CLAIMS_AT_ONCE) return;
+        if (taken.length < most) return;
       }
     },
     async renew(news) {

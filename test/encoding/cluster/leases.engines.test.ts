@@ -9,6 +9,9 @@ import { createLeases, type Lease, type Leases } from '../../../src/encoding/clu
 import { cancelWork, lookForWork, offerWork } from '../../../src/encoding/cluster/work.ts';
 import { freshDatabase, hasPostgres } from '../../support/on-engines.ts';
 
+/** All that are free. */
+const ANY = { aside: true, most: 9 };
+
 describe.runIf(hasPostgres)('a lease', () => {
   let url: string;
   let database: Database;
@@ -58,7 +61,7 @@ describe.runIf(hasPostgres)('a lease', () => {
   it('goes to one node', async () => {
     for (const name of ['a', 'b', 'c'])
       await offerWork(database, { filename: await addTrack(name), holder: 'x' });
-    const taken = await Promise.all([one, other, node()].map((each) => each.claimFree({ aside: true })));
+    const taken = await Promise.all([one, other, node()].map((each) => each.claimFree(ANY)));
     expect(names(taken.flat())).toEqual(['a', 'b', 'c']);
     expect(await one.claim('a', '')).toEqual(one.of('a'));
     expect([...one.all(), ...other.all()].every(({ holder }) => holder === 'x' || holder === '')).toBe(true);
@@ -66,11 +69,11 @@ describe.runIf(hasPostgres)('a lease', () => {
 
   it('goes to the next node once it has run out, with the next epoch, and the one before finds out', async () => {
     const first = (await one.claim(await addTrack('a'), 'x')) as Lease;
-    expect(await other.claimFree({ aside: true })).toEqual([]);
+    expect(await other.claimFree(ANY)).toEqual([]);
     expect(await other.claim('a', '')).toBeUndefined();
     expect(one.isValid('a')).toBe(true);
     await expire();
-    const [second] = await other.claimFree({ aside: true });
+    const [second] = await other.claimFree(ANY);
     expect(Number(second?.epoch)).toBeGreaterThan(Number(first.epoch));
     expect(second?.attempts).toBe(1);
     expect(await one.renew([])).toEqual({ found: [], lost: [first], cancelled: [] });
@@ -84,30 +87,30 @@ describe.runIf(hasPostgres)('a lease', () => {
     await expire();
     expect(await one.renew([])).toEqual({ found: [], lost: [], cancelled: [] });
     expect(one.of('a')).toBe(lease);
-    expect(await other.claimFree({ aside: true })).toEqual([]);
+    expect(await other.claimFree(ANY)).toEqual([]);
   });
 
   it('goes to the next node although the clock of the database has jumped back', async () => {
     await one.claim(await addTrack('a'), '');
     await sql(`update work set until = now() + interval '1 hour'`);
-    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+    expect(names(await other.claimFree(ANY))).toEqual(['a']);
   });
 
   it('does not move while the others may have had the same gap', async () => {
     await one.claim(await addTrack('a'), '');
     await expire();
     const returned = node('6.1', { ...listening, forMs: 1000 });
-    expect(await returned.claimFree({ aside: true })).toEqual([]);
-    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+    expect(await returned.claimFree(ANY)).toEqual([]);
+    expect(names(await other.claimFree(ANY))).toEqual(['a']);
   });
 
   it('is free at once when it is handed over, and costs no attempt', async () => {
     const lease = (await one.claim(await addTrack('a'), '')) as Lease;
     await one.handOver([lease], { aside: false });
     expect(one.of('a')).toBeUndefined();
-    expect((await other.claimFree({ aside: false })).map(({ attempts }) => attempts)).toEqual([0]);
+    expect((await other.claimFree({ ...ANY, aside: false })).map(({ attempts }) => attempts)).toEqual([0]);
     await other.handOverAll();
-    expect(names(await one.claimFree({ aside: false }))).toEqual(['a']);
+    expect(names(await one.claimFree({ ...ANY, aside: false }))).toEqual(['a']);
   });
 
   it('is renewed together with the news of its track, which all nodes hear', async () => {
@@ -123,7 +126,7 @@ describe.runIf(hasPostgres)('a lease', () => {
     };
     const lost = await news('a');
     await expire();
-    await other.claimFree({ aside: true });
+    await other.claimFree(ANY);
     const mine = await news('c');
     await one.renew([], [lost, mine]);
     await listener.query('select');
@@ -152,8 +155,17 @@ describe.runIf(hasPostgres)('a lease', () => {
   it('that is set aside goes to a node that has little to do', async () => {
     const lease = (await one.claim(await addTrack('a'), '')) as Lease;
     await one.handOver([lease], { aside: true });
-    expect(await other.claimFree({ aside: false })).toEqual([]);
-    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+    expect(await other.claimFree({ ...ANY, aside: false })).toEqual([]);
+    expect(names(await other.claimFree(ANY))).toEqual(['a']);
+  });
+
+  it('goes to a node that takes few: the oldest first, and last those that were set aside', async () => {
+    const aside = (await one.claim(await addTrack('a'), '')) as Lease;
+    await one.handOver([aside], { aside: true });
+    for (const filename of ['b', 'c'])
+      await offerWork(database, { filename: await addTrack(filename), holder: '' });
+    expect(names(await other.claimFree({ aside: true, most: 1 }))).toEqual(['b']);
+    expect(names(await other.claimFree({ aside: true, most: 2 }))).toEqual(['a', 'c']);
   });
 
   it('counts the owners that were lost without a new segment', async () => {
@@ -163,23 +175,23 @@ describe.runIf(hasPostgres)('a lease', () => {
       [node(), 2],
     ] as const) {
       await expire();
-      expect((await owner.claimFree({ aside: true }))[0]?.attempts).toBe(attempts);
+      expect((await owner.claimFree(ANY))[0]?.attempts).toBe(attempts);
     }
     await expire();
-    const [last] = await one.claimFree({ aside: true });
+    const [last] = await one.claimFree(ANY);
     expect(last?.attempts).toBe(3);
     await one.renew(['a']);
     await expire();
-    expect((await other.claimFree({ aside: true }))[0]?.attempts).toBe(1);
+    expect((await other.claimFree(ANY))[0]?.attempts).toBe(1);
   });
 
   it('waits for a node with the ffmpeg that has begun the track, and not for ever', async () => {
     await one.claim(await addTrack('a'), '');
     await expire();
     const newer = node('7.0');
-    expect(await newer.claimFree({ aside: true })).toEqual([]);
+    expect(await newer.claimFree(ANY)).toEqual([]);
     await sql(`update work set until = now() - interval '16 s'`);
-    expect(names(await newer.claimFree({ aside: true }))).toEqual(['a']);
+    expect(names(await newer.claimFree(ANY))).toEqual(['a']);
   });
 
   it('whose answer was lost is found', async () => {
@@ -206,7 +218,7 @@ describe.runIf(hasPostgres)('a lease', () => {
     expect(await cancelWork(database, 'a')).toBe(true);
     expect((await one.renew([])).cancelled).toEqual([lease]);
     await expire();
-    expect(await other.claimFree({ aside: true })).toEqual([]);
+    expect(await other.claimFree(ANY)).toEqual([]);
     expect(await cancelWork(database, 'a')).toBe(false);
     expect(await look()).toEqual({ waiting: 0, free: 0 });
   });
@@ -222,7 +234,7 @@ describe.runIf(hasPostgres)('a lease', () => {
     await look();
     // It was work until then.
     await look();
-    expect(names(await other.claimFree({ aside: true }))).toEqual(['a']);
+    expect(names(await other.claimFree(ANY))).toEqual(['a']);
   });
 
   it('that is settled while its track is being removed is not offered again', async () => {

@@ -4,6 +4,30 @@ import type { Lease, Leases } from '../../../src/encoding/cluster/leases.ts';
 import { createOwnership, type OwnershipOptions } from '../../../src/encoding/cluster/ownership.ts';
 import { sampleTrack } from '../../support/sample-track.ts';
 
+describe('a node that looks for tracks', () => {
+  /** A database that has enough of them. */
+  async function claimsWith(held: number) {
+    const claims: object[] = [];
+    const leases: Partial<Leases> = {
+      of: () => undefined,
+      size: held,
+      async claimFree(options) {
+        claims.push(options);
+        return [];
+      },
+    };
+    const options = { leases, log: pino({ level: 'silent' }), concurrency: 1000, onChange() {} };
+    await createOwnership({ ...options } as unknown as OwnershipOptions).claim();
+    return claims;
+  }
+
+  it('takes few of those that were set aside: more than it encodes beside each other it would set aside again', async () => {
+    expect(await claimsWith(0)).toEqual([{ aside: true, most: 4 }]);
+    expect(await claimsWith(1998)).toEqual([{ aside: true, most: 2 }]);
+    expect(await claimsWith(2000)).toEqual([{ aside: false, most: 4 }]);
+  });
+});
+
 describe('a node whose machine encodes nothing', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
