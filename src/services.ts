@@ -11,7 +11,7 @@ import { createSelfTest, type SelfTest } from './encoding/self-test.ts';
 import { openDiskEngines } from './engines/disk.ts';
 import type { Engines, EnginesOptions } from './engines/engines.ts';
 import { StartupError } from './errors.ts';
-import { missingCapability } from './ffmpeg/ffmpeg.ts';
+import { missingCapability, missingForCovers } from './ffmpeg/ffmpeg.ts';
 import { prepareTools, type Tools, type ToolTimeouts } from './ffmpeg/launcher.ts';
 import { createGovernor, type Governor } from './governor/governor.ts';
 import type { Library } from './library/library.ts';
@@ -70,7 +70,7 @@ export async function openServices(
     const launchFolder = path.join(config.dataDir, '.launch');
     const tools = options.tools
       ? Promise.resolve(options.tools)
-      : findTools(launchFolder, config, options.toolTimeouts);
+      : findTools(launchFolder, config, { log, timeouts: options.toolTimeouts });
     // Callers that await the tools get the error.
     tools.catch(noop);
     closers.push(() => tools.then(noop, noop));
@@ -173,16 +173,26 @@ async function openEngines(options: EnginesOptions): Promise<Engines> {
 }
 
 /** Prepares ffmpeg and ffprobe. @throws {StartupError} when one of them does not run, or lacks a needed capability. */
-async function findTools(folder: string, config: Config, timeouts?: ToolTimeouts): Promise<Tools> {
+async function findTools(
+  folder: string,
+  config: Config,
+  { log, timeouts }: { log: Logger; timeouts: ToolTimeouts | undefined },
+): Promise<Tools> {
   const lacking = missingCapability(config.ffmpegPath);
   // If ffmpeg does not run at all, `prepareTools` throws first.
   lacking.catch(noop);
   const tools = await prepareTools(folder, config, timeouts);
   const missing = await lacking;
-  if (missing === null) return tools;
-  throw new StartupError(
-    `The ffmpeg at "${config.ffmpegPath}" (${tools.version}) lacks ${missing}. Set FFMPEG_PATH to one that has it.`,
-  );
+  const { ffmpegPath } = config;
+  if (missing !== null) {
+    throw new StartupError(
+      `The ffmpeg at "${ffmpegPath}" (${tools.version}) lacks ${missing}. Set FFMPEG_PATH to one that has it.`,
+    );
+  }
+  const lackedForCovers = await missingForCovers(ffmpegPath);
+  if (lackedForCovers === undefined) return tools;
+  log.warn({ ffmpegPath, lacks: lackedForCovers }, 'no covers: ffmpeg lacks what makes them');
+  return { ...tools, lackedForCovers };
 }
 
 function noop(): void {}

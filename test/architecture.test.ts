@@ -45,7 +45,7 @@ const interfaces = ['library/library.ts', 'storage/storage.ts'];
 const typesOf = (...parts: string[]) => parts.map((part) => `type ${part}`);
 /** What every room may import. */
 const primitives = ['errors.ts', 'concurrency', 'tracks'];
-const work = ['presentation', 'ffmpeg', 'source', 'encoding', 'early', 'pipeline', 'governor'];
+const work = ['presentation', 'ffmpeg', 'source', 'encoding', 'early', 'facts', 'pipeline', 'governor'];
 /** Where the adapters of the interfaces are opened. */
 const adapters = ['disk', 'database', 'library', 'storage', 'encoding/cluster'];
 const shared = ['http', 'http/openapi', 'http/access', 'http/connections'];
@@ -87,16 +87,25 @@ const mayImport: Record<string, string[]> = {
     'source',
     'encoding',
     'early',
+    'facts',
     'governor',
     ...primitives,
   ],
-  facts: [...typesOf(...interfaces), 'ffmpeg', 'source', ...primitives],
   early: [
     ...typesOf('storage/storage.ts', 'governor'),
     'presentation',
     'ffmpeg',
     'source',
     'encoding',
+    ...primitives,
+  ],
+  facts: [
+    ...typesOf(...interfaces, 'governor'),
+    'presentation',
+    'ffmpeg',
+    'source',
+    'encoding',
+    'early',
     ...primitives,
   ],
   encoding: [...typesOf(...interfaces, 'governor'), 'presentation', 'ffmpeg', 'source', ...primitives],
@@ -179,6 +188,7 @@ describe('tools', () => {
     ...sources.filter((file) => pureRooms.test(file)),
     ...pureFiles.map((name) => `encoding/${name}.ts`),
     ...['ffmpeg/input.ts', 'ffmpeg/filters.ts'],
+    ...['facts/avi-packets.ts', 'facts/picture-format.ts', 'facts/cover-files.ts'],
   ];
 
   it.each(pure)('are unknown to %s', (file) => {

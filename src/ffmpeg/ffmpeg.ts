@@ -169,17 +169,31 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
  * @returns the name of what is missing, or null.
  */
 export async function missingCapability(executable: string): Promise<string | null> {
+  const { formats, encoders } = await capabilitiesOf(executable);
+  if (!formats.mp4?.canMux) return 'the mp4 muxer';
+  if (!formats.framecrc?.canMux) return 'the framecrc muxer';
+  if (!encoders.aac) return 'the aac encoder';
+  return null;
+}
+
+/** As `missingCapability`, of what covers need: the server does without them where there is none. */
+export async function missingForCovers(executable: string): Promise<string | undefined> {
+  const { formats, encoders } = await capabilitiesOf(executable);
+  if (!formats.avi?.canMux) return 'the avi muxer';
+  if (!encoders.mjpeg) return 'the mjpeg encoder';
+  return undefined;
+}
+
+async function capabilitiesOf(executable: string) {
   const command = ffmpeg();
   (command as unknown as CommandInternals)._getFfmpegPath = (callback) => callback(null, executable);
-  const formats = new Promise<Record<string, { canMux: boolean }>>((resolve, reject) =>
-    command.availableFormats((error, found) => (error ? reject(error) : resolve(found))),
-  );
-  const encoders = new Promise<Record<string, unknown>>((resolve, reject) =>
-    command.availableEncoders((error, found) => (error ? reject(error) : resolve(found))),
-  );
-  const [{ mp4, framecrc }, { aac }] = await Promise.all([formats, encoders]);
-  if (!mp4?.canMux) return 'the mp4 muxer';
-  if (!framecrc?.canMux) return 'the framecrc muxer';
-  if (!aac) return 'the aac encoder';
-  return null;
+  const [formats, encoders] = await Promise.all([
+    new Promise<Record<string, { canMux: boolean } | undefined>>((resolve, reject) =>
+      command.availableFormats((error, found) => (error ? reject(error) : resolve(found))),
+    ),
+    new Promise<Record<string, unknown>>((resolve, reject) =>
+      command.availableEncoders((error, found) => (error ? reject(error) : resolve(found))),
+    ),
+  ]);
+  return { formats, encoders };
 }

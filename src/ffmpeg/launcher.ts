@@ -46,6 +46,8 @@ export interface Tools {
   version: string;
   sandbox: SandboxState;
   timeouts: ToolTimeouts;
+  /** What this ffmpeg lacks for covers; undefined where it makes them. */
+  lackedForCovers?: string | undefined;
 }
 
 /** Times without progress after which a tool counts as stuck, in milliseconds. No setting; tests have shorter ones. */
