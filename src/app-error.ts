@@ -11,6 +11,7 @@ export const ERROR_STATUS = {
   unauthorized: 401,
   cross_origin: 403,
   link_invalid: 403,
+  cover_not_found: 404,
   manifest_not_ready: 404,
   rendition_not_found: 404,
   route_not_found: 404,

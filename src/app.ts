@@ -15,6 +15,7 @@ import { watchMethods } from './http/method-not-allowed.ts';
 import { describeApi } from './http/openapi/openapi.ts';
 import { registerProblems } from './http/problem.ts';
 import { RequestLog } from './http/request-log.ts';
+import { coverRoutes } from './http/routes/cover.ts';
 import { editRoutes } from './http/routes/edit.ts';
 import { eventRoutes } from './http/routes/events.ts';
 import { fileRoutes } from './http/routes/files.ts';
@@ -23,6 +24,7 @@ import { linkRoutes } from './http/routes/links.ts';
 import { docsRoutes, pageRoutes } from './http/routes/page.ts';
 import { uploadRoutes } from './http/routes/upload.ts';
 import { CHAPTER_FILES } from './http/streaming/chapter-files.ts';
+import { coverFile } from './http/streaming/cover-file.ts';
 import { sideFileRoutes } from './http/streaming/side-files.ts';
 import { createStreams } from './http/streaming/stream.ts';
 import { createPresenter } from './http/track-view.ts';
@@ -48,7 +50,7 @@ export async function buildApp(
   const answers = config.role !== 'encode';
   const keyring = createKeyring(config.apiKeys);
   const links = createSignedLinks(config.streamSecret);
-  const sideFiles = [...CHAPTER_FILES];
+  const sideFiles = [...CHAPTER_FILES, coverFile(services)];
   const streams = createStreams(services, config, { links, sideFiles });
   // Typed as Fastify's own: with pino's type the app would fit no plugin.
   const log: FastifyBaseLogger = services.log.child({}, { redact: REDACTED_PATHS });
@@ -98,6 +100,7 @@ export async function buildApp(
     await protect(api, { perMinute: config.rateLimit, keyring, config });
     await api.register(fileRoutes, { services, presenter, keyring, slices });
     await api.register(editRoutes, { services, presenter, timeouts });
+    await api.register(coverRoutes, { services, presenter, keyring, timeouts });
     await api.register(sideFileRoutes, { library: services.library, files: sideFiles });
     await api.register(linkRoutes, { services, presenter, timeouts });
     await api.register(eventRoutes, { services, presenter, keyring, timeouts, slices });

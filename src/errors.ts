@@ -97,6 +97,11 @@ export const errors = {
       code: 'segment_not_found',
       detail: `"${filename}" has no segment named "${segmentName}". Its manifest lists its segments.`,
     }),
+  coverNotFound: (filename: string) =>
+    new AppError({
+      code: 'cover_not_found',
+      detail: `"${filename}" has no cover. PUT /files/${encodeURIComponent(filename)}/cover gives it one.`,
+    }),
   renditionNotFound: (filename: string, rendition: string) =>
     new AppError({
       code: 'rendition_not_found',
@@ -169,6 +174,12 @@ export const errors = {
       code: 'too_busy',
       detail:
         'The server is sending too many long lists already, to you or in total. Ask for pages (limit=100), or try again in a moment.',
+      retryAfterSeconds: 5,
+    }),
+  tooManyCovers: () =>
+    new AppError({
+      code: 'too_busy',
+      detail: 'The server is taking on too many covers already, from you or in total. Try again in a moment.',
       retryAfterSeconds: 5,
     }),
   tooManyEventStreams: () =>

@@ -2,6 +2,7 @@
  * Changes the cover of a track. New files are stored before the record names them, and old ones removed after it names them no
  * more: a record never names a cover that is missing.
  */
+import { randomBytes } from 'node:crypto';
 import { errors, UnknownOutcomeError } from '../errors.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -36,7 +37,7 @@ export async function editCover(
   { files, accept }: { files: CoverFiles | null; accept(track: Track): void },
   stores: Stores,
 ): Promise<Track> {
-  const cover = files && coverOf(files, Date.now());
+  const cover = files && coverOf(files, { madeAt: Date.now(), salt: randomBytes(4).toString('hex') });
   const isKept = (track: Track) => areSamePictures(track.cover, cover);
   const track = await stores.library.get(filename);
   if (!track) throw errors.trackNotFound(filename);

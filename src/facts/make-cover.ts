@@ -37,7 +37,7 @@ export async function makeCover(track: Track, context: CoverContext): Promise<vo
     });
   if (!files) return;
   signal.throwIfAborted();
-  const cover = coverOf(files, 0);
+  const cover = coverOf(files);
   const change = (current: Track) => (isWanted(current) ? { ...current, cover } : current);
   await replaceCover(track, { cover, files, change }, { library, storage });
 }

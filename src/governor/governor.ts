@@ -15,6 +15,8 @@ export interface Governor {
   endChecks: Budget;
   /** Uploads that are encoded while they arrive (`EARLY_UPLOADS`). Each takes one process of ffmpeg for each rendition. */
   earlyEncodes: Budget;
+  /** Covers that are received and made. Each takes up to 10 MiB of memory. */
+  covers: Budget;
   /** Requests that wait for a segment. */
   segmentWaiters: Budget;
   /** Lists that are sent in slices. */
@@ -34,6 +36,9 @@ export interface GovernorOptions {
   disk: DiskBudgetOptions;
 }
 
+/** Covers that are received at the same time. */
+const MAX_COVERS = 16;
+const COVERS_SHARE = 8;
 /** Requests that wait for a segment at the same time, each with its socket and some 4 kB. */
 const MAX_SEGMENT_WAITERS = 10_000;
 /** Share of one holder: enough for a hall of listeners behind one address, and too little to take every place. */
@@ -56,6 +61,7 @@ export function createGovernor({
   const probes = createBudget({ limit: concurrency });
   const endChecks = createBudget({ limit: concurrency });
   const earlyEncodes = createBudget({ limit: earlyUploads });
+  const covers = createBudget({ limit: MAX_COVERS, share: COVERS_SHARE });
   const segmentWaiters = createBudget({ limit: MAX_SEGMENT_WAITERS, share: SEGMENT_WAITERS_SHARE });
   const lists = createBudget({ limit: MAX_LISTS, share: LISTS_SHARE });
   const eventStreams = createBudget({ limit: MAX_EVENT_STREAMS, share: EVENT_STREAMS_SHARE });
@@ -65,6 +71,7 @@ export function createGovernor({
     probes,
     endChecks,
     earlyEncodes,
+    covers,
     segmentWaiters,
     lists,
     eventStreams,
@@ -74,6 +81,7 @@ export function createGovernor({
       probes: probes.inUse + probes.waiting,
       endChecks: endChecks.inUse + endChecks.waiting,
       earlyEncodes: earlyEncodes.inUse,
+      covers: covers.inUse,
       holds: segmentWaiters.inUse + segmentWaiters.waiting,
       lists: lists.inUse,
       eventStreams: eventStreams.inUse,

@@ -1,5 +1,14 @@
 /** Checks the preconditions of changes (RFC 9110 section 13). */
+import * as z from 'zod';
 import { errors } from '../errors.ts';
+
+/** Headers of a change. */
+export const Precondition = z.looseObject({
+  'if-match': z
+    .string()
+    .optional()
+    .meta({ description: 'ETags of which the track must have one, or `*` (RFC 9110 section 13.1.1)' }),
+});
 
 /** An entity tag (RFC 9110 section 8.8.3). A comma may be part of it. */
 const ENTITY_TAG = /(W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;

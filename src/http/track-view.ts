@@ -35,6 +35,7 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
         ...viewTrack(track, progress),
         manifestUrl: canPlay ? `${base}/manifest` : null,
         hlsUrl: canPlay ? `${base}/master.m3u8` : null,
+        coverUrl: track.cover && `${base}/cover?v=${track.cover.hash}`,
         chaptersUrl: track.chapters.length > 0 ? `${base}/chapters.json` : null,
       };
     },
@@ -64,7 +65,7 @@ const NO_TAGS: TagsView = {
 function viewTrack(
   track: Track,
   progress: EncodingProgress | undefined,
-): Omit<TrackView, 'manifestUrl' | 'hlsUrl' | 'chaptersUrl'> {
+): Omit<TrackView, 'manifestUrl' | 'hlsUrl' | 'chaptersUrl' | 'coverUrl'> {
   return {
     name: track.filename,
     filename: track.filename,

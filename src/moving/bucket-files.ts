@@ -8,8 +8,10 @@ import {
   originalKey,
   SEGMENT_HEADERS,
   segmentKey,
+  sidecarPrefix,
 } from '../storage/s3-keys.ts';
 import type { Multipart, Multiparts } from '../storage/s3-multipart.ts';
+import { createS3Sidecars } from '../storage/s3-sidecars.ts';
 import type { TargetFiles, Writing } from './sides.ts';
 
 /** Some servers want parts of equal size. */
@@ -22,8 +24,16 @@ export function bucketFiles(bucket: Bucket, multiparts: Multiparts): TargetFiles
     return (await bucket.list(prefix)).map(({ key, bytes }) => ({ name: key.slice(prefix.length), bytes }));
   };
 
+  const { readSidecar, putSidecar } = createS3Sidecars(bucket);
+
   return {
     listSegments,
+    readSidecar,
+    putSidecar,
+    async listSidecars(home) {
+      const prefix = sidecarPrefix(home);
+      return (await bucket.list(prefix)).map(({ key, bytes }) => ({ name: key.slice(prefix.length), bytes }));
+    },
     readSegment: async (home, name) => bucket.get(segmentKey(home, name)),
     hasUpload: (upload) => bucket.has(originalKey(upload)),
     async sizeOfOriginal(name) {

@@ -67,9 +67,16 @@ async function problemsOf(
 ): Promise<string[] | undefined> {
   const problems: string[] = [];
   const stored = await target.files.listSegments(there.home);
-  const files = { ...target.files, listSegments: async () => stored };
+  const sidecars = await target.files.listSidecars(there.home);
+  const files = {
+    ...target.files,
+    listSegments: async () => stored,
+    listSidecars: async () => sidecars.map(({ name }) => name),
+  };
   for await (const { problem } of verifyTrack(there, files)) problems.push(problem);
-  if (isSameRecord(track, there)) problems.push(...(await differences(track, stored, { source, target })));
+  if (isSameRecord(track, there)) {
+    problems.push(...(await differences(track, [...stored, ...sidecars], { source, target })));
+  }
   if (problems.length === 0) return problems;
   const now = await source.get(track.filename);
   const [place] = await target.importing.find([track]);
@@ -85,7 +92,9 @@ async function differences(
   { source, target }: { source: Source; target: Target },
 ): Promise<string[]> {
   const sizes = new Map(stored.map(({ name, bytes }) => [name, bytes]));
-  const segments = (await source.files.listSegments(track.home))
+  const { files } = source;
+  const wanted = [...(await files.listSegments(track.home)), ...(await files.listSidecars(track.home))];
+  const small = wanted
     .filter(({ name, bytes }) => sizes.get(name) !== bytes)
     .map(({ name }) => `${name} differs from the source`);
   const originals: string[] = [];
@@ -95,5 +104,5 @@ async function differences(
       originals.push(`uploads/${name} differs from the source`);
     }
   }
-  return [...segments, ...originals];
+  return [...small, ...originals];
 }

@@ -16,6 +16,8 @@ export interface CopyFilesOptions {
   to: TargetFiles;
   /** Home at the target. */
   home: string;
+  /** True where the target has this very record: a sidecar of the right size then has the right bytes. */
+  isUnchanged: boolean;
   /** Limits the segments in memory, among all tracks. */
   segmentSlots: Slots;
   /** Limits the originals on their way, among all tracks. */
@@ -28,14 +30,15 @@ export interface CopyFilesOptions {
 const SEGMENTS_AT_ONCE = 16;
 
 /**
- * Copies the segments and the original of a track, durable once it resolves. Resolves with the number of files that were copied.
+ * Copies the segments, the sidecars and the original of a track, durable once it resolves. Resolves with the number of files that were copied.
  *
  * @throws {DamagedSourceError} also when the track was changed or deleted meanwhile; the signal's reason.
  */
 export async function copyFiles(track: Track, options: CopyFilesOptions): Promise<number> {
   const segments = await copySegments(track, options);
+  const sidecars = await copySidecars(track, options);
   const originals = await copyOriginals(track, options);
-  return segments + originals;
+  return segments + sidecars + originals;
 }
 
 /** Returns the names of the originals that a record speaks of, with their bytes where it tells these. */
@@ -73,6 +76,27 @@ async function copySegments(track: Track, options: CopyFilesOptions): Promise<nu
   if (lost.length > 0)
     throw new Error(`the target has lost ${lost[0]} while the track was copied. Run this again`);
   return missing.length;
+}
+
+async function copySidecars(track: Track, options: CopyFilesOptions): Promise<number> {
+  const { from, to, home, isUnchanged, segmentSlots, signal, onBytes } = options;
+  const [stored, there] = await Promise.all([from.listSidecars(track.home), to.listSidecars(home)]);
+  const sizes = new Map(there.map(({ name, bytes }) => [name, bytes]));
+  let copied = 0;
+  for (const { name, bytes: size } of stored) {
+    signal.throwIfAborted();
+    const isThere = sizes.get(name) === size;
+    if (isThere && isUnchanged) continue;
+    await segmentSlots.run(async () => {
+      const bytes = await from.readSidecar(track.home, name);
+      // A change has removed it meanwhile. The record has changed then, and is copied again.
+      if (!bytes || (isThere && (await to.readSidecar(home, name))?.equals(bytes))) return;
+      await to.putSidecar(home, name, bytes);
+      onBytes(bytes.length);
+      copied++;
+    });
+  }
+  return copied;
 }
 
 async function copyOriginals(track: Track, options: CopyFilesOptions): Promise<number> {

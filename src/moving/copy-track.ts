@@ -13,7 +13,7 @@ export type Outcome =
   | { kind: 'copied' | 'there' | 'later' | 'waiting' | 'gone' }
   | { kind: 'refused'; reason: string };
 
-export type CopyTrackOptions = Omit<CopyFilesOptions, 'from' | 'to' | 'home'> & {
+export type CopyTrackOptions = Omit<CopyFilesOptions, 'from' | 'to' | 'home' | 'isUnchanged'> & {
   source: Source;
   target: Target;
 };
@@ -26,7 +26,11 @@ export async function copyTrack(track: Track, step: Step, options: CopyTrackOpti
   if (track.status === 'processing' && (await source.isEncoding(track.filename))) return { kind: 'waiting' };
   const home = step.kind === 'add' ? target.newHome(track) : step.there.home;
   try {
-    const copied = await copyFiles(track, { ...options, from: source.files, to: target.files, home });
+    const isUnchanged = step.kind === 'same';
+    const copied = await copyFiles(track, {
+      ...options,
+      ...{ from: source.files, to: target.files, home, isUnchanged },
+    });
     if (step.kind === 'same') return { kind: copied > 0 ? 'copied' : 'there' };
     const changed = await whatChanged(track, source);
     if (changed) return changed;

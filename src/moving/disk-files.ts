@@ -7,6 +7,7 @@ import { safeJoin } from '../disk/safe-join.ts';
 import { syncFolder, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
 import { absentAs } from '../storage/absent.ts';
 import { segmentsIn } from '../storage/disk-segments.ts';
+import { sidecarsIn } from '../storage/disk-sidecars.ts';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from '../storage/upload-name.ts';
 import type { Files, TargetFiles, Writing } from './sides.ts';
 
@@ -16,11 +17,20 @@ const READ_BYTES = 1024 ** 2;
 export function diskFiles(dataDir: string): Files {
   const originals = path.join(dataDir, 'uploads');
   const segments = segmentsIn(path.join(dataDir, 'segments'));
+  const manifests = path.join(dataDir, 'manifests');
+  const sidecars = sidecarsIn(manifests);
   const fileOf = (name: string) => safeJoin(originals, name);
 
   return {
     listSegments: segments.listSegments,
     readSegment: segments.readSegment,
+    readSidecar: sidecars.readSidecar,
+    async listSidecars(home) {
+      const sizeOf = async (name: string) =>
+        (await absentAs(undefined, stat(safeJoin(manifests, home, name))))?.size ?? 0;
+      const names = await sidecars.listSidecars(home);
+      return Promise.all(names.map(async (name) => ({ name, bytes: await sizeOf(name) })));
+    },
     hasUpload: async (upload) =>
       absentAs(
         false,
@@ -53,11 +63,16 @@ export async function openDiskTargetFiles(dataDir: string): Promise<TargetFiles>
   await mkdir(originals, { recursive: true, mode: PRIVATE_FOLDER });
   for (const folder of [root, manifests]) await mkdir(folder, { recursive: true });
   const segments = segmentsIn(root);
+  const sidecars = sidecarsIn(manifests);
 
   return {
     ...diskFiles(dataDir),
     putSegment: segments.putSegment,
     syncSegments: segments.syncSegments,
+    async putSidecar(home, name, bytes) {
+      await mkdir(safeJoin(manifests, home), { recursive: true });
+      await sidecars.putSidecar(home, name, bytes);
+    },
     async putManifest(home, render) {
       const folder = safeJoin(manifests, home);
       await mkdir(folder, { recursive: true });

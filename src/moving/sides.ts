@@ -3,9 +3,18 @@ import type { Importing } from '../library/importing.ts';
 import type { Storage, StoredSegment } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
 
+/** A stored sidecar, by its name. */
+export interface StoredSidecar {
+  name: string;
+  bytes: number;
+}
+
 /** Stored files of tracks, to be read. An original, or its copy that can be sought in, goes by its name (`upload-name.ts`). */
 export interface Files {
   listSegments(home: string): Promise<StoredSegment[]>;
+  listSidecars(home: string): Promise<StoredSidecar[]>;
+  /** Resolves with undefined where there is no such sidecar. */
+  readSidecar(home: string, name: string): Promise<Buffer | undefined>;
   /** Resolves with undefined where there is no such segment. */
   readSegment(home: string, name: string): Promise<Buffer | undefined>;
   hasUpload(upload: string): Promise<boolean>;
@@ -31,7 +40,9 @@ export interface Writing {
 }
 
 /** Stored files of tracks, to be added. */
-export interface TargetFiles extends Files, Pick<Storage, 'putSegment' | 'syncSegments' | 'putManifest'> {
+export interface TargetFiles
+  extends Files,
+    Pick<Storage, 'putSegment' | 'syncSegments' | 'putManifest' | 'putSidecar'> {
   writeOriginal(name: string): Promise<Writing>;
 }
 

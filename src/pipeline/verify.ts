@@ -1,6 +1,7 @@
 /** Compares a whole library with its records. Changes nothing. */
 import { inOrder } from '../concurrency/in-order.ts';
 import { isWholeSegment, readBoxes, readFragment } from '../encoding/boxes.ts';
+import { COVER_SIZES, coverFileName } from '../facts/cover-files.ts';
 import type { Library } from '../library/library.ts';
 import { allSegmentNames, parseSegmentName } from '../presentation/segment-name.ts';
 import { timelineOf } from '../presentation/timeline.ts';
@@ -48,7 +49,7 @@ async function* allTracks(library: Library): AsyncGenerator<Track> {
 }
 
 /** What the stored parts of a track are read from. */
-type Stored = Pick<Storage, 'hasUpload' | 'listSegments' | 'readSegment'>;
+type Stored = Pick<Storage, 'hasUpload' | 'listSegments' | 'readSegment' | 'listSidecars'>;
 
 /** Compares what is stored of a track with its record. */
 export async function* verifyTrack(track: Track, storage: Stored): AsyncGenerator<Finding> {
@@ -67,6 +68,13 @@ export async function* verifyTrack(track: Track, storage: Stored): AsyncGenerato
     if (problem) yield finding(`${name} ${problem}`);
   }
   for (const name of stored) yield finding(`${name} is none of its segments`);
+  for (const name of await missingCovers(track, storage)) yield finding(`its cover ${name} is missing`);
+}
+
+async function missingCovers({ home, cover }: Track, storage: Stored): Promise<string[]> {
+  if (!cover) return [];
+  const stored = new Set(await storage.listSidecars(home));
+  return COVER_SIZES.map((size) => coverFileName(cover, size)).filter((name) => !stored.has(name));
 }
 
 /** Resolves with the fault of a stored segment, cut short or off the timeline, or with undefined. */

@@ -35,7 +35,7 @@ export type Chapter = z.infer<typeof Chapter>;
 
 /** The picture of a track. The sizes of it are stored as sidecars that carry its hash. */
 export const Cover = z.object({
-  /** Short hash of the picture that it was made from. */
+  /** Hash of its pictures and of the change that set it: no cover of the track ever has that of another one. */
   hash: z.string().regex(/^[0-9a-f]{8,64}$/),
 });
 export type Cover = z.infer<typeof Cover>;

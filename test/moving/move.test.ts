@@ -2,11 +2,12 @@
 import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { coverFileName } from '../../src/facts/cover-files.ts';
 import { openDiskSource, openDiskTarget } from '../../src/moving/disk-sides.ts';
 import { move } from '../../src/moving/move.ts';
 import type { Source, Target } from '../../src/moving/sides.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { contentOf, makeLibrary, makeTrack, writeRecord } from '../support/made-library.ts';
+import { COVER, contentOf, makeLibrary, makeTrack, writeRecord } from '../support/made-library.ts';
 
 let from: string;
 let to: string;
@@ -27,9 +28,13 @@ async function run({ source: change, target: changeTarget, signal }: Around = {}
   const puts: string[] = [];
   const source = await openDiskSource(from);
   const target = await openDiskTarget(to);
-  const { putSegment } = target.files;
+  const { putSegment, putSidecar } = target.files;
   target.files.putSegment = async (home, name, bytes) => {
     await putSegment(home, name, bytes);
+    puts.push(`${home}/${name}`);
+  };
+  target.files.putSidecar = async (home, name, bytes) => {
+    await putSidecar(home, name, bytes);
     puts.push(`${home}/${name}`);
   };
   change?.(source);
@@ -101,6 +106,39 @@ describe('a copy', () => {
     const { isComplete, puts } = await run();
     expect([isComplete, puts.sort()]).toEqual([true, [`ready.mp3/${first}`, `ready.mp3/${second}`]]);
     expect(await contentOf(to)).toEqual(await contentOf(from));
+  });
+
+  it('stores sidecars again that are missing or changed', async () => {
+    await makeAll();
+    await run();
+    const folder = path.join(to, 'manifests', 'ready.mp3');
+    await rm(path.join(folder, coverFileName(COVER, 320)));
+    await writeFile(path.join(folder, 'pauses.json'), 'cut');
+    const { isComplete, puts } = await run();
+    expect(isComplete).toBe(true);
+    expect(puts.sort()).toEqual([`ready.mp3/${coverFileName(COVER, 320)}`, 'ready.mp3/pauses.json']);
+    expect(await contentOf(to)).toEqual(await contentOf(from));
+  });
+
+  it('goes on with sidecars of a record that was not copied, and looks at their bytes', async () => {
+    const track = await makeTrack(from, 'a.mp3', {
+      sidecars: { 'pauses.json': 'new', 'other.json': 'same' },
+    });
+    await makeTrack(to, 'a.mp3', {
+      changes: track,
+      sidecars: { 'pauses.json': 'old', 'other.json': 'same' },
+    });
+    await rm(path.join(to, 'manifests', 'a.mp3', 'track.json'));
+    const { isComplete, puts } = await run();
+    expect([isComplete, puts]).toEqual([true, ['a.mp3/pauses.json']]);
+    expect(await contentOf(to)).toEqual(await contentOf(from));
+  });
+
+  it('says which cover is missing at the source', async () => {
+    await makeTrack(from, 'a.mp3', { changes: { cover: COVER } });
+    const { isComplete, text } = await run();
+    expect(isComplete).toBe(false);
+    expect(text).toContain(`its cover ${coverFileName(COVER, 96)} is missing`);
   });
 
   it('ends at a target that is full', async () => {

@@ -2,9 +2,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { COVER_SIZES, coverFileName } from '../../src/facts/cover-files.ts';
 import { renderMpd } from '../../src/presentation/mpd.ts';
 import { initSegmentName, mediaSegmentName } from '../../src/presentation/segment-name.ts';
 import { timelineOf } from '../../src/presentation/timeline.ts';
+import type { Cover } from '../../src/tracks/facts.ts';
 import { parseTrack, type Track } from '../../src/tracks/track.ts';
 import { fragmentsOf, INIT } from './fragments.ts';
 import { sampleTrack } from './sample-track.ts';
@@ -15,9 +17,18 @@ export interface MadeTrack {
   original?: Buffer;
   /** Bytes of the copy that can be sought in. */
   copy?: Buffer;
+  /** Sidecars by their names. */
+  sidecars?: Record<string, string>;
   /** Segments that are stored; all of them by default. */
   segments?: number;
 }
+
+/** A cover, and its files with another sidecar beside them. */
+export const COVER: Cover = { hash: '5b1f0c66ab92019ac5d1f3e80a1b2c3d' };
+const SIDECARS = {
+  ...Object.fromEntries(COVER_SIZES.map((size) => [coverFileName(COVER, size), `JPEG of ${size}`])),
+  'pauses.json': '{"pauses":[]}',
+};
 
 let made = 0;
 
@@ -25,7 +36,7 @@ let made = 0;
 export async function makeTrack(
   dataDir: string,
   filename: string,
-  { changes = {}, original, copy, segments }: MadeTrack = {},
+  { changes = {}, original, copy, sidecars = {}, segments }: MadeTrack = {},
 ): Promise<Track> {
   const content = original ?? Buffer.from(`${filename} ${++made}`);
   const sample = sampleTrack({ filename });
@@ -56,6 +67,7 @@ export async function makeTrack(
   for (const [name, bytes] of segmentsOf(track).slice(0, segments)) {
     await writeFile(path.join(stored, name), bytes);
   }
+  for (const [name, bytes] of Object.entries(sidecars)) await writeFile(path.join(manifest, name), bytes);
   if (original) await writeFile(path.join(uploads, track.upload as string), original);
   if (copy) await writeFile(path.join(uploads, `${track.upload}.flac`), copy);
   if (track.status === 'ready') {
@@ -68,7 +80,7 @@ export async function makeTrack(
 
 /** Adds five tracks: in each status, with and without an original, and with hard names. */
 export async function makeLibrary(dataDir: string): Promise<void> {
-  await makeTrack(dataDir, 'ready.mp3');
+  await makeTrack(dataDir, 'ready.mp3', { changes: { cover: COVER }, sidecars: SIDECARS });
   await makeTrack(dataDir, 'kept.mp3', { original: Buffer.alloc(100_000, 'an original ') });
   await makeTrack(dataDir, `${'ü'.repeat(90)}-हिन्दी.mp3`);
   await makeTrack(dataDir, 'failed.wav', {

@@ -78,6 +78,14 @@ const shape = {
       description: 'Address of the HLS master playlist; null as long as `manifestUrl` is',
       examples: ['/stream/song.mp3/master.m3u8'],
     }),
+  coverUrl: z
+    .string()
+    .nullable()
+    .meta({
+      description:
+        'Address of the cover, a JPEG of at most 320 pixels; `&size=` 96 or 1000 gives another size. The address changes with the picture, so caches may keep it. Null without a cover',
+      examples: ['/stream/song.mp3/cover?v=5b1f0c66ab92019ac5d1f3e80a1b2c3d'],
+    }),
   durationSeconds: z
     .number()
     .positive()

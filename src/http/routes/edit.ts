@@ -1,6 +1,5 @@
 /** `PATCH /files/{filename}`: edits tags, chapters and metadata. */
 import type { FastifyInstance } from 'fastify';
-import * as z from 'zod';
 import { errors } from '../../errors.ts';
 import type { Services } from '../../services.ts';
 import { editTrack, TrackEdit } from '../../tracks/edit.ts';
@@ -11,19 +10,12 @@ import type { ClientTimeouts } from '../connections/timeouts.ts';
 import { acceptPatches } from '../json-patch-body.ts';
 import { headers, json, problems } from '../openapi/responses.ts';
 import { TrackView } from '../openapi/schemas.ts';
-import { assertIfMatch } from '../preconditions.ts';
+import { assertIfMatch, Precondition } from '../preconditions.ts';
 import { TrackParams, trackName } from '../track-param.ts';
 import type { Presenter } from '../track-view.ts';
 
 /** A thousand chapters with long titles; metadata and tags take little of it. */
 const MAX_BODY_BYTES = 256 * 1024;
-
-const Precondition = z.looseObject({
-  'if-match': z
-    .string()
-    .optional()
-    .meta({ description: 'ETags of which the track must have one, or `*` (RFC 9110 section 13.1.1)' }),
-});
 
 export async function editRoutes(
   app: FastifyInstance,
