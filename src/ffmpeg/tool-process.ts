@@ -68,6 +68,8 @@ export interface ToolLimits {
   maxOutputBytes: number;
   /** Bytes of the end of the output to keep; all by default. */
   keptBytes?: number;
+  /** How to decode the output; UTF-8 by default. */
+  encoding?: 'utf8' | 'latin1';
 }
 
 /**
@@ -78,7 +80,7 @@ export interface ToolLimits {
 export async function runTool(
   executable: string,
   args: readonly string[],
-  { signal, timeoutMs, maxOutputBytes, keptBytes = maxOutputBytes }: ToolLimits,
+  { signal, timeoutMs, maxOutputBytes, keptBytes = maxOutputBytes, encoding = 'utf8' }: ToolLimits,
 ): Promise<ToolReport> {
   const overflow = new AbortController();
   const { stdout, ended } = startTool(executable, args, {
@@ -97,7 +99,7 @@ export async function runTool(
   }
   const end = await ended;
   signal.throwIfAborted();
-  const output = Buffer.concat(kept).subarray(-keptBytes).toString();
+  const output = Buffer.concat(kept).subarray(-keptBytes).toString(encoding);
   return { ...end, output, isOverflowing: overflow.signal.aborted };
 }
 

@@ -5,12 +5,15 @@ import { INPUT_OPTIONS, indexOptions, inputUrl, openingOptions } from '../ffmpeg
 import { runTool } from '../ffmpeg/tool-process.ts';
 import type { Opening } from '../tracks/track.ts';
 import { PrintedChapter } from './chapters.ts';
+import { decodeTagBytes } from './legacy-text.ts';
 import { PRINTED_NAMES } from './tags.ts';
 
 /** Timeout of reading headers. It takes 0.1 s, and 0.3 s for a day of M4A. */
 const HEADER_TIMEOUT_MS = 10_000;
 /** Most output for headers. A hundred streams and some frames take 50 kB; the rest is for tags. */
 const MAX_HEADER_BYTES = 4 * 1024 * 1024;
+/** Most bytes of one text: more than the longest tag keeps. */
+const MAX_TEXT_BYTES = 256 * 1024;
 /** Packets to decode. In nearly every file at least one of them gives samples. */
 const FIRST_PACKETS = 8;
 
@@ -104,13 +107,15 @@ async function printedHeaders(
 ): Promise<Headers | undefined> {
   const args = probeArguments(file, [
     ...openingOptions(opening),
-    ...['-print_format', 'json', '-select_streams', 'a'],
+    // Text that is no UTF-8 is passed on: see `legacy-text.ts`.
+    ...['-print_format', 'json=string_validation=ignore', '-select_streams', 'a'],
     ...['-read_intervals', `%+#${FIRST_PACKETS}`, '-show_entries', shown],
   ]);
   const { output, isOverflowing, ...end } = await runTool(file.executables.ffprobe, args, {
     signal: file.signal,
     timeoutMs: HEADER_TIMEOUT_MS,
     maxOutputBytes: MAX_HEADER_BYTES,
+    encoding: 'latin1',
   });
   if (end.timedOut) throw errors.unreadableMedia(TOO_LONG, new Error('ffprobe took too long'));
   if (isOverflowing) return undefined;
@@ -122,7 +127,9 @@ async function printedHeaders(
 
 function parsedOrNull(json: string): unknown {
   try {
-    return JSON.parse(json);
+    return JSON.parse(json, (_key, value) =>
+      typeof value === 'string' ? decodeTagBytes(value, MAX_TEXT_BYTES) : value,
+    );
   } catch {
     return null;
   }

@@ -5,9 +5,17 @@ import { describe, expect, it } from 'vitest';
 import { chaptersOf } from '../../src/source/chapters.ts';
 import { recognise } from '../../src/source/recognise.ts';
 import { tagsOf } from '../../src/source/tags.ts';
-import { audioFile, ffmpeg, noise } from '../support/audio.ts';
+import { audioFile, ffmpeg, noise, wav } from '../support/audio.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { ape, chapterFrame, commentFrame, id3v1, id3v2, textFrame } from '../support/id3-tags.ts';
+import {
+  ape,
+  chapterFrame,
+  commentFrame,
+  id3v1,
+  id3v2,
+  textFrame,
+  withRiffInfo,
+} from '../support/id3-tags.ts';
 
 const SECONDS = 3;
 const sound = noise({ samples: SECONDS * 44_100 });
@@ -105,9 +113,9 @@ describe('tags of other programs', () => {
       (mp3: Buffer) =>
         Buffer.concat([
           mp3,
-          id3v1({ title: 'Title', artist: 'Artist', album: 'Album', year: '1999', track: 7 }),
+          id3v1({ title: 'Grüße', artist: 'Artist', album: 'Album', year: '1999', track: 7 }),
         ]),
-      { title: 'Title', artist: 'Artist', album: 'Album', date: '1999', track: 7, genres: ['Rock'] },
+      { title: 'Grüße', artist: 'Artist', album: 'Album', date: '1999', track: 7, genres: ['Rock'] },
     ],
     [
       'ID3v2.2',
@@ -173,6 +181,13 @@ describe('tags of other programs', () => {
     ],
   ] as const)('%s', async (_what, tagged, expected) => {
     expect((await readBytes(tagged(await bareMp3()))).tags).toEqual(expected);
+  });
+
+  it('reads RIFF INFO behind the audio, in Latin-1, and takes no source for an ISRC', async () => {
+    const info = { INAM: 'Grüße', IART: 'Artist', ICRD: '1999', ICMT: 'Comment', ISRC: 'a tape' };
+    expect((await readBytes(withRiffInfo(wav(sound), info))).tags).toEqual({
+      ...{ title: 'Grüße', artist: 'Artist', date: '1999', comment: 'Comment' },
+    });
   });
 
   it('reads APE tags of WavPack', async () => {

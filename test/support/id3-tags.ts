@@ -59,6 +59,20 @@ export function id3v1(tags: {
   return tag;
 }
 
+/** Appends a list of RIFF INFO to a WAV, in Latin-1. */
+export function withRiffInfo(wav: Buffer, items: Record<string, string>): Buffer {
+  const chunk = (id: string, content: Buffer) => {
+    const head = Buffer.alloc(8);
+    head.write(id, 'latin1');
+    head.writeUInt32LE(content.length, 4);
+    return Buffer.concat([head, content, Buffer.alloc(content.length % 2)]);
+  };
+  const texts = Object.entries(items).map(([id, text]) => chunk(id, Buffer.from(`${text}\0`, 'latin1')));
+  const whole = Buffer.concat([wav, chunk('LIST', Buffer.concat([Buffer.from('INFO'), ...texts]))]);
+  whole.writeUInt32LE(whole.length - 8, 4);
+  return whole;
+}
+
 /** An APEv2 tag with a footer alone, as it stands at the end of a file. */
 export function ape(items: Record<string, string>): Buffer {
   const body = Buffer.concat(
