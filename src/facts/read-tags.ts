@@ -2,6 +2,7 @@
 import type { Tools } from '../ffmpeg/launcher.ts';
 import type { Library } from '../library/library.ts';
 import { chaptersOf } from '../source/chapters.ts';
+import { containerName } from '../source/ffprobe.ts';
 import { recognise } from '../source/recognise.ts';
 import { tagsOf } from '../source/tags.ts';
 import { assertFewComments } from '../source/vorbis-comments.ts';
@@ -33,7 +34,11 @@ export async function readTags(track: Track, { library, storage, tools, signal }
     },
     { signal },
   );
-  const tags = tagsOf(headers.format.tags ?? {}, stream.tags ?? {});
+  const tags = tagsOf(
+    headers.format.tags ?? {},
+    stream.tags ?? {},
+    containerName(headers.format.format_name),
+  );
   const chapters = chaptersOf(headers.chapters, seconds);
   await library.update(filename, (current) =>
     current.areTagsRead ? current : withTags(current, { tags, chapters }),

@@ -112,7 +112,7 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     isEndKnown: length.isEndKnown,
     declaredSeconds: length.declaredSeconds,
     copy: length.copy && { ...length.copy, opening },
-    tags: tagsOf(headers.format.tags ?? {}, stream.tags ?? {}),
+    tags: tagsOf(headers.format.tags ?? {}, stream.tags ?? {}, containerName(headers.format.format_name)),
     chapters: chaptersOf(headers.chapters, samples / sampleRate),
   };
 }

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chaptersOf } from '../../src/source/chapters.ts';
+import { containerName } from '../../src/source/ffprobe.ts';
 import { recognise } from '../../src/source/recognise.ts';
 import { tagsOf } from '../../src/source/tags.ts';
 import { audioFile, ffmpeg, noise, wav } from '../support/audio.ts';
@@ -28,7 +29,7 @@ async function read(file: string) {
     maxDurationSeconds: 3600,
   });
   return {
-    tags: tagsOf(headers.format.tags ?? {}, stream.tags ?? {}),
+    tags: tagsOf(headers.format.tags ?? {}, stream.tags ?? {}, containerName(headers.format.format_name)),
     chapters: chaptersOf(headers.chapters, SECONDS),
   };
 }
