@@ -26,6 +26,8 @@ export interface FfmpegJob {
   silentMs?: number;
   /** Called with the process that leads the group. */
   onStart?(pid: number): void;
+  /** Called with each line on standard error. */
+  onStderr?(line: string): void;
 }
 
 export interface FfmpegProcess {
@@ -128,6 +130,7 @@ export function startFfmpeg(job: FfmpegJob): FfmpegProcess {
     if (job.signal.aborted) onAbort();
     command
       .on('stderr', (line: string) => {
+        job.onStderr?.(line);
         stderr.push(line);
         if (stderr.length > STDERR_LINES) stderr.shift();
       })
