@@ -11,6 +11,9 @@ import { createSelfTest, type SelfTest } from './encoding/self-test.ts';
 import { openDiskEngines } from './engines/disk.ts';
 import type { Engines, EnginesOptions } from './engines/engines.ts';
 import { StartupError } from './errors.ts';
+import { analyse } from './facts/analyse.ts';
+import { createFactsJob, type FactsJob } from './facts/facts-job.ts';
+import { createLiveWaveforms, type LiveWaveforms } from './facts/live-waveforms.ts';
 import { missingCapability, missingForCovers } from './ffmpeg/ffmpeg.ts';
 import { prepareTools, type Tools, type ToolTimeouts } from './ffmpeg/launcher.ts';
 import { createGovernor, type Governor } from './governor/governor.ts';
@@ -32,6 +35,10 @@ export interface Services {
   trackEvents: TrackEvents;
   ingest: Ingest;
   segmentRepair: SegmentRepair;
+  /** Finds tags, covers, loudness, waveforms and pauses in the background. */
+  facts: Pick<FactsJob, 'cancel'>;
+  /** Waveforms that are being made on this server. */
+  liveWaveforms: LiveWaveforms;
   governor: Governor;
   /** Where records and files are, and which node of a cluster this is. */
   engines: Pick<Engines, 'places' | 'nodeState'>;
@@ -136,8 +143,21 @@ export async function openServices(
       maxWaiting,
     });
     const segmentRepair = createSegmentRepair({ library, storage, encoder, trackEvents, log });
+    const liveWaveforms = createLiveWaveforms();
+    const { earlyEncodes, probes } = governor;
+    const facts =
+      engines.facts &&
+      createFactsJob({
+        ...engines.facts,
+        ...{ library, trackEvents, tools, selfTest, log, liveWaveforms, keepOriginals, analyse },
+        steps: [],
+        isBusy: createSpareTime({
+          isAtWork: () => encoder.isBusy || probes.inUse > 0 || earlyEncodes.inUse > 0,
+        }),
+      });
+    started.then(() => facts?.start(), noop);
     const stopWork = async () => {
-      await Promise.all([ingest.close(), encoder.close()]);
+      await Promise.all([ingest.close(), encoder.close(), facts?.close()]);
     };
     closers.push(stopWork, () => started.catch(noop));
 
@@ -151,6 +171,8 @@ export async function openServices(
       trackEvents,
       ingest,
       segmentRepair,
+      facts: facts ?? { cancel: async () => {} },
+      liveWaveforms,
       governor,
       engines,
       started,

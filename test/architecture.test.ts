@@ -47,7 +47,7 @@ const typesOf = (...parts: string[]) => parts.map((part) => `type ${part}`);
 const primitives = ['errors.ts', 'concurrency', 'tracks'];
 const work = ['presentation', 'ffmpeg', 'source', 'encoding', 'early', 'facts', 'pipeline', 'governor'];
 /** Where the adapters of the interfaces are opened. */
-const adapters = ['disk', 'database', 'library', 'storage', 'encoding/cluster'];
+const adapters = ['disk', 'database', 'library', 'storage', 'encoding/cluster', 'facts/cluster'];
 const shared = ['http', 'http/openapi', 'http/access', 'http/connections'];
 const ofServices = typesOf('config', 'services.ts', ...interfaces);
 
@@ -55,7 +55,7 @@ const ofServices = typesOf('config', 'services.ts', ...interfaces);
 const mayImport: Record<string, string[]> = {
   'server.ts': ['app.ts', 'config', 'services.ts', 'errors.ts'],
   'services.ts': [...typesOf('config', ...interfaces), 'engines', ...work, ...primitives],
-  engines: [...typesOf('config', ...interfaces), ...adapters, 'encoding', 'pipeline', ...primitives],
+  engines: [...typesOf('config', ...interfaces), ...adapters, 'encoding', 'facts', 'pipeline', ...primitives],
   moving: [
     ...typesOf('config', ...interfaces),
     ...adapters,
@@ -91,14 +91,6 @@ const mayImport: Record<string, string[]> = {
     'governor',
     ...primitives,
   ],
-  early: [
-    ...typesOf('storage/storage.ts', 'governor'),
-    'presentation',
-    'ffmpeg',
-    'source',
-    'encoding',
-    ...primitives,
-  ],
   facts: [
     ...typesOf(...interfaces, 'governor'),
     'presentation',
@@ -106,6 +98,15 @@ const mayImport: Record<string, string[]> = {
     'source',
     'encoding',
     'early',
+    ...primitives,
+  ],
+  'facts/cluster': [...typesOf('library', ...interfaces), 'database', 'facts', ...primitives],
+  early: [
+    ...typesOf('storage/storage.ts', 'governor'),
+    'presentation',
+    'ffmpeg',
+    'source',
+    'encoding',
     ...primitives,
   ],
   encoding: [...typesOf(...interfaces, 'governor'), 'presentation', 'ffmpeg', 'source', ...primitives],
@@ -183,10 +184,12 @@ describe('the layers', () => {
 describe('tools', () => {
   const fileSystem = /^(node:)?(fs|fs\/promises|child_process|net|http)$/;
   const pureRooms = /^(tracks|presentation|concurrency|governor)\//;
+  const pureFacts = ['waveform', 'pauses', 'pcm-reader', 'loudness-report'];
   const pureFiles = ['planner', 'plan', 'background-work', 'urgent-work', 'cutter', 'boxes'];
   const pure = [
     ...sources.filter((file) => pureRooms.test(file)),
     ...pureFiles.map((name) => `encoding/${name}.ts`),
+    ...pureFacts.map((name) => `facts/${name}.ts`),
     ...['ffmpeg/input.ts', 'ffmpeg/filters.ts'],
     ...['facts/avi-packets.ts', 'facts/picture-format.ts', 'facts/cover-files.ts'],
   ];

@@ -23,7 +23,7 @@ export interface FinishingOptions {
 export interface Finishing {
   /**
    * Records a track as ready once all its segments are stored, publishes its manifest, and removes its original where
-   * originals are not kept. The record stays as it is when a segment is missing: the job has to load again.
+   * originals are not kept and the track is analysed. The record stays as it is when a segment is missing: the job has to load again.
    */
   finish(job: Job): Promise<Track | Interruption>;
   /** Records a track as failed, with a reason for people; the details go to the log. */
@@ -46,11 +46,14 @@ export function createFinishing({ library, storage, log, keepOriginals }: Finish
       const renditions = active.map(({ rendition, coverage }) =>
         measuredRendition(rendition, timeline, coverage),
       );
-      const keeps = keepOriginals && upload !== null;
+      let keeps = false;
       const ready = await library.update(filename, (current) => {
         // A segment is missing, or was lost while the names were synced.
         if (job.lost.size > 0) return current;
         assertTransition(current.status, 'ready');
+        // The analysis removes it: see `facts/settle.ts`.
+        const isNeeded = keepOriginals || current.analysis?.status === 'pending';
+        keeps = isNeeded && upload !== null;
         return {
           ...current,
           status: 'ready',

@@ -1,5 +1,6 @@
 /** One machine: records, originals and segments in the folders of `DATA_DIR`. */
 import { isWholeSegment } from '../encoding/boxes.ts';
+import { createPendingTracks } from '../facts/pending-tracks.ts';
 import { openDiskLibrary } from '../library/disk.ts';
 import { recover } from '../pipeline/recover.ts';
 import { cacheSegments } from '../storage/cache.ts';
@@ -20,6 +21,7 @@ export async function openDiskEngines({ config, log }: EnginesOptions): Promise<
     library,
     places: { storage: 'uploads/ and segments/', library: 'manifests/' },
     createEncoder: ({ make, trackEvents }) => make({ library, storage, trackEvents }),
+    facts: { pending: createPendingTracks(library), storage },
     start: async (encoder) => {
       await library.opened;
       await recover({ library, storage, encoder, log });

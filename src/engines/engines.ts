@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Encoder } from '../encoding/encoder.ts';
+import type { PendingTracks } from '../facts/pending-tracks.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { TrackEvents } from '../tracks/track-events.ts';
@@ -11,6 +12,12 @@ export interface Workplace {
   library: Library;
   storage: Storage;
   trackEvents: TrackEvents;
+}
+
+/** Where facts of tracks are found. */
+export interface FactsPlace {
+  pending: PendingTracks;
+  storage: Storage;
 }
 
 /** This server among others, for `/readyz`. */
@@ -28,6 +35,8 @@ export interface Engines {
   places: { library: string; storage: string };
   /** Makes the encoder of this server; `make` makes the one of a single machine. */
   createEncoder(options: { trackEvents: TrackEvents; make(workplace: Workplace): Encoder }): Encoder;
+  /** What this server finds facts in; undefined where it finds none. */
+  facts: FactsPlace | undefined;
   /** Takes up unfinished work. Resolves when uploads can be accepted; rejects when the library is unreadable. */
   start(encoder: Encoder): Promise<void>;
   /** Returns undefined for a server on its own. */

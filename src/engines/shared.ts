@@ -7,6 +7,7 @@ import { createListening } from '../database/listening.ts';
 import { migrate } from '../database/migrate.ts';
 import { isWholeSegment } from '../encoding/boxes.ts';
 import { type ClusterEncoder, createClusterEncoder } from '../encoding/cluster/cluster-encoder.ts';
+import { createClaimedTracks } from '../facts/cluster/claimed-tracks.ts';
 import { openPostgresLibrary } from '../library/postgres.ts';
 import { cacheSegments } from '../storage/cache.ts';
 import { openS3Storage } from '../storage/s3.ts';
@@ -80,6 +81,14 @@ export async function openSharedEngines(
         });
         return encoder;
       },
+      facts:
+        role === 'api'
+          ? undefined
+          : {
+              pending: createClaimedTracks({ database, library, node }),
+              // A database that fails over may forget that a track was analysed, and needs the original again.
+              storage: { ...storage, removeUpload: library.trash },
+            },
       start: async () => chores.start(),
       nodeState: () => ({ name, role, leases: encoder?.leases ?? 0 }),
       async close() {

@@ -4,7 +4,7 @@ import { errors } from '../errors.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Versioned } from './known-tracks.ts';
 import { TRASHED } from './removals.ts';
-import { columnsOf } from './rows.ts';
+import { analysisAssignments, analysisColumnsOf, columnsOf } from './rows.ts';
 
 /** The lease of a node on a track. */
 export interface Fence {
@@ -69,7 +69,7 @@ export async function changeRow(
          select from work where filename = $1 and node = $8 and epoch = $9 and until > now() for share),
        changed as (
          update tracks set status = $2, sha256 = $3, upload = $4, search = $5, record = $6,
-             title_key = $12, artist_key = $13, album_key = $14, seconds = $15,
+             title_key = $12, artist_key = $13, album_key = $14, seconds = $15, ${analysisAssignments(18)},
              version = nextval('track_versions'), changed_at = clock_timestamp()
            where filename = $1 and version = $7 and removed_at is null and ($10 or exists (select from held))
            returning version, home),
@@ -84,6 +84,7 @@ export async function changeRow(
         ...[filename, status, sha256, upload, search, record, before.version],
         ...[lease?.node ?? null, lease?.epoch ?? null, fence === undefined, node],
         ...[title_key, artist_key, album_key, seconds, dropped, fits],
+        ...analysisColumnsOf(after),
       ],
     );
     if (written) {

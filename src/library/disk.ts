@@ -6,6 +6,7 @@ import { createSingleFlight } from '../concurrency/single-flight.ts';
 import { sweepTemporaries, TEMPORARY_PREFIX, writeFileAtomic } from '../disk/write-atomic.ts';
 import { filenameKey, numberedFilename } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
+import { createAlbumIndex } from './album-index.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createContentIndex } from './content-index.ts';
 import type { Library, TrackDraft } from './library.ts';
@@ -27,6 +28,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
   const records = createRecords(root);
   const tracks = new Map<string, Track>();
   const bySha256 = createContentIndex();
+  const albums = createAlbumIndex();
   const takenNames = new Set<string>();
   const damaged = new Set<string>();
   const catalogue = createCatalogue((filename) => tracks.get(filename));
@@ -57,7 +59,10 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     };
     await Promise.all(Array.from({ length: READERS }, reader));
     await catalogue.addAll(tracks.values());
-    for (const track of tracks.values()) bySha256.add(track);
+    for (const track of tracks.values()) {
+      bySha256.add(track);
+      albums.add(track);
+    }
     isOpening = false;
   };
   const opened = readAll();
@@ -125,6 +130,9 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
     },
     unfinished: () => those(({ status }) => status === 'processing'),
     unmeasured: () => those(({ status, renditions }) => status === 'ready' && renditions.some(isUnmeasured)),
+    unanalysed: () => those(({ status, analysis }) => status === 'ready' && analysis?.status === 'pending'),
+    readAlbums: async () => {},
+    albumOf: albums.of,
     unownedUploads: (uploads) => unused(uploads, ({ upload }) => upload !== null),
     unusedCopies: (uploads) => unused(uploads, ({ hasSeekableCopy }) => hasSeekableCopy),
     async unownedHomes(homes) {
@@ -161,6 +169,8 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         if (tracks.has(filename)) {
           tracks.set(filename, after);
           catalogue.change(before, after);
+          albums.remove(before);
+          albums.add(after);
         }
         return after;
       });
@@ -181,6 +191,7 @@ export async function openDiskLibrary(dataDir: string): Promise<Library> {
         }
         bySha256.remove(track);
         catalogue.remove(track);
+        albums.remove(track);
         await beforeNameIsFree();
         await records.removeFolder(filename);
         takenNames.delete(filenameKey(filename));

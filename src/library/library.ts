@@ -1,4 +1,5 @@
 /** Keeps the records of tracks. */
+import type { AlbumLoudness } from '../tracks/replay-gain.ts';
 import type { TrackStatus } from '../tracks/status.ts';
 import type { Track, TrackRecord } from '../tracks/track.ts';
 
@@ -53,6 +54,12 @@ export interface Library {
   unfinished(): AsyncIterable<Track>;
   /** Yields the ready tracks with a rendition whose bit rates were never measured: those of early versions. */
   unmeasured(): AsyncIterable<Track>;
+  /** Yields the ready tracks whose analysis is pending, oldest first. */
+  unanalysed(): AsyncIterable<Track>;
+  /** Resolves when `albumOf` tells the loudness of the albums of these tracks, as it is now. At once where all is in memory. */
+  readAlbums(tracks: readonly Track[]): Promise<void>;
+  /** Returns the loudness of the album of an analysed track, as far as it is known; undefined for a track without an album. */
+  albumOf(track: Track): AlbumLoudness | undefined;
   /** Resolves with those uploads that no track has as its original. Resolves with none of them while a record is damaged. */
   unownedUploads(uploads: readonly string[]): Promise<string[]>;
   /** Resolves with those uploads whose track does not use a copy that can be sought in. As `unownedUploads`. */

@@ -9,8 +9,8 @@ import { keyOf, wordsOf } from './search-text.ts';
 import { patternOf } from './trigram-text.ts';
 
 export interface Listing extends Pick<Library, 'page'> {
-  /** Yields the tracks of a status that are meant, oldest first. */
-  those(status: TrackStatus, isMeant?: (track: Track) => boolean): AsyncGenerator<Track>;
+  /** Yields the tracks of a status that are meant, oldest first. @param condition in SQL, for rows that an index tells. */
+  those(status: TrackStatus, isMeant?: (track: Track) => boolean, condition?: string): AsyncGenerator<Track>;
 }
 
 /** A row with its place in a list: its time, and the key that the list is sorted by. */
@@ -47,11 +47,11 @@ export function createListing(query: Query, readable: (rows: Row[]) => Track[]):
         after = placeOf(last);
       }
     },
-    async *those(status, isMeant = () => true) {
+    async *those(status, isMeant = () => true, condition = 'true') {
       let after: Place = { uploadedAt: '-infinity', filename: '' };
       for (;;) {
         const rows = await query<PlacedRow>(
-          `${SELECT_PLACED} and status = $1 and (uploaded_at, filename) > ($2, $3)
+          `${SELECT_PLACED} and status = $1 and ${condition} and (uploaded_at, filename) > ($2, $3)
            order by uploaded_at, filename limit ${ROWS_AT_ONCE}`,
           [status, after.uploadedAt, after.filename],
         );

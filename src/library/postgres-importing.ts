@@ -3,7 +3,15 @@ import type { Database, Query } from '../database/database.ts';
 import { filenameKey } from '../tracks/filename.ts';
 import type { Track } from '../tracks/track.ts';
 import type { Held, Importing } from './importing.ts';
-import { columnsOf, type Row, type SearchColumns, trackOfRow } from './rows.ts';
+import {
+  ANALYSIS_COLUMNS,
+  analysisAssignments,
+  analysisColumnsOf,
+  columnsOf,
+  type Row,
+  type SearchColumns,
+  trackOfRow,
+} from './rows.ts';
 
 /** The lock of additions, as in the function `add_track`: no addition meets a name or content that another one takes. */
 const ADDITIONS = 1_633_969_267;
@@ -37,8 +45,9 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
         const { filename, status, sha256, upload, search, record } = columns;
         const [added] = await on<{ version: string }>(
           `insert into tracks (filename, name_key, home, status, sha256, upload, uploaded_at, changed_at, search, record,
-             title_key, artist_key, album_key, seconds)
-           values ($1, $2, $3, $4, $5, $6, $7::timestamptz(3), $7::timestamptz(3), $8, $9, $10, $11, $12, $13) on conflict do nothing returning version`,
+             title_key, artist_key, album_key, seconds, ${ANALYSIS_COLUMNS.join(', ')})
+           values ($1, $2, $3, $4, $5, $6, $7::timestamptz(3), $7::timestamptz(3), $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+           on conflict do nothing returning version`,
           [
             filename,
             filenameKey(filename),
@@ -50,6 +59,7 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
             search,
             record,
             ...keysIn(columns),
+            ...analysisColumnsOf(track),
           ],
         );
         if (added) await announce(on, track, added.version);
@@ -67,10 +77,13 @@ export function createPostgresImporting({ query, transaction }: Database): Impor
         if (work?.is_held) return false;
         const [changed] = await on<{ version: string }>(
           `update tracks set status = $3, sha256 = $4, upload = $5, search = $6, record = $7,
-             title_key = $8, artist_key = $9, album_key = $10, seconds = $11,
+             title_key = $8, artist_key = $9, album_key = $10, seconds = $11, ${analysisAssignments(12)},
              version = nextval('track_versions'), changed_at = uploaded_at
            where filename = $1 and version = $2 and removed_at is null returning version`,
-          [filename, held.version, status, sha256, upload, search, record, ...keysIn(columns)],
+          [
+            ...[filename, held.version, status, sha256, upload, search, record],
+            ...[...keysIn(columns), ...analysisColumnsOf(track)],
+          ],
         );
         if (!changed) return false;
         if (status !== 'processing') await on('delete from work where filename = $1', [filename]);

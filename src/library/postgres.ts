@@ -12,6 +12,7 @@ import { createFilling } from './filling.ts';
 import { createKnownTracks, type Versioned } from './known-tracks.ts';
 import type { Library } from './library.ts';
 import { createListing, isSearch } from './listing.ts';
+import { createPostgresAlbums } from './postgres-albums.ts';
 import { createRemovals, type Removals } from './removals.ts';
 import { type Row, SELECT_ROW, trackOfRow } from './rows.ts';
 
@@ -146,6 +147,9 @@ export function openPostgresLibrary(options: PostgresLibraryOptions): PostgresLi
     findBySha256: (sha256) => findBySha256(sha256),
     unfinished: () => listing.those('processing'),
     unmeasured: () => listing.those('ready', ({ renditions }) => renditions.some(isUnmeasured)),
+    unanalysed: () =>
+      listing.those('ready', ({ analysis }) => analysis?.status === 'pending', `analysis = 'pending'`),
+    ...createPostgresAlbums(query),
     page,
     add,
     update: (filename, change) => update(filename, change),

@@ -1,4 +1,5 @@
 /** Records of tracks as rows of the table `tracks`. */
+import { albumPartOf } from '../tracks/replay-gain.ts';
 import { durationSeconds, parseTrack, type Track } from '../tracks/track.ts';
 import { keysOf, type Searched, searchTextOf } from './search-text.ts';
 import { trigramText } from './trigram-text.ts';
@@ -34,6 +35,18 @@ export function columnsOf({ home, ...record }: Track) {
     ...searchColumnsOf(record),
     record: JSON.stringify(record),
   };
+}
+
+/** Returns the columns of what is known by an analysis, in the order of {@link ANALYSIS_COLUMNS}. */
+export function analysisColumnsOf(track: Track): (string | number | null)[] {
+  const { album = null, lufs = null, peakDbtp = null, seconds = null } = albumPartOf(track) ?? {};
+  return [track.analysis?.status ?? null, album, lufs, peakDbtp, seconds];
+}
+export const ANALYSIS_COLUMNS = ['analysis', 'gain_album', 'gain_lufs', 'gain_peak', 'gain_seconds'] as const;
+
+/** Returns the assignments of an `update`. @param first number of the first of their values. */
+export function analysisAssignments(first: number): string {
+  return ANALYSIS_COLUMNS.map((column, at) => `${column} = $${first + at}`).join(', ');
 }
 
 /** What a track is found and sorted by. */

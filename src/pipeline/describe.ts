@@ -4,7 +4,7 @@ import { type LadderEntry, ladderFor, renditionsOf } from '../presentation/ladde
 import { framesPerSegment } from '../presentation/timeline.ts';
 import type { Probed } from '../source/probe.ts';
 import type { ReceivedUpload } from '../storage/storage.ts';
-import { NO_FACTS } from '../tracks/facts.ts';
+import { NO_FACTS, TO_ANALYSE } from '../tracks/facts.ts';
 import { TRACK_VERSION } from '../tracks/track.ts';
 
 export interface DescribeOptions {
@@ -50,5 +50,6 @@ export function describeTrack(
     areTagsRead: true,
     tags: probed.tags,
     chapters: probed.chapters,
+    analysis: TO_ANALYSE,
   };
 }

@@ -1,6 +1,7 @@
 /** Removes a track: its processing, its record, its segments, its original. */
 import type { Encoder } from '../encoding/encoder.ts';
 import { errors } from '../errors.ts';
+import type { FactsJob } from '../facts/facts-job.ts';
 import type { Library } from '../library/library.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Track } from '../tracks/track.ts';
@@ -17,16 +18,24 @@ export async function removeTrack(
     library,
     storage,
     encoder,
+    facts,
     trackEvents,
-  }: { library: Library; storage: Storage; encoder: Encoder; trackEvents: TrackEvents },
+  }: {
+    library: Library;
+    storage: Storage;
+    encoder: Encoder;
+    facts: Pick<FactsJob, 'cancel'>;
+    trackEvents: TrackEvents;
+  },
 ): Promise<void> {
   const track = await library.get(filename);
   if (!track) throw errors.trackNotFound(filename);
-  await encoder.cancel(filename);
+  const cancel = () => Promise.all([encoder.cancel(filename), facts.cancel(filename)]);
+  await cancel();
   await library.remove(filename, async () => {
     try {
       // Again: a retry may have come in between. From here on nothing can start the track.
-      await encoder.cancel(filename);
+      await cancel();
       await removeStored(track, storage);
     } finally {
       // Also where files are left: the track exists no more.

@@ -63,6 +63,9 @@ export const Analysis = z.object({
 });
 export type Analysis = z.infer<typeof Analysis>;
 
+/** The state of a track that is to be analysed. */
+export const TO_ANALYSE: Analysis = Object.freeze({ status: 'pending', from: null, loudness: null });
+
 /** The facts of a track that its record holds. Each has a default for records that are older than it. */
 export const Facts = z.object({
   /** True if the tags, chapters and the cover of the file were read. */
@@ -76,7 +79,7 @@ export const Facts = z.object({
    * What clients have changed: `cover`, `chapters` and names of tags. What is read from the file later leaves these alone.
    */
   edited: z.array(z.string()).default([]),
-  /** Null in records that are older than this field: nothing was analysed. */
+  /** Null in records that are older than this field: nothing was analysed, and nothing will be unless somebody asks for it. */
   analysis: Analysis.nullable().default(null),
 });
 export type Facts = z.infer<typeof Facts>;

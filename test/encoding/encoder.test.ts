@@ -10,6 +10,7 @@ import {
   type EncoderRig,
   encoderRig,
   FILENAME,
+  NO_FACTS_JOB,
   type Point,
   SEGMENTS,
   WAITED,
@@ -479,7 +480,13 @@ describe('an original that is not kept', () => {
   it('is removed with a track that is deleted between the two', async () => {
     const { rig, upload } = await halfFinished();
     const { library, storage, encoder } = rig;
-    await removeTrack(FILENAME, { library, storage, encoder, trackEvents: createTrackEvents() });
+    await removeTrack(FILENAME, {
+      library,
+      storage,
+      encoder,
+      facts: NO_FACTS_JOB,
+      trackEvents: createTrackEvents(),
+    });
     expect(await rig.storage.hasUpload(upload)).toBe(false);
   });
 });
@@ -514,7 +521,13 @@ describe('work before the first look at what is stored', () => {
       },
     });
     const { library, storage, encoder } = rig;
-    const removed = removeTrack(FILENAME, { library, storage, encoder, trackEvents: createTrackEvents() });
+    const removed = removeTrack(FILENAME, {
+      library,
+      storage,
+      encoder,
+      facts: NO_FACTS_JOB,
+      trackEvents: createTrackEvents(),
+    });
     release();
     await removed;
     expect(await storage.listHomes()).toEqual([]);

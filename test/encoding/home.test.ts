@@ -10,7 +10,7 @@ import type { Services } from '../../src/services.ts';
 import { cacheSegments } from '../../src/storage/cache.ts';
 import type { Track } from '../../src/tracks/track.ts';
 import { createTrackEvents } from '../../src/tracks/track-events.ts';
-import { encoderRig, FILENAME, SEGMENTS } from '../support/encoder-rig.ts';
+import { encoderRig, FILENAME, NO_FACTS_JOB, SEGMENTS } from '../support/encoder-rig.ts';
 
 const HOME = '4f5b8f0e-9f5c-4f0a-a5a8-6e2e6ef3a1c7';
 
@@ -41,7 +41,13 @@ it('segments are stored in the home of a track, read from there and removed from
   expect(segments.cached(FILENAME, params.segmentName)).toBe(found);
   expect(segments.cached(HOME, params.segmentName)).toBeUndefined();
 
-  await removeTrack(FILENAME, { library, storage, encoder, trackEvents: createTrackEvents() });
+  await removeTrack(FILENAME, {
+    library,
+    storage,
+    encoder,
+    facts: NO_FACTS_JOB,
+    trackEvents: createTrackEvents(),
+  });
   expect(await stored(HOME)).toEqual([]);
 });
 

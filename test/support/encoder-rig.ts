@@ -210,3 +210,6 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
 }
 
 export type EncoderRig = Awaited<ReturnType<typeof encoderRig>>;
+
+/** Stands for the job of facts where there is none. */
+export const NO_FACTS_JOB = { cancel: async () => {} };
