@@ -23,6 +23,7 @@ import { healthRoutes } from './http/routes/health.ts';
 import { linkRoutes } from './http/routes/links.ts';
 import { docsRoutes, pageRoutes } from './http/routes/page.ts';
 import { uploadRoutes } from './http/routes/upload.ts';
+import { analysisFiles } from './http/streaming/analysis-files.ts';
 import { CHAPTER_FILES } from './http/streaming/chapter-files.ts';
 import { coverFile } from './http/streaming/cover-file.ts';
 import { sideFileRoutes } from './http/streaming/side-files.ts';
@@ -50,7 +51,8 @@ export async function buildApp(
   const answers = config.role !== 'encode';
   const keyring = createKeyring(config.apiKeys);
   const links = createSignedLinks(config.streamSecret);
-  const sideFiles = [...CHAPTER_FILES, coverFile(services)];
+  const slices = createTimeSlices();
+  const sideFiles = [...CHAPTER_FILES, coverFile(services), ...analysisFiles({ ...services, slices })];
   const streams = createStreams(services, config, { links, sideFiles });
   // Typed as Fastify's own: with pino's type the app would fit no plugin.
   const log: FastifyBaseLogger = services.log.child({}, { redact: REDACTED_PATHS });
@@ -88,8 +90,7 @@ export async function buildApp(
 
   await describeApi(app, { publicUrl: config.publicUrl, isLocked: keyring.isLocked });
 
-  const presenter = createPresenter(services.encoder, links, config.publicUrl);
-  const slices = createTimeSlices();
+  const presenter = createPresenter(services, links, config.publicUrl);
   await app.register(healthRoutes, { services, config, keyring, timeouts });
   if (!answers) return app;
   await app.register(async (uploads) => {

@@ -112,6 +112,16 @@ export const errors = {
       code: 'manifest_not_ready',
       detail: `"${filename}" cannot be played yet. Try again once its manifestUrl is not null.`,
     }),
+  analysisPending: (filename: string) =>
+    new AppError({
+      code: 'analysis_pending',
+      detail: `"${filename}" is not analysed yet. Try again once its analysis is "done".`,
+    }),
+  notAnalysed: (filename: string) =>
+    new AppError({
+      code: 'not_analysed',
+      detail: `"${filename}" has no waveform and no pauses: it was uploaded to an older version, or could not be analysed. "npm run analyze" analyses such tracks.`,
+    }),
   methodNotAllowed: (allowed: string) =>
     new AppError({
       code: 'method_not_allowed',

@@ -1,5 +1,7 @@
 /** Presents tracks as the API returns them. */
 import type { Encoder, EncodingProgress } from '../encoding/encoder.ts';
+import type { Library } from '../library/library.ts';
+import { replayGainOf } from '../tracks/replay-gain.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { SignedLinks } from './access/signed-links.ts';
 import type { StreamLinks, TagsView, TrackView } from './openapi/schemas.ts';
@@ -19,7 +21,11 @@ export interface Presenter {
  *
  * @param publicUrl address of the server for clients, without a slash at its end; empty for the root.
  */
-export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl: string): Presenter {
+export function createPresenter(
+  { encoder, library }: { encoder: Encoder; library: Pick<Library, 'albumOf'> },
+  links: SignedLinks,
+  publicUrl: string,
+): Presenter {
   const linksTo = (track: Track, seconds?: number): StreamLinks => {
     const { path, expiresAt } = links.to(track, seconds);
     const [manifestUrl, hlsUrl] = [`${publicUrl}${path}/manifest`, `${publicUrl}${path}/master.m3u8`];
@@ -37,6 +43,9 @@ export function createPresenter(encoder: Encoder, links: SignedLinks, publicUrl:
         hlsUrl: canPlay ? `${base}/master.m3u8` : null,
         coverUrl: track.cover && `${base}/cover?v=${track.cover.hash}`,
         chaptersUrl: track.chapters.length > 0 ? `${base}/chapters.json` : null,
+        replayGain: replayGainOf(track, library.albumOf(track)),
+        waveformUrl: isAnalysed(track) ? `${base}/waveform.dat` : null,
+        pausesUrl: isAnalysed(track) ? `${base}/pauses` : null,
       };
     },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,
@@ -61,11 +70,11 @@ const NO_TAGS: TagsView = {
   comment: null,
 };
 
+/** What the presenter adds to what the record says. */
+type Added = Extract<keyof TrackView, `${string}Url` | 'replayGain'>;
+
 /** Presents a track. @param progress that of its encode while it is processed; it is newer than the record. */
-function viewTrack(
-  track: Track,
-  progress: EncodingProgress | undefined,
-): Omit<TrackView, 'manifestUrl' | 'hlsUrl' | 'chaptersUrl' | 'coverUrl'> {
+function viewTrack(track: Track, progress: EncodingProgress | undefined): Omit<TrackView, Added> {
   return {
     name: track.filename,
     filename: track.filename,
@@ -91,10 +100,16 @@ function viewTrack(
     tags: { ...NO_TAGS, ...track.tags } as TagsView,
     chapters: track.chapters,
     metadata: track.metadata,
+    analysis: track.analysis?.status ?? null,
+    loudness: track.analysis?.loudness ?? null,
     ...(track.truncated && { truncated: track.truncated }),
     ...(track.declaredSeconds !== null && { declaredSeconds: track.declaredSeconds }),
     ...(track.error && { error: track.error }),
   };
+}
+
+function isAnalysed({ analysis }: Track): boolean {
+  return analysis?.status === 'done';
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 import * as z from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../../errors.ts';
-import { Chapter } from '../../tracks/facts.ts';
+import { AnalysisStatus, Chapter } from '../../tracks/facts.ts';
 import { TrackStatus } from '../../tracks/status.ts';
 import { Rendition, Source, TrackError } from '../../tracks/track.ts';
 
@@ -127,6 +127,60 @@ const shape = {
     description: 'Free data of clients; `PATCH` sets it',
     examples: [{ externalId: 'album-7/3' }],
   }),
+  analysis: AnalysisStatus.nullable().meta({
+    description:
+      'State of the analysis, which begins when the track is ready and no client needs the processors; null for a track of an older version, until `npm run analyze`',
+    examples: ['done'],
+  }),
+  loudness: z
+    .object({
+      integratedLufs: z
+        .number()
+        .nullable()
+        .meta({ description: 'Null for silence', examples: [-14.2] }),
+      truePeakDbtp: z
+        .number()
+        .nullable()
+        .meta({ description: 'Null for silence', examples: [-0.7] }),
+      rangeLu: z.number().meta({ examples: [6.1] }),
+    })
+    .nullable()
+    .meta({ description: 'Loudness by EBU R 128 of the uploaded file; null until it is analysed' }),
+  replayGain: z
+    .object({
+      trackGainDb: z.number().meta({ examples: [-3.8] }),
+      trackPeak: z
+        .number()
+        .nullable()
+        .meta({ description: '1 is full scale', examples: [0.922571] }),
+      albumGainDb: z
+        .number()
+        .nullable()
+        .meta({ examples: [-3.1] }),
+      albumPeak: z
+        .number()
+        .nullable()
+        .meta({ examples: [0.988553] }),
+    })
+    .nullable()
+    .meta({
+      description:
+        'Gain to play the track, or its album, at -18 LUFS (ReplayGain 2.0); null until it is analysed, and for silence. An album is all analysed tracks of equal `albumArtist` (else `artist`) and `album`',
+    }),
+  waveformUrl: z
+    .string()
+    .nullable()
+    .meta({
+      description: 'Address of the waveform; `waveform.json` is beside it. Null until the track is analysed',
+      examples: ['/stream/song.mp3/waveform.dat'],
+    }),
+  pausesUrl: z
+    .string()
+    .nullable()
+    .meta({
+      description: 'Address of the pauses; null until the track is analysed',
+      examples: ['/stream/song.mp3/pauses'],
+    }),
   truncated: z
     .object({ declaredSeconds: z.number(), seconds: z.number() })
     .optional()

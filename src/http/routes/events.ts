@@ -27,7 +27,7 @@ export async function eventRoutes(
   app: FastifyInstance,
   { services, presenter, keyring, timeouts, slices }: EventRouteOptions,
 ): Promise<void> {
-  const { library, trackEvents, governor } = services;
+  const { library, trackEvents, liveWaveforms, governor } = services;
   const open = new Set<EventStream>();
   // An open stream would keep the server from closing.
   app.addHook('preClose', async () => {
@@ -39,7 +39,7 @@ export async function eventRoutes(
     const stream = openEventStream(reply, timeouts.heartbeatMs);
     open.add(stream);
     try {
-      await follow(stream, following, { library, trackEvents, presenter, slices });
+      await follow(stream, following, { library, trackEvents, liveWaveforms, presenter, slices });
     } finally {
       open.delete(stream);
       stream.end();
@@ -53,7 +53,7 @@ export async function eventRoutes(
   // HEAD would open a stream without a body.
   const exposeHeadRoute = false;
   const stream = media(
-    'Server-Sent Events: `track` with a track, `removed` with a `filename`. The current states come first, then changes',
+    'Server-Sent Events: `track` with a track, `removed` with a `filename`, `waveform` with new pixels of one that is being made. The current states come first, then changes',
     'text/event-stream',
   );
   const all = {

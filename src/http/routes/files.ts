@@ -93,6 +93,11 @@ export async function fileRoutes(
   const { view, fileUrl, listUrl } = presenter;
   compressJson(app);
 
+  const viewNow = async (track: Track) => {
+    await library.readAlbums([track]);
+    return view(track);
+  };
+
   const list = {
     operationId: 'listFiles',
     tags,
@@ -120,6 +125,7 @@ export async function fileRoutes(
       void reply.header('link', `<${listUrl(next)}>; rel="next"`);
     }
     if (tracks.length > TRACKS_IN_SLICE) return sendInSlices(request, reply, inSlices(tracks, slices));
+    await library.readAlbums(tracks);
     return tracks.map(view);
   });
 
@@ -128,8 +134,12 @@ export async function fileRoutes(
     void reply.type('application/json; charset=utf-8');
     if (request.method === 'HEAD') return reply.send(Readable.from([]));
     leaseForAnswer(governor.lists, holderOf(request, keyring), reply, errors.tooManyLists);
+    const views = async (slice: Track[]) => {
+      await library.readAlbums(slice);
+      return slice.map(view);
+    };
     // Make at most one slice ahead of the client.
-    return reply.send(Readable.from(jsonArray(tracks, view), { objectMode: false, highWaterMark: 1 }));
+    return reply.send(Readable.from(jsonArray(tracks, views), { objectMode: false, highWaterMark: 1 }));
   };
 
   const details = {
@@ -148,7 +158,7 @@ export async function fileRoutes(
     const track = await trackOf(request.params, library);
     // A cache would take the tag for one of the whole answer.
     void reply.headers({ etag: editTagOf(track), 'accept-patch': ACCEPT_PATCH, 'cache-control': 'no-store' });
-    return view(track);
+    return viewNow(track);
   });
 
   const remove = {

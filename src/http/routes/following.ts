@@ -1,11 +1,13 @@
 /** Sends the states of tracks to one client: first the current states, then changes. */
 import type { TimeSlices } from '../../concurrency/time-slices.ts';
+import type { LiveWaveforms } from '../../facts/live-waveforms.ts';
 import type { Library } from '../../library/library.ts';
 import type { Track } from '../../tracks/track.ts';
 import type { TrackEvents } from '../../tracks/track-events.ts';
 import type { EventStream } from '../connections/event-stream.ts';
 import type { Presenter } from '../track-view.ts';
 import { TRACKS_IN_SLICE } from './track-slices.ts';
+import { createWaveformDeltas } from './waveform-deltas.ts';
 
 /** The tracks that one client follows. */
 export interface Following {
@@ -24,6 +26,7 @@ interface State {
 export interface FollowContext {
   library: Library;
   trackEvents: TrackEvents;
+  liveWaveforms: LiveWaveforms;
   presenter: Presenter;
   slices: TimeSlices;
 }
@@ -32,7 +35,7 @@ export interface FollowContext {
 export async function follow(
   stream: EventStream,
   following: Following,
-  { library, trackEvents, presenter, slices }: FollowContext,
+  { library, trackEvents, liveWaveforms, presenter, slices }: FollowContext,
 ): Promise<void> {
   const changed = new Set<string>();
   let wake = () => {};
@@ -44,10 +47,16 @@ export async function follow(
     wake();
   });
 
+  const deltas = createWaveformDeltas(liveWaveforms, {
+    isMeant: following.isMeant,
+    onNews: () => wake(),
+  });
+
   const eventOf = ({ filename, track }: State) =>
     track ? { event: 'track', data: presenter.view(track) } : { event: 'removed', data: { filename } };
   /** Resolves with true if no more states follow. */
   const send = async (states: State[]) => {
+    await library.readAlbums(states.flatMap(({ track }) => track ?? []));
     await stream.send(states.map(eventOf));
     return states.some(({ track }) => following.isLast(track));
   };
@@ -74,6 +83,7 @@ export async function follow(
     let isOver = await sendCurrent();
     while (!isOver && !stream.isClosed()) {
       if (changed.size > 0) isOver = await sendSomeChanges();
+      else if (deltas.hasNews()) await stream.send(deltas.take());
       else
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -81,5 +91,6 @@ export async function follow(
     }
   } finally {
     stopListening();
+    deltas.end();
   }
 }

@@ -35,12 +35,13 @@ export async function* inSlices(tracks: readonly Track[], slices: TimeSlices): A
 /** Yields the text of a JSON array, a slice at a time. */
 export async function* jsonArray<T>(
   slices: AsyncIterable<T[]>,
-  view: (item: T) => unknown,
+  view: (items: T[]) => Promise<unknown[]>,
 ): AsyncGenerator<string> {
   let before = '[';
   for await (const items of slices) {
     if (items.length === 0) continue;
-    yield before + items.map((item) => JSON.stringify(view(item))).join(',');
+    const views = await view(items);
+    yield before + views.map((each) => JSON.stringify(each)).join(',');
     before = ',';
   }
   yield before === '[' ? '[]' : ']';

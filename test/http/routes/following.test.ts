@@ -1,6 +1,7 @@
 /** Sends states to one client of an event stream, and ends. */
 import { describe, expect, it } from 'vitest';
 import { createTimeSlices } from '../../../src/concurrency/time-slices.ts';
+import { createLiveWaveforms } from '../../../src/facts/live-waveforms.ts';
 import type { EventStream } from '../../../src/http/connections/event-stream.ts';
 import { type FollowContext, type Following, follow } from '../../../src/http/routes/following.ts';
 import type { Track } from '../../../src/tracks/track.ts';
@@ -16,6 +17,7 @@ const ready = sampleTrack({ filename: NAME, status: 'ready' });
 function following() {
   const tracks = new Map<string, Track>([[NAME, processing]]);
   const trackEvents = createTrackEvents();
+  const liveWaveforms = createLiveWaveforms();
   const told: string[] = [];
   const closeListeners: (() => void)[] = [];
   let isClosed = false;
@@ -37,7 +39,8 @@ function following() {
     isLast: (track) => track?.status !== 'processing',
   };
   const context = {
-    library: { get: async (filename: string) => tracks.get(filename) },
+    library: { get: async (filename: string) => tracks.get(filename), readAlbums: async () => {} },
+    liveWaveforms,
     presenter: { view: (track: Track) => track },
     trackEvents,
     slices: createTimeSlices(),
