@@ -127,6 +127,16 @@ export const errors = {
       code: 'method_not_allowed',
       detail: `This address accepts only ${allowed}.`,
     }),
+  analysisOff: () =>
+    new AppError({
+      code: 'analysis_off',
+      detail: 'This server analyses no tracks (ANALYSIS=false). Set ANALYSIS to true and start it again.',
+    }),
+  notReady: (filename: string, status: string) =>
+    new AppError({
+      code: 'not_ready',
+      detail: `"${filename}" is ${status}. Only tracks that are "ready" can be analysed.`,
+    }),
   notFailed: (filename: string, status: string) =>
     new AppError({
       code: 'not_failed',

@@ -37,6 +37,8 @@ export interface Services {
   segmentRepair: SegmentRepair;
   /** Finds tags, covers, loudness, waveforms and pauses in the background. */
   facts: Pick<FactsJob, 'cancel'>;
+  /** True if tracks are analysed, here or by another node. */
+  analyses: boolean;
   /** Waveforms that are being made on this server. */
   liveWaveforms: LiveWaveforms;
   governor: Governor;
@@ -140,15 +142,17 @@ export async function openServices(
       ladder,
       segmentSeconds,
       maxDurationSeconds,
+      analyses: config.analysis,
       maxWaiting,
     });
     const segmentRepair = createSegmentRepair({ library, storage, encoder, trackEvents, log });
     const liveWaveforms = createLiveWaveforms();
     const { earlyEncodes, probes } = governor;
+    const place = config.analysis ? engines.facts : undefined;
     const facts =
-      engines.facts &&
+      place &&
       createFactsJob({
-        ...engines.facts,
+        ...place,
         ...{ library, trackEvents, tools, selfTest, log, liveWaveforms, keepOriginals, analyse },
         steps: [],
         isBusy: createSpareTime({
@@ -172,6 +176,7 @@ export async function openServices(
       ingest,
       segmentRepair,
       facts: facts ?? { cancel: async () => {} },
+      analyses: config.analysis,
       liveWaveforms,
       governor,
       engines,

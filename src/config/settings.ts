@@ -132,6 +132,12 @@ export const SETTINGS = {
       'Uploads that are encoded while they arrive at the same time, each by one ffmpeg process per rendition.',
     example: '1',
   }),
+  ANALYSIS: setting(flag, {
+    usual: 'true',
+    description:
+      '`false` leaves new tracks without loudness, waveform and pauses, and does not go on with those of before. `true` measures them when a track is ready and no client needs the processors; until then the original is kept.',
+    example: 'false',
+  }),
   MAX_WAITING: setting(wholeNumber(1, 1_000_000), {
     usual: '1000',
     description: 'Most tracks that wait to be processed. Further uploads get 503.',

@@ -11,12 +11,14 @@ export interface DescribeOptions {
   ladder: readonly LadderEntry[];
   segmentSeconds: number;
   ffmpegVersion: string;
+  /** True if it is to be analysed. */
+  analyses: boolean;
 }
 
 /** Returns the record of a new track, without its name. Pure. */
 export function describeTrack(
   { received, originalName, probed }: { received: ReceivedUpload; originalName: string; probed: Probed },
-  { ladder, segmentSeconds, ffmpegVersion }: DescribeOptions,
+  { ladder, segmentSeconds, ffmpegVersion, analyses }: DescribeOptions,
 ): TrackDraft {
   const { sampleRate, channels, samples, isEndKnown, streamIndex, declaredSeconds, copy } = probed;
   const { sha256, bytes, upload } = received;
@@ -50,6 +52,6 @@ export function describeTrack(
     areTagsRead: true,
     tags: probed.tags,
     chapters: probed.chapters,
-    analysis: TO_ANALYSE,
+    analysis: analyses ? TO_ANALYSE : null,
   };
 }

@@ -76,6 +76,8 @@ export interface IngestOptions extends ExamineOptions {
   earlyEncoder: EarlyEncoder;
   log: Logger;
   ladder: readonly LadderEntry[];
+  /** True if new tracks are to be analysed. */
+  analyses: boolean;
   maxWaiting: number;
 }
 
@@ -84,7 +86,7 @@ const CLOSE_MS = 3000;
 
 export function createIngest(options: IngestOptions): Ingest {
   const { library, storage, encoder, earlyEncoder, trackEvents, tools, governor, log } = options;
-  const { ladder, segmentSeconds } = options;
+  const { ladder, segmentSeconds, analyses } = options;
   const examine = createExamine(options);
   let isClosing = false;
   const closing = new AbortController();
@@ -127,7 +129,7 @@ export function createIngest(options: IngestOptions): Ingest {
     const { version: ffmpegVersion } = await tools;
     const draft = describeTrack(
       { received, originalName, probed },
-      { ladder, segmentSeconds, ffmpegVersion },
+      { ladder, segmentSeconds, ffmpegVersion, analyses },
     );
     const room = await reserveSegments(storage.takesRoom(segmentRoom(draft)), earlyEncode);
     try {

@@ -32,6 +32,7 @@ describe('the configuration', () => {
     concurrency: availableParallelism(),
     earlyEncoding: true,
     earlyUploads: availableParallelism(),
+    analysis: true,
     maxWaiting: 1000,
     minFreeBytes: 268_435_456,
     keepOriginals: false,

@@ -13,7 +13,7 @@ const SECOND = 44_100;
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ ANALYSIS: 'true' });
 });
 
 const analysed = (name: string, { url } = server): Promise<TrackView> =>
@@ -126,7 +126,7 @@ describe('the gain of an album', () => {
 
 describe('without its original', () => {
   it('a track is analysed from its best rendition', async () => {
-    const own = await startServer({ AUDIO_LADDER: 'aac@64k,aac@128k' });
+    const own = await startServer({ ANALYSIS: 'true', AUDIO_LADDER: 'aac@64k,aac@128k' });
     await upload(own.url, { name: 'pause.wav', bytes: wav(withPause(7)) });
     const before = await analysed('pause.wav', own);
     await own.services.library.update('pause.wav', (track) => ({
@@ -145,7 +145,7 @@ describe('without its original', () => {
   });
 
   it('a track that lacks a segment is not analysed', async () => {
-    const own = await startServer();
+    const own = await startServer({ ANALYSIS: 'true' });
     await upload(own.url, { name: 'gone.wav', bytes: wav(noise({ samples: 9 * SECOND, seed: 9 })) });
     await analysed('gone.wav', own);
     const { library, storage, trackEvents } = own.services;
@@ -212,12 +212,12 @@ describe('while a track is analysed', () => {
   });
 
   it('the server can stop, and the next start goes on', async () => {
-    const own = await startServer();
+    const own = await startServer({ ANALYSIS: 'true' });
     const { events } = await listen(`${own.url}/events`);
     await upload(own.url, { name: 'stop.mp3', bytes: await longMp3(5) });
     await until(() => expect(events.some(({ event }) => event === 'waveform')).toBe(true));
     await own.close();
-    const next = await startServer({ DATA_DIR: own.dataDir });
+    const next = await startServer({ ANALYSIS: 'true', DATA_DIR: own.dataDir });
     expect((await next.services.library.get('stop.mp3'))?.analysis?.status).toBe('pending');
     const { loudness } = await analysed('stop.mp3', next);
     expect(loudness?.integratedLufs).toBeLessThan(0);

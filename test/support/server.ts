@@ -33,7 +33,8 @@ export const NO_LIMITS = { RATE_LIMIT: 'off', UPLOAD_RATE_LIMIT: 'off' };
 export const DEFAULT_LADDER = { AUDIO_LADDER: '' };
 
 /**
- * @param env settings as the environment gives them; one rendition, where it does not say more: it is the fastest.
+ * @param env settings as the environment gives them. Where it does not say more: one rendition, which is the fastest, and no
+ *   analysis, which would take processor time from all tests.
  * @param timeouts where it is to have less than the real one, with clients and with ffmpeg.
  */
 export async function startServer(
@@ -42,7 +43,15 @@ export async function startServer(
 ): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? (await temporaryFolder());
   const config = parseConfig(
-    { LOG_LEVEL: 'silent', AUDIO_LADDER: 'aac@128k', ...NO_LIMITS, ...env, DATA_DIR: dataDir, PORT: '0' },
+    {
+      LOG_LEVEL: 'silent',
+      AUDIO_LADDER: 'aac@128k',
+      ANALYSIS: 'false',
+      ...NO_LIMITS,
+      ...env,
+      DATA_DIR: dataDir,
+      PORT: '0',
+    },
     dataDir,
   );
   const logged: string[] = [];

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import type { TimeSlices } from '../../concurrency/time-slices.ts';
 import { errors } from '../../errors.ts';
 import type { Sort } from '../../library/library.ts';
+import { analyseAgain } from '../../pipeline/analyse-again.ts';
 import { removeTrack } from '../../pipeline/remove.ts';
 import { retryTrack } from '../../pipeline/retry.ts';
 import type { Services } from '../../services.ts';
@@ -173,6 +174,27 @@ export async function fileRoutes(
     await removeTrack(trackName(request.params), services);
     return reply.code(204).send();
   });
+
+  const analyse = {
+    operationId: 'analyseFile',
+    tags,
+    summary: 'Analyse a track again',
+    description:
+      'Reads its tags and cover from the file, but for what was edited, and measures its loudness, waveform and pauses: from the original where it is kept, else from the best rendition. `npm run analyze` does it for many tracks.',
+    params: TrackParams,
+    response: {
+      202: json('The track waits for its analysis', TrackView, headers.location),
+      ...problems('track_not_found', 'not_ready', 'analysis_off', 'unauthorized', 'rate_limited'),
+    },
+  };
+  app.post<{ Params: TrackParams }>(
+    '/files/:filename/analyze',
+    { schema: analyse },
+    async (request, reply) => {
+      const track = await analyseAgain(trackName(request.params), services);
+      return reply.code(202).header('location', fileUrl(track.filename)).send(view(track));
+    },
+  );
 
   const retry = {
     operationId: 'retryFile',
