@@ -14,6 +14,8 @@ import { StartupError } from './errors.ts';
 import { analyse } from './facts/analyse.ts';
 import { createFactsJob, type FactsJob } from './facts/facts-job.ts';
 import { createLiveWaveforms, type LiveWaveforms } from './facts/live-waveforms.ts';
+import { makeCover } from './facts/make-cover.ts';
+import { readTags } from './facts/read-tags.ts';
 import { missingCapability, missingForCovers } from './ffmpeg/ffmpeg.ts';
 import { prepareTools, type Tools, type ToolTimeouts } from './ffmpeg/launcher.ts';
 import { createGovernor, type Governor } from './governor/governor.ts';
@@ -154,7 +156,7 @@ export async function openServices(
       createFactsJob({
         ...place,
         ...{ library, trackEvents, tools, selfTest, log, liveWaveforms, keepOriginals, analyse },
-        steps: [],
+        steps: [readTags, makeCover],
         isBusy: createSpareTime({
           isAtWork: () => encoder.isBusy || probes.inUse > 0 || earlyEncodes.inUse > 0,
         }),
