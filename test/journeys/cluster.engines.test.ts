@@ -202,6 +202,17 @@ describe.runIf(hasPostgres && hasS3)('a track that another node encodes', () => 
     expect((await getTrack(other.url, 'long.mp3')).status).toBe('processing');
   });
 
+  it('tells its progress each second where a client follows it, and not with its lease alone every 2 s', async () => {
+    const { events, leave } = await listen(`${other.url}/files/long.mp3/events`);
+    await until(() => {
+      // The first one comes at once.
+      const news = events.slice(1).filter(({ data }, n) => data.progress !== events[n]?.data.progress);
+      const gaps = news.slice(1).map(({ at }, n) => at - (news[n]?.at ?? 0));
+      expect(Math.min(...gaps)).toBeLessThan(1500);
+    });
+    leave();
+  });
+
   it('is deleted by any node, and nothing of it stays', async () => {
     const [row] = await sql<{ home: string; record: { upload: string } }>(
       `select home, record from tracks where filename = 'long.mp3'`,
