@@ -41,7 +41,8 @@ export async function readTags(track: Track, { library, storage, tools, signal }
   );
   const chapters = chaptersOf(headers.chapters, seconds);
   await library.update(filename, (current) =>
-    current.areTagsRead ? current : withTags(current, { tags, chapters }),
+    // The name may have gone to another upload meanwhile.
+    current.areTagsRead || current.home !== track.home ? current : withTags(current, { tags, chapters }),
   );
 }
 
