@@ -2,26 +2,29 @@
 import type { Chapter } from '../tracks/facts.ts';
 import type { Track } from '../tracks/track.ts';
 
+/** ISO 639 code, or a tag of BCP 47. Clients can set any text as the language of a track. */
+const LANGUAGE_TAG = /^[a-z]{2,3}(-[a-z0-9]{1,8})*$/i;
+
 /** Renders JSON chapters of Podcasting 2.0, version 1.2 (podcast namespace, "chapters"). */
 export function renderJsonChapters({ chapters, tags, originalName }: Track): string {
   return JSON.stringify({
     version: '1.2.0',
     title: tags.title ?? originalName,
     ...(tags.artist !== undefined && { author: tags.artist }),
-    chapters: chapters.map(({ startSeconds, endSeconds, title }) => ({
-      startTime: startSeconds,
-      endTime: endSeconds,
-      title,
+    chapters: chapters.map((chapter, at) => ({
+      startTime: chapter.startSeconds,
+      endTime: chapter.endSeconds,
+      title: titleOf(chapter, at),
     })),
   });
 }
 
 /** Renders a chapter track of WebVTT (W3C WebVTT section 4.4 "chapter cues"). */
 export function renderVttChapters({ chapters }: Track): string {
-  const cues = chapters.map(
-    ({ startSeconds, endSeconds, title }, at) =>
-      `${at + 1}\n${vttTime(startSeconds)} --> ${vttTime(endSeconds)}\n${vttText(title)}\n`,
-  );
+  const cues = chapters.map((chapter, at) => {
+    const times = `${vttTime(chapter.startSeconds)} --> ${vttTime(chapter.endSeconds)}`;
+    return `${at + 1}\n${times}\n${vttText(titleOf(chapter, at))}\n`;
+  });
   return ['WEBVTT\n', ...cues].join('\n');
 }
 
@@ -30,15 +33,20 @@ export function renderVttChapters({ chapters }: Track): string {
  * Authoring Specification, "JSON chapters").
  */
 export function renderAppleChapters({ chapters, tags }: Track): string {
-  const language = tags.language ?? 'und';
+  const language = LANGUAGE_TAG.test(tags.language ?? '') ? tags.language : 'und';
   return JSON.stringify(
     chapters.map((chapter, at) => ({
       chapter: at + 1,
       'start-time': chapter.startSeconds,
       duration: lengthOf(chapter),
-      titles: [{ language, title: chapter.title }],
+      titles: [{ language, title: titleOf(chapter, at) }],
     })),
   );
+}
+
+/** Returns a title of one line, which clients can set to any text: the number of the chapter if it is empty. */
+function titleOf({ title }: Chapter, at: number): string {
+  return title.replace(/[\s\0]+/g, ' ').trim() || `Chapter ${at + 1}`;
 }
 
 function lengthOf({ startSeconds, endSeconds }: Chapter): number {
@@ -53,7 +61,7 @@ function vttTime(seconds: number): string {
   return `${two(hours)}:${two(minutes)}:${two(rest)}.${String(ms % 1000).padStart(3, '0')}`;
 }
 
-/** Escapes text of a cue (WebVTT section 6.4 "cue text"). It holds no line breaks. */
+/** Escapes text of a cue (WebVTT section 6.4 "cue text"), which has one line: an empty one would end the cue. */
 function vttText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

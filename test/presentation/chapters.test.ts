@@ -53,6 +53,30 @@ it("renders chapters for Apple's players", () => {
   ]);
 });
 
+it('renders titles that clients have set to several lines or to nothing as one line', () => {
+  const edited = sampleTrack({
+    tags: { language: 'my own' },
+    chapters: [
+      { startSeconds: 0, endSeconds: 1, title: ' one\r\n\r\n2\n00:00:00.000 --> 00:09:00.000\ttwo\n' },
+      { startSeconds: 1, endSeconds: 2, title: '' },
+    ],
+  });
+  expect(renderVttChapters(edited)).toBe(`WEBVTT
+
+1
+00:00:00.000 --> 00:00:01.000
+one 2 00:00:00.000 --&gt; 00:09:00.000 two
+
+2
+00:00:01.000 --> 00:00:02.000
+Chapter 2
+`);
+  expect(JSON.parse(renderJsonChapters(edited)).chapters[1].title).toBe('Chapter 2');
+  expect(JSON.parse(renderAppleChapters(edited))[1].titles).toEqual([
+    { language: 'und', title: 'Chapter 2' },
+  ]);
+});
+
 it('renders none where there are none', () => {
   const bare = sampleTrack({ tags: { title: 'Titel' } });
   expect(JSON.parse(renderJsonChapters(bare))).toEqual({ version: '1.2.0', title: 'Titel', chapters: [] });
