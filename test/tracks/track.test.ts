@@ -21,9 +21,15 @@ describe('a record on disk', () => {
     expect(track.renditions.map(({ id, key }) => [id, key])).toEqual([['aac-128k', '3f9a2c1b']]);
   });
 
-  it('is parsed without a loss', () => {
-    const record = read(`v${TRACK_VERSION}.json`);
+  it.each(names)('is parsed without a loss: %s', (name) => {
+    const record = read(name);
     expect(parseTrack(record)).toMatchObject(record as object);
+  });
+
+  it('may have every fact of a recording', () => {
+    expect(read('v1-facts.json')).toMatchObject(
+      Object.fromEntries(Object.keys(NO_FACTS).map((fact) => [fact, expect.anything()])),
+    );
   });
 
   it('that is older than measured bit rates has none', () => {
