@@ -2,8 +2,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { TrackView } from '../../../src/http/openapi/schemas.ts';
 import { audioFile, ffmpeg, noise } from '../../support/audio.ts';
-import { getTrack, upload } from '../../support/client.ts';
+import { getTrack, request, upload } from '../../support/client.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { startServer } from '../../support/server.ts';
 
@@ -48,6 +49,44 @@ describe('a track with tags and chapters', () => {
     const { headers } = await fetch(`${url}${body.chaptersUrl}`, { headers: { origin: 'https://a.test' } });
     expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin');
     expect(headers.get('access-control-allow-origin')).toBe('*');
+  });
+
+  it('names its chapters in the master playlist as soon as an edit gives it some, and as long as it has any', async () => {
+    const { url } = await startServer();
+    const bytes = await readFile(await audioFile('a.wav', noise({ samples: 3 * 44_100 })));
+    await upload(url, { name: 'a.wav', bytes }, '');
+    const isNamed = async () =>
+      /SESSION-DATA/.test(await (await fetch(`${url}/stream/a.wav/master.m3u8`)).text());
+    const edit = (chapters: object[]) =>
+      request(`${url}/files/a.wav`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ chapters }),
+      });
+    expect(await isNamed()).toBe(false);
+    await edit([{ startSeconds: 0, endSeconds: 1, title: 'One' }]);
+    expect(await isNamed()).toBe(true);
+    await edit([]);
+    expect(await isNamed()).toBe(false);
+  });
+
+  it('has chapters below its signed address alone', async () => {
+    const key = '0123456789abcdef0123456789abcdef';
+    const { url } = await startServer({ API_KEYS: `me:${key}`, STREAM_SECRET: 's'.repeat(40) });
+    const form = new FormData();
+    form.append('file', new Blob([new Uint8Array(await book())]), 'book.m4b');
+    const { body } = await request<TrackView>(`${url}/upload`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body: form,
+    });
+    expect(body.chaptersUrl).toMatch(/^\/signed\/[^/]+\/book\.m4b\/chapters\.json$/);
+    const signed = new URL(body.chaptersUrl ?? '', url);
+    for (const name of ['chapters.json', 'chapters.vtt', 'apple-chapters.json']) {
+      expect((await fetch(new URL(name, signed))).status).toBe(200);
+      expect((await fetch(`${url}/stream/book.m4b/${name}`)).status).toBe(403);
+      expect((await fetch(`${url}/files/book.m4b/${name}`)).status).toBe(401);
+    }
   });
 
   it('has neither where its file has none', async () => {
