@@ -14,11 +14,17 @@ import { askForKey, keyHeaders } from './key.js';
  * @property {{ id: string, bitRate: number }[]} renditions  the lowest bit rate first
  * @property {string} uploadedAt
  * @property {number} durationSeconds
+ * @property {string | null} coverUrl
+ * @property {{ title: string | null, artist: string | null }} tags
  * @property {{ code: string, message: string }} [error]
  */
 
 /** Makes an absolute address relative, so that the page works behind a prefix. */
 export const here = (/** @type {string} */ path) => path.replace(/^\//, '');
+
+/** Returns the title of a track: that in its tags, or else the name of its file. */
+export const titleOf = (/** @type {Track} */ track) =>
+  track.tags.title ?? (track.originalName || track.filename);
 
 /** @param {string} filename */
 const fileUrl = (filename) => `files/${encodeURIComponent(filename)}`;

@@ -1,4 +1,5 @@
 /** Plays one track at a time, with a choice of quality. */
+import { titleOf } from './api.js';
 import { playByDash } from './dash-engine.js';
 import { byId, element, showError } from './dom.js';
 import { showEncoded } from './encoded-bar.js';
@@ -59,7 +60,7 @@ export function createPlayer() {
       stop();
       showError(errorPlace, '');
       track = wanted;
-      title.textContent = track.originalName || track.filename;
+      title.textContent = titleOf(track);
       section.hidden = false;
       update(track);
       quality.replaceChildren(

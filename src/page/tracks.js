@@ -1,5 +1,5 @@
 /** Shows the list of tracks, and updates its rows as tracks change. */
-import { deleteTrack, getTrack, listTracks, retryTrack } from './api.js';
+import { deleteTrack, getTrack, here, listTracks, retryTrack, titleOf } from './api.js';
 import { button, byId, element, showError } from './dom.js';
 import { showEncoded } from './encoded-bar.js';
 
@@ -62,7 +62,7 @@ export function showTracks({ onPlay }) {
       actions.append(button('Retry', () => attempt(() => retryTrack(track.filename)), label('Retry')));
     }
     actions.append(button('Delete', () => remove(track), label('Delete')));
-    item.append(element('span', { className: 'name', text: track.filename }), note(track), actions);
+    item.append(cover(track), heading(track), note(track), actions);
     return item;
   };
 
@@ -85,6 +85,7 @@ export function showTracks({ onPlay }) {
     if (old) {
       const focused = document.activeElement?.getAttribute('aria-label');
       const changed = row(track);
+      keepCover(old, changed);
       old.replaceWith(changed);
       const again = focused && changed.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
       if (again instanceof HTMLElement) again.focus();
@@ -106,6 +107,45 @@ export function showTracks({ onPlay }) {
   more.addEventListener('click', () => void attempt(async () => show(await listTracks({ query: '', next }))));
   search.addEventListener('input', () => void refresh());
   return { refresh, update, drop };
+}
+
+/**
+ * Shows title and artist; the name of the file is in the tooltip, and for who searches for it.
+ *
+ * @param {Track} track
+ */
+function heading(track) {
+  const name = element('span', { className: 'name', text: titleOf(track) });
+  const made = element('span', {}, name);
+  made.title = track.filename;
+  const { artist } = track.tags;
+  if (artist !== null) made.append(element('span', { className: 'artist quiet', text: artist }));
+  return made;
+}
+
+/**
+ * Keeps a picture that is shown already: another one of the same address would flicker.
+ *
+ * @param {Element} from
+ * @param {Element} to
+ */
+function keepCover(from, to) {
+  const [shown, same] = [from.querySelector('img'), to.querySelector('img')];
+  if (shown && shown.src === same?.src) same.replaceWith(shown);
+}
+
+/** @param {Track} track */
+function cover({ coverUrl }) {
+  const place = element('span', { className: 'cover' });
+  if (coverUrl === null) return place;
+  const image = new Image();
+  image.loading = 'lazy';
+  image.alt = '';
+  image.src = `${here(coverUrl)}&size=96`;
+  // A link that has expired, for instance.
+  image.addEventListener('error', () => image.remove());
+  place.append(image);
+  return place;
 }
 
 /** @param {Track} track */

@@ -3,10 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { longMp3, noise, wav } from '../support/audio.ts';
+import { audioFile, longMp3, noise, wav } from '../support/audio.ts';
 import { openPage } from '../support/browser.ts';
 import { settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { png } from '../support/pictures.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -203,6 +204,27 @@ describe('the quality', () => {
     expect(await page.locator('#player-error').isVisible()).toBe(false);
     await page.close();
   });
+});
+
+it('shows title, artist, cover and duration instead of the name of the file', async () => {
+  const tags = ['-metadata', 'title=<b>Jóga</b>', '-metadata', 'artist=Björk'];
+  const file = await audioFile('03 - track.mp3', noise({ samples: 2 * 44_100, seed: 79 }), tags);
+  const { body: track } = await upload(server.url, file);
+  const page = await openPage(server.url);
+  const row = page.locator(`[data-filename="${track.filename}"]`);
+  expect(await row.locator('.name').textContent()).toBe('<b>Jóga</b>');
+  await row.getByText('Björk').waitFor();
+  await row.getByText('0:02').waitFor();
+  expect(await row.getByTitle(track.filename).count()).toBe(1);
+  expect(await row.locator('img').count()).toBe(0);
+
+  const body = new Uint8Array(png(40, 20));
+  await fetch(`${server.url}/files/${encodeURIComponent(track.filename)}/cover`, { method: 'PUT', body });
+  const width = () => row.locator('img').evaluate((image) => (image as HTMLImageElement).naturalWidth);
+  await until(async () => expect(await width()).toBe(40));
+  await page.getByRole('button', { name: `Play ${track.filename}` }).click();
+  expect(await page.locator('#playing').textContent()).toBe('<b>Jóga</b>');
+  await page.close();
 });
 
 it('finds tracks by name, and fits a phone', async () => {
