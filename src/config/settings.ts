@@ -151,7 +151,7 @@ export const SETTINGS = {
   }),
   KEEP_ORIGINALS: setting(flag, {
     usual: 'false',
-    description: '`true` keeps the original of a track after the track is ready.',
+    description: '`true` keeps the original of a track after the track is ready and analysed.',
     example: 'true',
   }),
   API_KEYS: optional(apiKeys, [], {

@@ -40,6 +40,8 @@ export interface FactsJobOptions {
   liveWaveforms: LiveWaveforms;
   keepOriginals: boolean;
   isBusy(): boolean;
+  /** The first wait while the machine is at fault; tests have a shorter one. */
+  firstBackOffMs?: number;
   /** Steps before the analysis: one that fails keeps no other from its work. */
   steps: readonly FactsStep[];
   analyse: FactsStep;
@@ -64,6 +66,7 @@ interface Work {
 
 export function createFactsJob(options: FactsJobOptions): FactsJob {
   const { pending, library, storage, trackEvents, selfTest, log, isBusy } = options;
+  const { firstBackOffMs = FIRST_BACK_OFF_MS } = options;
   const closing = new AbortController();
   const woken = createBroadcast<void>();
   const stuck = new Map<string, number>();
@@ -119,7 +122,9 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
       if ((await library.get(filename)) !== now) trackEvents.changed(filename);
     }
     stuck.delete(home);
-    return false;
+    const now = await library.get(filename);
+    // Its length was corrected meanwhile.
+    return now?.home === home && isPending(now);
   };
 
   const workOn = async (track: Track): Promise<void> => {
@@ -142,7 +147,7 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
     if (again) await sleep(backOffMs(), { signal: closing.signal });
   };
 
-  const backOffMs = () => Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (backOffs - 1));
+  const backOffMs = () => Math.min(LONGEST_BACK_OFF_MS, firstBackOffMs * 2 ** (backOffs - 1));
 
   const nextWake = async () => {
     const { lookEveryMs } = pending;

@@ -2,6 +2,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import type { Library, PageRequest } from '../../src/library/library.ts';
+import { type Analysis, type Tags, TO_ANALYSE } from '../../src/tracks/facts.ts';
+import type { Track } from '../../src/tracks/track.ts';
 import { sampleDraft } from '../support/sample-track.ts';
 
 export interface LibraryUnderTest {
@@ -377,6 +379,65 @@ export function libraryContract(open: () => Promise<LibraryUnderTest>): void {
       await add('new.mp3', { status: 'ready', renditions });
       await add('unfinished.mp3');
       expect(await namesOf(library.unmeasured())).toEqual(['old.mp3']);
+    });
+
+    it('are found that are ready and to be analysed', async () => {
+      const analysis = TO_ANALYSE;
+      await add('one.mp3', { status: 'ready', analysis });
+      await add('unfinished.mp3', { analysis });
+      await add('two.mp3', { status: 'ready', analysis });
+      await add('old.mp3', { status: 'ready' });
+      await add('three.mp3', { status: 'ready', analysis });
+      await library.update('two.mp3', (track) => ({ ...track, analysis: { ...analysis, status: 'done' } }));
+      await library.update('old.mp3', (track) => ({ ...track, originalName: 'x' }));
+      expect(await namesOf(library.unanalysed())).toEqual(['one.mp3', 'three.mp3']);
+      expect(await namesOf((await reopen()).unanalysed())).toEqual(['one.mp3', 'three.mp3']);
+    });
+  });
+
+  describe('the loudness of an album', () => {
+    const analysed = (integratedLufs: number | null, truePeakDbtp = -1): Analysis => ({
+      status: 'done',
+      from: 'original',
+      loudness: { integratedLufs, truePeakDbtp, rangeLu: 1 },
+    });
+    const addTo = async (album: Tags, name: string, ...loudness: Parameters<typeof analysed>) => {
+      await add(name, { status: 'ready', samples: 441_000 });
+      await library.update(name, (track) => ({ ...track, tags: album, analysis: analysed(...loudness) }));
+    };
+    const ofAlbum = async (name: string, from = library) => {
+      const track = (await from.get(name)) as Track;
+      await from.readAlbums([track]);
+      return from.albumOf(track);
+    };
+
+    it('is that of its analysed tracks, by album artist or artist', async () => {
+      await addTo({ album: 'A', artist: 'One' }, 'one.mp3', -20, -3);
+      await addTo({ album: 'A', albumArtist: 'One', artist: 'Guest' }, 'two.mp3', -10, -1);
+      await addTo({ album: 'A', artist: 'Two' }, 'other.mp3', -5, 0);
+      await addTo({ album: 'A', artist: 'One' }, 'silent.mp3', null);
+      await add('pending.mp3', { status: 'ready', tags: { album: 'A', artist: 'One' } });
+      const expected = 10 * Math.log10((10 ** -2 + 10 ** -1) / 2);
+      for (const node of [library, await reopen()]) {
+        await node.opened;
+        const album = await ofAlbum('one.mp3', node);
+        expect(album?.integratedLufs).toBeCloseTo(expected, 6);
+        expect(album?.truePeakDbtp).toBe(-1);
+        expect(await ofAlbum('two.mp3', node)).toEqual(album);
+        expect(await ofAlbum('silent.mp3', node)).toBeUndefined();
+      }
+    });
+
+    it('follows changes and removals', async () => {
+      await addTo({ album: 'A', artist: 'One' }, 'one.mp3', -20);
+      await addTo({ album: 'A', artist: 'One' }, 'two.mp3', -10);
+      await addTo({ album: 'A', artist: 'One' }, 'three.mp3', -10);
+      await library.update('two.mp3', (track) => ({ ...track, tags: { album: 'B', artist: 'One' } }));
+      await remove('three.mp3');
+      expect((await ofAlbum('one.mp3'))?.integratedLufs).toBeCloseTo(-20, 6);
+      expect((await ofAlbum('two.mp3'))?.integratedLufs).toBeCloseTo(-10, 6);
+      await library.update('two.mp3', (track) => ({ ...track, tags: {} }));
+      expect(await ofAlbum('two.mp3')).toBeUndefined();
     });
   });
 

@@ -130,7 +130,7 @@ function isFromAnswer(route: string, address: string): boolean {
     '/stream/{filename}/{rendition}.m3u8': '{{playlistUrl}}',
     '/stream/{filename}/segment/{segmentName}': '{{segmentUrl}}',
   };
-  return address === named[route];
+  return address === named[route] || address.replace('{{streamUrl}}', '/stream/{filename}') === route;
 }
 
 describe('curl, as the documents write it', () => {

@@ -61,7 +61,7 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
   /** Begins anew. The server takes a hundred connections, and each library has some. */
   const empty = async () => {
     await closeAll();
-    await sql('truncate tracks, work, live, trash');
+    await sql('truncate tracks, work, live, trash, analysing');
   };
 
   const fresh = async () => {
