@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { measureAnalysis } from './analysis.ts';
 import { measureCatalogue } from './catalogue.ts';
 import { measureCluster } from './cluster.ts';
 import { measureEarly } from './early.ts';
@@ -23,6 +24,7 @@ import { measureServing } from './serving.ts';
 const measures = {
   early: measureEarly,
   hour: measureHour,
+  analysis: measureAnalysis,
   lengths: measureLengths,
   one: measureOneFile,
   ladder: measureLadder,

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { BUILT_SERVER, memoryOf, startServerProcess } from '../testkit/server-process.ts';
+import { BUILT_SERVER, memoryOf, processorSecondsOf, startServerProcess } from '../testkit/server-process.ts';
 
 /** Settings of a public server: API keys, signed links, and limits. */
 const KEY = 'bench-key-0123456789-0123456789-0123456789';
@@ -17,6 +17,8 @@ export interface BenchServer {
   peakBytes(): Promise<number | undefined>;
   /** Resolves with its current memory in bytes. */
   residentBytes(): Promise<number | undefined>;
+  /** Resolves with its processor time so far, and that of the tools that have ended, in seconds. */
+  processorSeconds(): Promise<number>;
   dataDir: string;
   /** Milliseconds from its start to the first response with the list, which waits for the whole library. */
   readyMs: number;
@@ -64,6 +66,7 @@ export async function startServer(
     readyMs,
     peakBytes: () => memoryOf(child, 'VmHWM'),
     residentBytes: () => memoryOf(child, 'VmRSS'),
+    processorSeconds: () => processorSecondsOf(child),
     async stop(keep = false) {
       child.kill('SIGTERM');
       await exited;

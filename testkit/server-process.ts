@@ -96,6 +96,14 @@ export async function textOf(stream: NodeJS.ReadableStream | null): Promise<stri
   return text;
 }
 
+/** Resolves with the processor time of a process and of its children that have ended (proc(5)), in seconds. */
+export async function processorSecondsOf({ pid }: ChildProcess): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // utime, stime, cutime, cstime, in hundredths.
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+}
+
 /** Command lines of all other processes that mention `text`, by process id; none where there is no /proc. */
 export async function processesMentioning(text: string): Promise<Map<number, string>> {
   const found = new Map<number, string>();
