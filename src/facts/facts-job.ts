@@ -142,7 +142,8 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
     work = { filename, home, controller, over };
     await over;
     work = undefined;
-    await pending.giveBack(track, { again: again && !controller.signal.aborted });
+    // Where the server stops another one may take it at once.
+    await pending.giveBack(track, { again: again && !signal.aborted });
     backOffs = again ? backOffs + 1 : 0;
     if (again) await sleep(backOffMs(), { signal: closing.signal });
   };

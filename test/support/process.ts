@@ -24,9 +24,10 @@ export function start(command: Command, env: Record<string, string>): ChildProce
   return ended(startProgram(command, { NODE_ENV: 'production', ...env }));
 }
 
-/** Starts a server and waits until it listens. */
+/** Starts a server and waits until it listens. It analyses nothing, where `env` does not say so. */
 export function startProcess(command: Command, env: Record<string, string>): Promise<ServerProcess> {
-  return startServerProcess(command, { NODE_ENV: 'production', ...NO_LIMITS, ...env }, ended);
+  const settings = { NODE_ENV: 'production', ANALYSIS: 'false', ...NO_LIMITS, ...env };
+  return startServerProcess(command, settings, ended);
 }
 
 function ended(child: ChildProcess): ChildProcess {
