@@ -135,7 +135,7 @@ export const SETTINGS = {
   ANALYSIS: setting(flag, {
     usual: 'true',
     description:
-      '`false` leaves new tracks without loudness, waveform and pauses, and does not go on with those of before. `true` measures them when a track is ready and no client needs the processors; until then the original is kept.',
+      'Finds loudness, waveform, pauses and cover of a track when it is ready and no client needs the processors; until then the original is kept. `false` leaves new tracks without them, and lets those of before wait.',
     example: 'false',
   }),
   MAX_WAITING: setting(wholeNumber(1, 1_000_000), {
