@@ -97,7 +97,7 @@ export const TrackRecord = z.object({
   hasSeekableCopy: z.boolean().default(false),
   /** Recipe of that copy, kept after it is gone; null if the original is encoded, and in records older than this field. */
   copy: SourceCopy.nullable().default(null),
-  /** Bytes on disk: segments, and the original if it is kept. Exact when the track is ready. */
+  /** Bytes on disk: segments, and the original if it is kept; no sidecars. Exact when the track is ready. */
   storedBytes: z.int().nonnegative(),
   ...Facts.shape,
 });

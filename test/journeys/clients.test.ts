@@ -8,6 +8,7 @@ import openapiTS, { astToString } from 'openapi-typescript';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { audioFile, noise, wav } from '../support/audio.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { png } from '../support/pictures.ts';
 import { exitOf, projectFolder, textOf } from '../support/process.ts';
 import { DEFAULT_LADDER, startServer, type TestServer } from '../support/server.ts';
 
@@ -153,6 +154,7 @@ describe('curl, as the documents write it', () => {
       const file = await audioFile('made.mp3', noise({ samples: 200_000, channels: 2, seed: 80 + seed }));
       await cp(file, path.join(folder, name));
     }
+    await writeFile(path.join(folder, 'cover.png'), png(4, 4));
   });
 
   it('gives what it says, line by line', async () => {

@@ -1,7 +1,10 @@
 import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { editCover } from '../../src/facts/change-cover.ts';
+import { COVER_SIZES, coverFileName } from '../../src/facts/cover-files.ts';
 import { verifyLibrary } from '../../src/pipeline/verify.ts';
+import type { Cover } from '../../src/tracks/facts.ts';
 import { startServerWith } from '../support/prepared.ts';
 import { exitOf, start, textOf } from '../support/process.ts';
 
@@ -16,7 +19,13 @@ it('finds nothing wrong with a library that is whole, and every damage to one th
     }
     return found;
   };
+  const files = new Map(COVER_SIZES.map((size) => [size, Buffer.from('JPEG')]));
+  const { cover, home } = await editCover('song.wav', { files, accept: () => {} }, server.services);
   expect(await problems()).toEqual([]);
+  const missing = coverFileName(cover as Cover, 320);
+  await server.services.storage.removeSidecar(home, missing);
+  expect(await problems()).toEqual([`its cover ${missing} is missing`]);
+  await server.services.storage.putSidecar(home, missing, Buffer.from('JPEG'));
 
   const folder = path.join(server.dataDir, 'segments', 'song.wav');
   const [init, first, second] = (await readdir(folder)).sort(

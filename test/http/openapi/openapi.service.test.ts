@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ERROR_STATUS } from '../../../src/errors.ts';
 import { noise, wav } from '../../support/audio.ts';
 import { getManifest } from '../../support/client.ts';
+import { png } from '../../support/pictures.ts';
 import { projectFolder } from '../../support/process.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { failingFfmpeg } from '../../support/slow-ffmpeg.ts';
@@ -203,6 +204,16 @@ describe('responses match the description', () => {
     await ask('getSegment', initUrl, { headers: { range: 'bytes=0-9' } });
     await ask('getSegment', initUrl, { headers: { range: 'bytes=999999-' } });
     await ask('getSegment', initUrl, { headers: { 'if-none-match': first.headers.get('etag') ?? '' } });
+    const picture = png(4, 4);
+    const covered = await (
+      await ask('putFileCover', '/files/song.wav/cover', { body: new Uint8Array(picture) })
+    ).json();
+    const cover = await ask('getCover', covered.coverUrl);
+    await ask('getCover', covered.coverUrl, { headers: { range: 'bytes=0-9' } });
+    await ask('getFileCover', '/files/song.wav/cover?size=1000');
+    const etag = cover.headers.get('etag') ?? '';
+    await ask('getFileCover', '/files/song.wav/cover', { headers: { ...headers, 'if-none-match': etag } });
+    await ask('deleteFileCover', '/files/song.wav/cover');
     await ask('followFile', '/files/song.wav/events');
     const stop = new AbortController();
     await ask('followFiles', '/events', { headers, signal: stop.signal });
@@ -226,6 +237,10 @@ describe('responses match the description', () => {
     await ask('listFiles', '/files', { headers: {} });
     for (const id of ['getFile', 'deleteFile']) await ask(id, '/files/nobody.wav');
     await ask('retryFile', '/files/nobody.wav/retry');
+    await ask('getFileCover', '/files/nobody.wav/cover');
+    await ask('getFileCover', '/files/nobody.wav/cover?size=1');
+    await ask('getCover', '/stream/nobody.wav/cover');
+    for (const id of ['putFileCover', 'deleteFileCover']) await ask(id, '/files/nobody.wav/cover');
     await ask('createLinks', '/files/nobody.wav/links');
     await ask('createLinks', '/files/nobody.wav/links', { body: '[]' });
     await ask('followFile', '/files/nobody.wav/events');
