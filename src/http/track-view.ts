@@ -8,7 +8,10 @@ import type { StreamLinks, TagsView, TrackView } from './openapi/schemas.ts';
 
 /** Presents tracks, with addresses that clients can use. */
 export interface Presenter {
+  /** Presents a track; its album counts as it was read last. */
   view(track: Track): TrackView;
+  /** Presents a track, with its album as it is now. */
+  viewNow(track: Track): Promise<TrackView>;
   fileUrl(filename: string): string;
   /** Returns the addresses of a stream. @param seconds until signed addresses expire; about a day by default. */
   links(track: Track, seconds?: number): StreamLinks;
@@ -22,7 +25,7 @@ export interface Presenter {
  * @param publicUrl address of the server for clients, without a slash at its end; empty for the root.
  */
 export function createPresenter(
-  { encoder, library }: { encoder: Encoder; library: Pick<Library, 'albumOf'> },
+  { encoder, library }: { encoder: Encoder; library: Pick<Library, 'albumOf' | 'readAlbums'> },
   links: SignedLinks,
   publicUrl: string,
 ): Presenter {
@@ -31,22 +34,28 @@ export function createPresenter(
     const [manifestUrl, hlsUrl] = [`${publicUrl}${path}/manifest`, `${publicUrl}${path}/master.m3u8`];
     return { manifestUrl, hlsUrl, expiresAt: expiresAt?.toISOString() ?? null };
   };
+  const view = (track: Track): TrackView => {
+    const progress = encoder.progressOf(track.filename);
+    const base = `${publicUrl}${links.to(track).path}`;
+    const canPlay = isPlayable(track, progress);
+    return {
+      ...viewTrack(track, progress),
+      manifestUrl: canPlay ? `${base}/manifest` : null,
+      hlsUrl: canPlay ? `${base}/master.m3u8` : null,
+      coverUrl: track.cover && `${base}/cover?v=${track.cover.hash}`,
+      chaptersUrl: track.chapters.length > 0 ? `${base}/chapters.json` : null,
+      replayGain: replayGainOf(track, library.albumOf(track)),
+      waveformUrl: isAnalysed(track) ? `${base}/waveform.dat` : null,
+      pausesUrl: isAnalysed(track) ? `${base}/pauses` : null,
+    };
+  };
   return {
     links: linksTo,
-    view: (track) => {
-      const progress = encoder.progressOf(track.filename);
-      const base = `${publicUrl}${links.to(track).path}`;
-      const canPlay = isPlayable(track, progress);
-      return {
-        ...viewTrack(track, progress),
-        manifestUrl: canPlay ? `${base}/manifest` : null,
-        hlsUrl: canPlay ? `${base}/master.m3u8` : null,
-        coverUrl: track.cover && `${base}/cover?v=${track.cover.hash}`,
-        chaptersUrl: track.chapters.length > 0 ? `${base}/chapters.json` : null,
-        replayGain: replayGainOf(track, library.albumOf(track)),
-        waveformUrl: isAnalysed(track) ? `${base}/waveform.dat` : null,
-        pausesUrl: isAnalysed(track) ? `${base}/pauses` : null,
-      };
+    view,
+    async viewNow(track) {
+      // A database that is away takes no answer with it.
+      await library.readAlbums([track]).catch(() => {});
+      return view(track);
     },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,
     listUrl: (query) => `${publicUrl}/files?${query}`,

@@ -58,9 +58,9 @@ export async function coverRoutes(
     }
   };
 
-  const answer = (track: Track, reply: FastifyReply) => {
+  const answer = async (track: Track, reply: FastifyReply) => {
     trackEvents.changed(track.filename);
-    return reply.header('etag', editTagOf(track)).send(presenter.view(track));
+    return reply.header('etag', editTagOf(track)).send(await presenter.viewNow(track));
   };
 
   const changed = {

@@ -59,7 +59,7 @@ export async function editRoutes(
       });
       if (!track) throw errors.trackNotFound(filename);
       trackEvents.changed(filename);
-      return reply.header('etag', editTagOf(track)).send(presenter.view(track));
+      return reply.header('etag', editTagOf(track)).send(await presenter.viewNow(track));
     },
   );
 }

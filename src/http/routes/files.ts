@@ -91,13 +91,8 @@ export async function fileRoutes(
   { services, presenter, keyring, slices }: FileRouteOptions,
 ): Promise<void> {
   const { library, governor } = services;
-  const { view, fileUrl, listUrl } = presenter;
+  const { view, viewNow, fileUrl, listUrl } = presenter;
   compressJson(app);
-
-  const viewNow = async (track: Track) => {
-    await library.readAlbums([track]);
-    return view(track);
-  };
 
   const list = {
     operationId: 'listFiles',
@@ -192,7 +187,10 @@ export async function fileRoutes(
     { schema: analyse },
     async (request, reply) => {
       const track = await analyseAgain(trackName(request.params), services);
-      return reply.code(202).header('location', fileUrl(track.filename)).send(view(track));
+      return reply
+        .code(202)
+        .header('location', fileUrl(track.filename))
+        .send(await viewNow(track));
     },
   );
 
@@ -208,6 +206,9 @@ export async function fileRoutes(
   };
   app.post<{ Params: TrackParams }>('/files/:filename/retry', { schema: retry }, async (request, reply) => {
     const track = await retryTrack(trackName(request.params), services);
-    return reply.code(202).header('location', fileUrl(track.filename)).send(view(track));
+    return reply
+      .code(202)
+      .header('location', fileUrl(track.filename))
+      .send(await viewNow(track));
   });
 }

@@ -103,7 +103,7 @@ export async function uploadRoutes(
       .header('location', presenter.fileUrl(track.filename))
       .send({
         message: message(track, { created, playable: isPlayable(track, progress) }),
-        ...presenter.view(track),
+        ...(await presenter.viewNow(track)),
       });
   });
 
