@@ -132,7 +132,7 @@ describe('players on other sites', () => {
 describe('a wrong method', () => {
   it.each([
     ['PUT', '/files', 'GET, HEAD'],
-    ['POST', '/files/x.mp3', 'DELETE, GET, HEAD'],
+    ['POST', '/files/x.mp3', 'DELETE, GET, HEAD, PATCH'],
     ['GET', '/files/x.mp3/retry', 'POST'],
     ['GET', '/upload', 'POST'],
     ['POST', '/stream/x.mp3/manifest', 'GET, HEAD'],
