@@ -74,6 +74,9 @@ export async function replaceCover(
   { library, storage }: Stores,
 ): Promise<Track | undefined> {
   const { filename, home } = track;
+  // On disk another upload under the same name has the same home.
+  const isIt = (current: Track) =>
+    current.home === home && current.uploadId === track.uploadId && current.uploadedAt === track.uploadedAt;
   const unneeded: (Cover | null)[] = [];
   let changed: Track | undefined;
   try {
@@ -81,14 +84,14 @@ export async function replaceCover(
     changed = await library.update(filename, (current) => {
       unneeded.length = 0;
       unneeded.push(current.cover, cover);
-      return current.home === home ? change(current) : current;
+      return isIt(current) ? change(current) : current;
     });
   } catch (error) {
     // The record may name it.
     if (!(error instanceof UnknownOutcomeError)) await removeCover(home, cover, storage);
     throw error;
   }
-  if (changed?.home === home) {
+  if (changed && isIt(changed)) {
     await removeUnnamed(changed, unneeded, storage);
     return changed;
   }

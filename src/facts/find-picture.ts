@@ -16,6 +16,11 @@ const MAX_OUTPUT_BYTES = 256 * 1024;
 /** Type 3 of ID3v2.4 (section 4.14) and of FLAC, in ffmpeg's words. */
 const FRONT = 'Cover (front)';
 
+/** A tool was not done in time: the picture is to blame, or a machine that is busy. */
+export class TooSlowError extends Error {
+  override readonly name = 'TooSlowError';
+}
+
 /** A file with a picture. */
 export interface PictureFile {
   /** Absolute path. */
@@ -65,7 +70,8 @@ export async function findPicture(
     timeoutMs: TIMEOUT_MS,
     maxOutputBytes: MAX_OUTPUT_BYTES,
   });
-  if (code !== 0 || timedOut || isOverflowing) throw unreadable(stderr);
+  if (timedOut) throw tooSlow();
+  if (code !== 0 || isOverflowing) throw unreadable(stderr);
   const { streams } = Streams.parse(JSON.parse(output));
   const pictures = streams.filter(({ disposition }) => !isAttached || disposition?.attached_pic === 1);
   const picture = pictures.find(({ tags }) => tags?.comment === FRONT) ?? pictures[0];
@@ -83,4 +89,12 @@ export function unreadable(stderr: string): AppError {
       ? 'This picture cannot be read. Send a whole JPEG, PNG or WebP; an animated WebP is not one.'
       : `This picture has ${size} pixels, and a cover may have ${MAX_PIXELS}. Make it smaller, and send it again.`;
   return errors.unreadableMedia(reason, new Error(stderr.trim().slice(-500)));
+}
+
+/** Returns the error of a picture that takes too long. */
+export function tooSlow(): AppError {
+  return errors.unreadableMedia(
+    'Reading this picture takes too long. Save it anew as a JPEG or PNG, and send it again.',
+    new TooSlowError('ffmpeg was not done with a picture in time'),
+  );
 }

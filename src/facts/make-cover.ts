@@ -7,7 +7,8 @@ import type { Storage } from '../storage/storage.ts';
 import type { Opening, Track } from '../tracks/track.ts';
 import { replaceCover } from './change-cover.ts';
 import { type CoverFiles, coverOf } from './cover-files.ts';
-import { findPicture } from './find-picture.ts';
+import { findPicture, TooSlowError } from './find-picture.ts';
+import { StuckError } from './resting.ts';
 import { scalePicture } from './scale-picture.ts';
 
 export interface CoverContext {
@@ -33,6 +34,8 @@ export async function makeCover(track: Track, context: CoverContext): Promise<vo
     .usingUpload(upload, (input) => pictureIn({ input, opening }, context), { signal })
     .catch((error: unknown) => {
       if (!(error instanceof AppError) || error.code !== 'unsupported_media') throw error;
+      // It is tried again: the machine may have been busy.
+      if (error.cause instanceof TooSlowError) throw new StuckError(error.cause.message);
       log.info({ filename, err: error }, 'the picture in a file makes no cover');
     });
   if (!files) return;

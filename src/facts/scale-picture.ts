@@ -2,7 +2,7 @@
 import { FfmpegError, startFfmpeg } from '../ffmpeg/ffmpeg.ts';
 import { aviPackets } from './avi-packets.ts';
 import { COVER_SIZES, type CoverFiles } from './cover-files.ts';
-import { MAX_PIXELS, type Picture, type PictureFile, unreadable } from './find-picture.ts';
+import { MAX_PIXELS, type Picture, type PictureFile, tooSlow, unreadable } from './find-picture.ts';
 
 /** A picture of 50 million pixels takes 1.5 s on an idle machine. */
 const TIMEOUT_MS = 20_000;
@@ -21,6 +21,7 @@ export async function scalePicture(
   { input, inputOptions, streamIndex, codec }: PictureFile & Picture,
   { ffmpeg, signal }: { ffmpeg: string; signal: AbortSignal },
 ): Promise<CoverFiles> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const { stdout, done } = startFfmpeg({
     executable: ffmpeg,
     input,
@@ -32,8 +33,8 @@ export async function scalePicture(
       ...['-frames:v', '1', '-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', QUALITY, '-map_metadata', '-1'],
       ...['-flags', '+bitexact', '-fflags', '+bitexact', '-f', 'avi'],
     ],
-    signal,
-    timeoutMs: TIMEOUT_MS,
+    signal: AbortSignal.any([signal, timeout]),
+    timeoutMs: 2 * TIMEOUT_MS,
   });
   try {
     const avi = await readAll(stdout);
@@ -41,6 +42,7 @@ export async function scalePicture(
     return filesIn(avi);
   } catch (error) {
     signal.throwIfAborted();
+    if (timeout.aborted) throw tooSlow();
     if (error instanceof FfmpegError) throw unreadable(error.stderr);
     throw error;
   }

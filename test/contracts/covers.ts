@@ -96,6 +96,30 @@ export function coversContract(open: () => Promise<{ library: Library; storage: 
     expect(await names()).toEqual([]);
   });
 
+  it('go to no other upload that has got the name meanwhile', async () => {
+    const { library, storage, filename, home, now } = await started();
+    let isOther = false;
+    const replaced: Storage = {
+      ...storage,
+      async putSidecar(...file) {
+        await storage.putSidecar(...file);
+        if (isOther) return;
+        isOther = true;
+        await library.remove(filename, () => storage.removeHome(home));
+        await library.add(filename, sampleDraft(`other ${added} ${Math.random()}`));
+      },
+    };
+    const late = editCover(
+      filename,
+      { files: filesOf('late'), accept: anyway },
+      { library, storage: replaced },
+    );
+    await expect(late).rejects.toMatchObject({ code: 'track_not_found' });
+    const other = await now();
+    expect([other.cover, await storage.listSidecars(other.home)]).toEqual([null, []]);
+    expect(await storage.listSidecars(home)).toEqual([]);
+  });
+
   describe('after a kill in between', () => {
     it('are swept with the next change, unless they are young enough to be under way', async () => {
       const { put, home, storage, names } = await started();

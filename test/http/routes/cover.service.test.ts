@@ -1,10 +1,10 @@
 /** Covers over HTTP. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TrackView } from '../../../src/http/openapi/schemas.ts';
-import { getTrack, type Problem, request } from '../../support/client.ts';
-import { coloursOf, drawn, png, sizeOf } from '../../support/pictures.ts';
+import { getTrack, type Problem, request, until, upload } from '../../support/client.ts';
+import { audioWithPicture, coloursOf, drawn, png, sizeOf } from '../../support/pictures.ts';
 import { startServerWith } from '../../support/prepared.ts';
-import type { TestServer } from '../../support/server.ts';
+import { startServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 let address: string;
@@ -135,6 +135,25 @@ describe('a cover', () => {
       expect([status, body.code]).toEqual([404, 'track_not_found']);
     }
   });
+});
+
+it('is at first the picture in the file, until another is set', async () => {
+  const analysing = await startServer({ ANALYSIS: 'true' });
+  const file = await audioWithPicture('mp3', await drawn('progressive.jpg'));
+  const { body: track } = await upload(analysing.url, file);
+  const coverUrl = await until(async () => {
+    const { coverUrl } = await getTrack(analysing.url, track.filename);
+    expect(coverUrl).not.toBe(null);
+    return coverUrl as string;
+  });
+  const at = (url: string) => get(`${analysing.url}${url}`);
+  expect(await coloursOf((await at(coverUrl)).bytes)).toEqual(['blue', 'red', 'red']);
+  const body = new Uint8Array(png(4, 4));
+  const url = `${analysing.url}/files/${track.filename}/cover`;
+  const { body: changed } = await request<TrackView>(url, { method: 'PUT', body });
+  const old = await at(coverUrl);
+  expect(old.response.headers.get('cache-control')).toBe('no-cache');
+  expect(old.bytes).toEqual((await at(changed.coverUrl as string)).bytes);
 });
 
 it('is shown by its signed address alone where links are signed', async () => {
