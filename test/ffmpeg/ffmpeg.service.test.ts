@@ -2,7 +2,7 @@
 import { access, chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { missingCapability, startFfmpeg } from '../../src/ffmpeg/ffmpeg.ts';
+import { missingCapability, missingForCovers, startFfmpeg } from '../../src/ffmpeg/ffmpeg.ts';
 import { audioFile, noise } from '../support/audio.ts';
 import { until } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -76,4 +76,5 @@ describe('an ffmpeg process', () => {
 
 it('this ffmpeg can do what is asked of it', async () => {
   expect(await missingCapability('ffmpeg')).toBeNull();
+  expect(await missingForCovers('ffmpeg')).toBe(undefined);
 });
