@@ -18,6 +18,8 @@ const SEEKS = 9;
 const TWENTY = 20;
 const TRACKS = 100_000;
 const MIB = 1024 ** 2;
+/** What an idle pair of nodes costs is taken off for each second: a wrong rate would count several times. */
+const IDLE_MS = 30_000;
 
 /** The engines, with a database and a bucket for each group of nodes. */
 interface Engines {
@@ -182,8 +184,19 @@ async function measureTwenty(inputs: Inputs, start: Start, { fresh }: Engines): 
   });
 }
 
+async function onPostgres<Row>({ url }: PostgresServer, sql: string, values: string[] = []): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query(sql, values);
+  await client.end();
+  return rows as Row[];
+}
+
 /** Counts what a track costs the engines, with an API node and an encode node. */
 async function measureCosts(inputs: Inputs, start: Start, { postgres, s3, fresh }: Engines): Promise<void> {
+  await onPostgres(postgres, `alter system set shared_preload_libraries = 'pg_stat_statements'`);
+  await postgres.restart();
+  await onPostgres(postgres, 'create extension pg_stat_statements');
   const engines = await fresh();
   const counter = await countRequests(s3.port);
   const shared = { ...engines, S3_ENDPOINT: counter.url };
@@ -193,16 +206,13 @@ async function measureCosts(inputs: Inputs, start: Start, { postgres, s3, fresh 
   };
   const database = new URL(engines.DATABASE_URL).pathname.slice(1);
   const statements = async () => {
-    const client = new pg.Client({ connectionString: postgres.url });
-    await client.connect();
-    // Sessions report what they have done a second later.
-    await pause(1500);
-    const { rows } = await client.query<{ count: string }>(
-      'select xact_commit + xact_rollback as count from pg_stat_database where datname = $1',
+    const [row] = await onPostgres<{ count: string }>(
+      postgres,
+      `select coalesce(sum(calls), 0) as count from pg_stat_statements
+       join pg_database on pg_database.oid = dbid where datname = $1`,
       [database],
     );
-    await client.end();
-    return Number(rows[0]?.count);
+    return Number(row?.count);
   };
   const requests = () => Object.values(counter.counts()).reduce((sum, count) => sum + count, 0);
   await withServers(servers, async ({ api }) => {
@@ -217,7 +227,7 @@ async function measureCosts(inputs: Inputs, start: Start, { postgres, s3, fresh 
     );
     await upload(api.url, song, '?wait=ready');
     const idleFrom = { at: performance.now(), count: await statements() };
-    await pause(8000);
+    await pause(IDLE_MS);
     const idle = { ms: performance.now() - idleFrom.at, count: (await statements()) - idleFrom.count };
     const from = { at: performance.now(), statements: await statements(), requests: requests() };
     let segments = 0;
