@@ -128,8 +128,9 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
   };
 
   const workOn = async (track: Track): Promise<void> => {
+    // Aborted by `close` as well. Not AbortSignal.any: each call leaves 70 bytes with a signal that lives as long (Node 20).
     const controller = new AbortController();
-    const signal = AbortSignal.any([controller.signal, closing.signal]);
+    const { signal } = controller;
     const { filename, home } = track;
     let again = true;
     const over = findFacts(track, signal)
@@ -174,9 +175,11 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
         while (isBusy()) await sleep(BUSY_LOOK_MS, { signal });
         hasNews = false;
         const track = await pending.take();
-        if (track && leaving.has(track.filename)) await pending.giveBack(track, { again: false });
-        else if (track) await workOn(track);
-        else if (!hasNews) await nextWake();
+        if (!track) {
+          if (!hasNews) await nextWake();
+        } else if (signal.aborted || leaving.has(track.filename)) {
+          await pending.giveBack(track, { again: false });
+        } else await workOn(track);
       } catch (error) {
         if (signal.aborted) return;
         log.debug({ err: error }, 'pending tracks are looked for later');
@@ -216,7 +219,9 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
       await over;
     },
     async close() {
-      closing.abort(new Error('the server stops'));
+      const reason = new Error('the server stops');
+      closing.abort(reason);
+      work?.controller.abort(reason);
       stopListening();
       await working.catch(() => {});
     },
