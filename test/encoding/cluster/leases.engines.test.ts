@@ -53,7 +53,7 @@ describe.runIf(hasPostgres)('a lease', () => {
     await sql('select pg_sleep(greatest(0, 8.1 - extract(epoch from now() - pg_postmaster_start_time())))');
   });
   beforeEach(async () => {
-    await sql('truncate tracks, work, live');
+    await sql('truncate tracks, work, live, analysing');
     [one, other] = [node(), node()];
   });
   afterAll(() => database.close());
