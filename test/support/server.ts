@@ -97,5 +97,10 @@ async function sharedTools(
   if (OF_TOOLS.some((name) => name in env)) return undefined;
   // The launchers of its own would be there, and beside them the audio of the self-test.
   await mkdir(path.join(dataDir, '.launch'), { recursive: true });
-  return { ...inject('tools'), timeouts };
+  const tools = inject('tools');
+  // Beside other tests an analysis that yields to all of them would not end.
+  const [most] = tools.background;
+  const background: Tools['background'] =
+    env.ANALYSIS === 'true' ? [tools.background.at(-1) ?? most] : tools.background;
+  return { ...tools, background, timeouts };
 }
