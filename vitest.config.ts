@@ -11,7 +11,7 @@ const within = (timeoutMs: number) => ({ testTimeout: timeoutMs, hookTimeout: ti
 export default defineConfig({
   test: {
     globalSetup: 'test/support/run-wide.ts',
-    // One more than processors: players wait for real time, servers for ffmpeg.
+    // One more than processors: players wait for real time, servers for ffmpeg. With two more, uploads are not encoded early.
     maxWorkers: availableParallelism() + 1,
     // Four players in a test of their own each: more at once than these starve each other.
     maxConcurrency: 2,

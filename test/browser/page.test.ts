@@ -223,7 +223,7 @@ it('shows title, artist, cover and duration instead of the name of the file', as
   const width = () => row.locator('img').evaluate((image) => (image as HTMLImageElement).naturalWidth);
   await until(async () => expect(await width()).toBe(40));
   await page.getByRole('button', { name: `Play ${track.filename}` }).click();
-  expect(await page.locator('#playing').textContent()).toBe('<b>Jóga</b>');
+  await until(async () => expect(await page.locator('#playing').textContent()).toBe('<b>Jóga</b>'));
   await page.close();
 });
 
