@@ -4,6 +4,7 @@
  * An owner that cannot renew goes on encoding and storing segments, but writes no record and removes nothing until it holds a
  * lease again: a database that is away and a node that is cut off look the same from inside.
  */
+import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { sleep } from '../../concurrency/sleep.ts';
 import type { Library } from '../../library/library.ts';
@@ -69,6 +70,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   const { leases, encoder, library, fenced, log, concurrency, onChange } = options;
   const closing = new AbortController();
   const { signal } = closing;
+  // Each lease that waits listens to it.
+  setMaxListeners(0, signal);
   const takenUp = new WeakSet<Lease>();
   /** Leases whose track the encoder has. */
   const started = new WeakSet<Lease>();
