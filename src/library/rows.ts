@@ -1,6 +1,6 @@
 /** Records of tracks as rows of the table `tracks`. */
 import { albumPartOf } from '../tracks/replay-gain.ts';
-import { durationSeconds, parseTrack, type Track } from '../tracks/track.ts';
+import { durationSeconds, parseTrack, type Track, trackAt } from '../tracks/track.ts';
 import { keysOf, type Searched, searchTextOf } from './search-text.ts';
 import { trigramText } from './trigram-text.ts';
 
@@ -18,7 +18,7 @@ export const SELECT_ROW = 'select filename, home, record, version from tracks';
 export function trackOfRow({ filename, home, record }: Row): Track | undefined {
   try {
     const parsed = parseTrack(record);
-    return parsed.filename === filename ? Object.assign(parsed, { home }) : undefined;
+    return parsed.filename === filename ? trackAt(home, parsed) : undefined;
   } catch {
     return undefined;
   }

@@ -1,12 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { NO_FACTS } from '../../src/tracks/facts.ts';
-import { durationSeconds, parseTrack, TRACK_VERSION } from '../../src/tracks/track.ts';
+import { durationSeconds, parseTrack, TRACK_VERSION, trackAt } from '../../src/tracks/track.ts';
 import { sampleTrack } from '../support/sample-track.ts';
 
 const records = new URL('../fixtures/track-json/', import.meta.url);
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, records), 'utf8'));
 const names = readdirSync(records).filter((name) => name.endsWith('.json'));
+
+/** Returns whether V8 keeps an object without a hash table. */
+setFlagsFromString('--allow-natives-syntax');
+const isCompact = new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean;
 
 describe('a record on disk', () => {
   it('has a sample of the current version', () => {
@@ -30,6 +35,11 @@ describe('a record on disk', () => {
     expect(read('v1-facts.json')).toMatchObject(
       Object.fromEntries(Object.keys(NO_FACTS).map((fact) => [fact, expect.anything()])),
     );
+  });
+
+  it('is a track in little memory: a library keeps a hundred thousand of them', () => {
+    const track = trackAt('home', parseTrack(read('v1-facts.json')));
+    expect([track.home, isCompact(track)]).toEqual(['home', true]);
   });
 
   it('that is older than measured bit rates has none', () => {
