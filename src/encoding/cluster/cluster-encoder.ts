@@ -14,8 +14,9 @@ import type { Track } from '../../tracks/track.ts';
 import type { TrackEvents } from '../../tracks/track-events.ts';
 import type { Encoder, EncodingProgress, StartOptions } from '../encoder.ts';
 import { reopened } from '../finishing.ts';
+import { askOwner } from './ask-owner.ts';
 import { createFileChanges } from './file-changes.ts';
-import { createLeases, type Lease, want } from './leases.ts';
+import { createLeases, type Lease } from './leases.ts';
 import { createLiveProgress } from './live-progress.ts';
 import type { Have, Want } from './messages.ts';
 import { createOwner, type OwnEncoder } from './owner.ts';
@@ -93,7 +94,7 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
   const background = (step: Promise<void> | undefined) => void step?.catch(onError);
 
   const look = async () => {
-    const count = await lookForWork(database, { follows: trackEvents.isHeard() });
+    const count = await lookForWork(database, { follows: trackEvents.isFollowed() });
     waiting = count.waiting;
     if (count.free > 0) await owner?.claim();
     await owner?.setAside(waits.isAwaited);
@@ -177,7 +178,7 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
       if (lease) await removeUnder(lease, now.home, segmentName);
       else {
         await offerWork(database, { filename, holder: '' });
-        await want(database, { ask: 'repair', filename, segmentName });
+        await askOwner(database, { ask: 'repair', filename, segmentName });
       }
       return 'started';
     },
@@ -187,7 +188,7 @@ export function createClusterEncoder(options: ClusterEncoderOptions): ClusterEnc
       const watch = changes.watch(filename);
       try {
         while (await cancelWork(database, filename)) {
-          await want(database, { ask: 'cancel', filename });
+          await askOwner(database, { ask: 'cancel', filename });
           await watch.next(closed.signal);
         }
       } finally {

@@ -8,7 +8,7 @@
 import type { Database } from '../../database/database.ts';
 import type { Listening } from '../../database/listening.ts';
 import { notice } from '../../database/notices.ts';
-import type { Have, Want } from './messages.ts';
+import type { Have } from './messages.ts';
 import { newsFrom, newsValues, type ProgressNews, TELL_NEWS, WRITE_NEWS } from './progress-news.ts';
 
 export interface Lease {
@@ -84,7 +84,6 @@ const GRACE = `interval '8 s'`;
 const GRACE_MS = 8000;
 /** A track that another version of ffmpeg has begun waits so long for a node of that version: any other begins anew. */
 const SAME_FFMPEG = `interval '15 s'`;
-
 /** A lease that lasts for longer is from before the database's clock jumped back. */
 const JUMP = `interval '1 minute'`;
 /** A track that was added just now is about to be started by its upload. */
@@ -244,9 +243,4 @@ export function createLeases({ database, listening, node, ffmpegVersion }: Lease
       [node, filenames, aside],
     );
   }
-}
-
-/** Asks the owner of a track; nothing is written for it. */
-export async function want({ query }: Database, message: Want): Promise<void> {
-  await query(`select pg_notify('want', $1)`, [notice(message)]);
 }

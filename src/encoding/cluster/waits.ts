@@ -7,8 +7,8 @@ import type { Storage } from '../../storage/storage.ts';
 import type { Track } from '../../tracks/track.ts';
 import type { Encoder, EncodingProgress, Interruption } from '../encoder.ts';
 import type { WaitOutcome } from '../segment-waiters.ts';
+import { askOwner } from './ask-owner.ts';
 import type { FileChanges } from './file-changes.ts';
-import { want } from './leases.ts';
 import type { SegmentWant } from './messages.ts';
 import type { SegmentWants } from './segment-wants.ts';
 
@@ -119,7 +119,7 @@ export function createClusterWaits(options: ClusterWaitsOptions): ClusterWaits {
       // The owner goes on while the database is away, and nobody hears it.
       if (listening.state !== 'listening') return (await isStored(track, segment)) ? 'stored' : undefined;
       await takeFromAside(segment.filename);
-      await want(database, segment);
+      await askOwner(database, segment);
     } catch {
       // An engine is away: asked again in a second.
     }
