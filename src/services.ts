@@ -38,7 +38,7 @@ export interface Services {
   ingest: Ingest;
   segmentRepair: SegmentRepair;
   /** Finds tags, covers, loudness, waveforms and pauses in the background. */
-  facts: Pick<FactsJob, 'cancel'>;
+  facts: Pick<FactsJob, 'cancel' | 'release'>;
   /** True if tracks are analysed, here or by another node. */
   analyses: boolean;
   /** Waveforms that are being made on this server. */
@@ -177,7 +177,7 @@ export async function openServices(
       trackEvents,
       ingest,
       segmentRepair,
-      facts: facts ?? { cancel: async () => {} },
+      facts: facts ?? { cancel: async () => {}, release() {} },
       analyses: config.analysis,
       liveWaveforms,
       governor,

@@ -23,8 +23,10 @@ import type { FactsContext, FactsStep } from './step.ts';
 export interface FactsJob {
   /** Begins to work. */
   start(): void;
-  /** Ends the work on a track. Once it resolves nothing more is written for it. */
+  /** Ends the work on a track that is being deleted. Once it resolves nothing is written for it, until `release`. */
   cancel(filename: string): Promise<void>;
+  /** Notes that a deletion is over. A track that is still there is taken up again. */
+  release(filename: string): void;
   /** Ends all work; the next start goes on. */
   close(): Promise<void>;
 }
@@ -49,6 +51,8 @@ export interface FactsJobOptions {
 
 /** Looks while clients need the processors. */
 const BUSY_LOOK_MS = 100;
+/** Looks while all that is pending is being deleted. */
+const LEAVING_LOOK_MS = 100;
 /** Between two tries while the machine is at fault: the first wait, and the longest. */
 const FIRST_BACK_OFF_MS = 1000;
 const LONGEST_BACK_OFF_MS = 60_000;
@@ -143,8 +147,8 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
     work = { filename, home, controller, over };
     await over;
     work = undefined;
-    // Where the server stops another one may take it at once.
-    await pending.giveBack(track, { again: again && !signal.aborted });
+    // Where the server stops another one may take it at once. A deletion may fail.
+    await pending.giveBack(track, { again: (again && !signal.aborted) || leaving.has(filename) });
     backOffs = again ? backOffs + 1 : 0;
     if (again) await sleep(backOffMs(), { signal: closing.signal });
   };
@@ -177,8 +181,10 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
         const track = await pending.take();
         if (!track) {
           if (!hasNews) await nextWake();
-        } else if (signal.aborted || leaving.has(track.filename)) {
-          await pending.giveBack(track, { again: false });
+        } else if (signal.aborted) await pending.giveBack(track, { again: false });
+        else if (leaving.has(track.filename)) {
+          await pending.giveBack(track, { again: true });
+          await sleep(LEAVING_LOOK_MS, { signal });
         } else await workOn(track);
       } catch (error) {
         if (signal.aborted) return;
@@ -194,8 +200,7 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
     if (track?.home !== home) controller.abort(new Error('the track is deleted'));
   };
 
-  const stopListening = trackEvents.listen((filename, change) => {
-    if (change === 'removed') leaving.delete(filename);
+  const heard = (filename: string) => {
     if (work?.filename === filename) {
       endIfGone(work).catch(() => {});
       return;
@@ -205,7 +210,8 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
     pending.offer(filename);
     hasNews = true;
     woken.send();
-  });
+  };
+  const stopListening = trackEvents.listen(heard, { progress: false });
 
   return {
     start() {
@@ -218,6 +224,7 @@ export function createFactsJob(options: FactsJobOptions): FactsJob {
       controller.abort(new Error('the track is deleted'));
       await over;
     },
+    release: (filename) => void leaving.delete(filename),
     async close() {
       const reason = new Error('the server stops');
       closing.abort(reason);

@@ -24,24 +24,28 @@ export async function removeTrack(
     library: Library;
     storage: Storage;
     encoder: Encoder;
-    facts: Pick<FactsJob, 'cancel'>;
+    facts: Pick<FactsJob, 'cancel' | 'release'>;
     trackEvents: TrackEvents;
   },
 ): Promise<void> {
   const track = await library.get(filename);
   if (!track) throw errors.trackNotFound(filename);
   const cancel = () => Promise.all([encoder.cancel(filename), facts.cancel(filename)]);
-  await cancel();
-  await library.remove(filename, async () => {
-    try {
-      // Again: a retry may have come in between. From here on nothing can start the track.
-      await cancel();
-      await removeStored(track, storage);
-    } finally {
-      // Also where files are left: the track exists no more.
-      trackEvents.removed(filename);
-    }
-  });
+  try {
+    await cancel();
+    await library.remove(filename, async () => {
+      try {
+        // Again: a retry may have come in between. From here on nothing can start the track.
+        await cancel();
+        await removeStored(track, storage);
+      } finally {
+        // Also where files are left: the track exists no more.
+        trackEvents.removed(filename);
+      }
+    });
+  } finally {
+    facts.release(filename);
+  }
 }
 
 /** Removes what is stored of a track. */

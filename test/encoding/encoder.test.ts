@@ -3,15 +3,13 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { errors } from '../../src/errors.ts';
-import { removeTrack } from '../../src/pipeline/remove.ts';
 import type { Track } from '../../src/tracks/track.ts';
-import { createTrackEvents } from '../../src/tracks/track-events.ts';
 import {
   type EncoderRig,
   encoderRig,
   FILENAME,
-  NO_FACTS_JOB,
   type Point,
+  removeFrom,
   SEGMENTS,
   WAITED,
   YIELDING,
@@ -480,13 +478,7 @@ describe('an original that is not kept', () => {
   it('is removed with a track that is deleted between the two', async () => {
     const { rig, upload } = await halfFinished();
     const { library, storage, encoder } = rig;
-    await removeTrack(FILENAME, {
-      library,
-      storage,
-      encoder,
-      facts: NO_FACTS_JOB,
-      trackEvents: createTrackEvents(),
-    });
+    await removeFrom({ library, storage, encoder });
     expect(await rig.storage.hasUpload(upload)).toBe(false);
   });
 });
@@ -521,13 +513,7 @@ describe('work before the first look at what is stored', () => {
       },
     });
     const { library, storage, encoder } = rig;
-    const removed = removeTrack(FILENAME, {
-      library,
-      storage,
-      encoder,
-      facts: NO_FACTS_JOB,
-      trackEvents: createTrackEvents(),
-    });
+    const removed = removeFrom({ library, storage, encoder });
     release();
     await removed;
     expect(await storage.listHomes()).toEqual([]);

@@ -5,12 +5,10 @@ import type { FastifyReply } from 'fastify';
 import { expect, it } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { createSegments } from '../../src/http/streaming/segments.ts';
-import { removeTrack } from '../../src/pipeline/remove.ts';
 import type { Services } from '../../src/services.ts';
 import { cacheSegments } from '../../src/storage/cache.ts';
 import type { Track } from '../../src/tracks/track.ts';
-import { createTrackEvents } from '../../src/tracks/track-events.ts';
-import { encoderRig, FILENAME, NO_FACTS_JOB, SEGMENTS } from '../support/encoder-rig.ts';
+import { encoderRig, FILENAME, removeFrom, SEGMENTS } from '../support/encoder-rig.ts';
 
 const HOME = '4f5b8f0e-9f5c-4f0a-a5a8-6e2e6ef3a1c7';
 
@@ -41,13 +39,7 @@ it('segments are stored in the home of a track, read from there and removed from
   expect(segments.cached(FILENAME, params.segmentName)).toBe(found);
   expect(segments.cached(HOME, params.segmentName)).toBeUndefined();
 
-  await removeTrack(FILENAME, {
-    library,
-    storage,
-    encoder,
-    facts: NO_FACTS_JOB,
-    trackEvents: createTrackEvents(),
-  });
+  await removeFrom({ library, storage, encoder });
   expect(await stored(HOME)).toEqual([]);
 });
 

@@ -103,6 +103,39 @@ describe('the job of facts', () => {
     await job.close();
   });
 
+  it('leaves a track alone that is being deleted, and takes it up where that fails', async () => {
+    const { add, analysed, create, comesTo } = await rig();
+    const job = create();
+    await job.cancel('one.mp3');
+    await add('one.mp3');
+    await add('two.mp3');
+    job.start();
+    await comesTo('two.mp3', 'done');
+    expect(analysed).toEqual(['two.mp3']);
+    job.release('one.mp3');
+    await comesTo('one.mp3', 'done');
+    await job.close();
+  });
+
+  it('takes up a track again whose deletion has ended its analysis and then failed', async () => {
+    const begun = createDeferred<void>();
+    const analyse: FactsStep = async (track, context) => {
+      begun.resolve();
+      if (analysed.length === 1) await unlessAborted(new Promise<void>(() => {}), context.signal);
+      await done(track, context);
+    };
+    const { add, analysed, create, comesTo } = await rig({ analyse });
+    await add('one.mp3');
+    const job = create();
+    job.start();
+    await begun.promise;
+    await job.cancel('one.mp3');
+    job.release('one.mp3');
+    await comesTo('one.mp3', 'done');
+    expect(analysed).toEqual(['one.mp3', 'one.mp3']);
+    await job.close();
+  });
+
   it('does the other steps first, and none of them keeps it from the analysis', async () => {
     const order: string[] = [];
     const steps: FactsStep[] = [

@@ -6,11 +6,13 @@ import { createDeferred, unlessAborted } from '../../src/concurrency/deferred.ts
 import { isWholeSegment } from '../../src/encoding/boxes.ts';
 import { createEncoder } from '../../src/encoding/create-encoder.ts';
 import type { RangeRequest } from '../../src/encoding/encode-range.ts';
+import type { Encoder } from '../../src/encoding/encoder.ts';
 import type { Tools } from '../../src/ffmpeg/launcher.ts';
 import { createGovernor } from '../../src/governor/governor.ts';
 import { openDiskLibrary } from '../../src/library/disk.ts';
 import type { Library, TrackDraft } from '../../src/library/library.ts';
 import { receiveInto } from '../../src/pipeline/receive.ts';
+import { removeTrack } from '../../src/pipeline/remove.ts';
 import { createSegmentRepair } from '../../src/pipeline/segment-repair.ts';
 import { initSegmentName, mediaSegmentName } from '../../src/presentation/segment-name.ts';
 import { timelineOf } from '../../src/presentation/timeline.ts';
@@ -211,5 +213,16 @@ export async function encoderRig({ keepOriginals = true, concurrency = 2 } = {})
 
 export type EncoderRig = Awaited<ReturnType<typeof encoderRig>>;
 
-/** Stands for the job of facts where there is none. */
-export const NO_FACTS_JOB = { cancel: async () => {} };
+/** Deletes the track of a rig, on a server without a job of facts. */
+export async function removeFrom({
+  library,
+  storage,
+  encoder,
+}: {
+  library: Library;
+  storage: Storage;
+  encoder: Encoder;
+}): Promise<void> {
+  const facts = { cancel: async () => {}, release() {} };
+  await removeTrack(FILENAME, { library, storage, encoder, facts, trackEvents: createTrackEvents() });
+}
