@@ -56,8 +56,10 @@ export interface Library {
   unmeasured(): AsyncIterable<Track>;
   /** Yields the ready tracks whose analysis is pending, oldest first. */
   unanalysed(): AsyncIterable<Track>;
-  /** Resolves when `albumOf` tells the loudness of the albums of these tracks, as it is now. At once where all is in memory; until
-   * that is read, albums are not known. */
+  /**
+   * Resolves when `albumOf` tells the loudness of the albums of these tracks, as it is now, or was known last. At once where all is
+   * in memory; until that is read, albums are not known. Never rejects.
+   */
   readAlbums(tracks: readonly Track[]): Promise<void>;
   /** Returns the loudness of the album of an analysed track, as far as it is known; undefined for a track without an album. */
   albumOf(track: Track): AlbumLoudness | undefined;

@@ -16,12 +16,13 @@ export function createPostgresAlbums(query: Query): PostgresAlbums {
     async readAlbums(tracks) {
       const keys = [...new Set(tracks.flatMap((track) => keyOf(track) ?? []))];
       if (keys.length === 0) return;
+      // A database that is away takes no answer with it: the albums stay as they were read last.
       const rows = await query<{ album: string; lufs: number; peak: number | null }>(
         `select gain_album as album, max(gain_peak) as peak,
            10 * log(sum(gain_seconds * power(10, gain_lufs / 10)) / sum(gain_seconds)) as lufs
          from tracks where gain_album = any($1) and removed_at is null group by gain_album`,
         [keys],
-      );
+      ).catch(() => []);
       for (const { album, lufs, peak } of rows)
         known.set(album, { integratedLufs: lufs, truePeakDbtp: peak });
     },

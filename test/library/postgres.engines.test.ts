@@ -308,6 +308,28 @@ describe.runIf(hasPostgres)('a library in PostgreSQL', () => {
     expect(await sql('select upload from trash')).toEqual([]);
   });
 
+  it('knows albums as they were read last while the database is away', async () => {
+    await empty();
+    const library = await open();
+    const { track } = await library.add(
+      'song.mp3',
+      sampleDraft('song', {
+        tags: { artist: 'Björk', album: 'Homogenic' },
+        analysis: {
+          status: 'done',
+          from: 'original',
+          loudness: { integratedLufs: -12, truePeakDbtp: -1, rangeLu: 3 },
+        },
+      }),
+    );
+    await library.update('song.mp3', (now) => ({ ...now, status: 'ready' }));
+    await library.readAlbums([track]);
+    expect(library.albumOf(track)?.integratedLufs).toBeCloseTo(-12);
+    await closeAll();
+    await library.readAlbums([track]);
+    expect(library.albumOf(track)?.integratedLufs).toBeCloseTo(-12);
+  });
+
   it('ends a removal that was left half-done', async () => {
     await empty();
     const library = await open();
