@@ -4,7 +4,8 @@ import type { Library } from '../library/library.ts';
 import { replayGainOf } from '../tracks/replay-gain.ts';
 import { durationSeconds, type Track } from '../tracks/track.ts';
 import type { SignedLinks } from './access/signed-links.ts';
-import type { StreamLinks, TagsView, TrackView } from './openapi/schemas.ts';
+import type { StreamLinks } from './openapi/schemas.ts';
+import type { TagsView, TrackView } from './openapi/track-schema.ts';
 
 /** Presents tracks, with addresses that clients can use. */
 export interface Presenter {
@@ -53,8 +54,7 @@ export function createPresenter(
     links: linksTo,
     view,
     async viewNow(track) {
-      // A database that is away takes no answer with it.
-      await library.readAlbums([track]).catch(() => {});
+      await library.readAlbums([track]);
       return view(track);
     },
     fileUrl: (filename) => `${publicUrl}/files/${encodeURIComponent(filename)}`,

@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import WaveformData from 'waveform-data';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 import { audioFile, longMp3, noise, wav } from '../support/audio.ts';
 import { getTrack, type Problem, request, until, upload } from '../support/client.ts';
 import { listen } from '../support/listening.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DeleteObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import pg from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 import { type Finding, verifyLibrary } from '../../src/pipeline/verify.ts';
 import { s3Client } from '../../testkit/s3-server.ts';
 import { longMp3, noise, wav } from '../support/audio.ts';

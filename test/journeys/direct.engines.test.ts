@@ -1,7 +1,8 @@
 /** With STREAM_FROM=s3 players get the segments of ready tracks from the bucket, and the service sends none of them. */
 import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { StreamLinks, TrackView } from '../../src/http/openapi/schemas.ts';
+import type { StreamLinks } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 import { s3Client } from '../../testkit/s3-server.ts';
 import { longMp3, noise, wav } from '../support/audio.ts';
 import { hasChromium, openPage } from '../support/browser.ts';

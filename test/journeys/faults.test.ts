@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:f
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 import { audioFile, noise, wav } from '../support/audio.ts';
 import { getManifest, getTrack, type Problem, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, vi } from 'vitest';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 
 export interface Answer<T> {
   status: number;

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { expect } from 'vitest';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 
 export interface Listening {
   events: { event: string; data: TrackView; at: number }[];

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 import { type Answer, type Problem, until } from './client.ts';
 import type { TestServer } from './server.ts';
 

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { TrackView } from '../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../src/http/openapi/track-schema.ts';
 import { longMp3, noise, wav } from '../support/audio.ts';
 import { getManifest, request, settled, until, upload } from '../support/client.ts';
 import { temporaryFolder } from '../support/folders.ts';

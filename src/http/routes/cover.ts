@@ -15,7 +15,7 @@ import { compressJson } from '../compression.ts';
 import { readSmallBytes } from '../connections/small-body.ts';
 import type { ClientTimeouts } from '../connections/timeouts.ts';
 import { headers, json, problems } from '../openapi/responses.ts';
-import { TrackView } from '../openapi/schemas.ts';
+import { TrackView } from '../openapi/track-schema.ts';
 import { assertIfMatch, Precondition } from '../preconditions.ts';
 import { TrackParams, trackOf } from '../track-param.ts';
 import type { Presenter } from '../track-view.ts';

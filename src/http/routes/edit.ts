@@ -9,7 +9,7 @@ import { readSmallBody } from '../connections/small-body.ts';
 import type { ClientTimeouts } from '../connections/timeouts.ts';
 import { acceptPatches } from '../json-patch-body.ts';
 import { headers, json, problems } from '../openapi/responses.ts';
-import { TrackView } from '../openapi/schemas.ts';
+import { TrackView } from '../openapi/track-schema.ts';
 import { assertIfMatch, Precondition } from '../preconditions.ts';
 import { TrackParams, trackName } from '../track-param.ts';
 import type { Presenter } from '../track-view.ts';

@@ -18,7 +18,7 @@ import { compressJson } from '../compression.ts';
 import { leaseForAnswer } from '../connections/answer-lease.ts';
 import { ACCEPT_PATCH } from '../json-patch-body.ts';
 import { empty, headers, json, problems } from '../openapi/responses.ts';
-import { TrackView } from '../openapi/schemas.ts';
+import { TrackView } from '../openapi/track-schema.ts';
 import { TrackParams, trackName, trackOf } from '../track-param.ts';
 import type { Presenter } from '../track-view.ts';
 import { inSlices, jsonArray, TRACKS_IN_SLICE, walkTracks } from './track-slices.ts';

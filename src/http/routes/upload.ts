@@ -17,7 +17,7 @@ import { createUploadSlots } from '../connections/upload-slots.ts';
 import { boundaryOf } from '../multipart/boundary.ts';
 import { FORM_LIMITS, FORM_OVERHEAD_BYTES, readOneFile } from '../multipart/one-file.ts';
 import { headers, json, problems } from '../openapi/responses.ts';
-import { UploadedTrack } from '../openapi/schemas.ts';
+import { UploadedTrack } from '../openapi/track-schema.ts';
 import { isPlayable, type Presenter } from '../track-view.ts';
 
 const UploadQuery = z.object({

@@ -1,6 +1,6 @@
 /** Covers over HTTP. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../../src/http/openapi/track-schema.ts';
 import { getTrack, type Problem, request, until, upload } from '../../support/client.ts';
 import { audioWithPicture, coloursOf, drawn, png, sizeOf } from '../../support/pictures.ts';
 import { startServerWith } from '../../support/prepared.ts';

@@ -1,7 +1,7 @@
 /** `PATCH /files/{filename}`, and the entity tag of a track. */
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../../src/http/openapi/track-schema.ts';
 import { noise, wav } from '../../support/audio.ts';
 import { type Problem, request, settled, upload } from '../../support/client.ts';
 import { startServer, type TestServer } from '../../support/server.ts';

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { TrackView } from '../../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../../src/http/openapi/track-schema.ts';
 import { audioFile, ffmpeg, noise } from '../../support/audio.ts';
 import { getTrack, request, upload } from '../../support/client.ts';
 import { temporaryFolder } from '../../support/folders.ts';

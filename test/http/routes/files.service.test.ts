@@ -4,7 +4,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../../src/http/openapi/track-schema.ts';
 import { longMp3, noise, wav } from '../../support/audio.ts';
 import { getTrack, type Problem, request, settled, until, upload } from '../../support/client.ts';
 import { temporaryFolder } from '../../support/folders.ts';

@@ -1,6 +1,6 @@
 /** Serves manifests and segments over a real socket. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TrackView } from '../../../src/http/openapi/schemas.ts';
+import type { TrackView } from '../../../src/http/openapi/track-schema.ts';
 import {
   download,
   getManifest,
